@@ -1,0 +1,50 @@
+/* xlators/graph.h: a volume's translators, built from a volfile (facts/volfile.md), alive on one loop. */
+#ifndef XLATORS_GRAPH_H
+#define XLATORS_GRAPH_H
+
+#include "xlators/xlator.h"
+
+struct volfile;
+
+/* Parses GlusterFS's grammar. NULL and a sentence with file, line and what was expected. Backquotes are refused. At most 16 MiB, 4096 sections. */
+struct volfile *volfile_parse(const char *text, size_t len, const char *filename, struct error *err);
+struct volfile *volfile_read(const char *path, struct error *err);	/* reads the file: start-up only */
+void volfile_free(struct volfile *vf);		/* accepts NULL */
+/* What a reader may ask of it: sections in order of the text. */
+unsigned volfile_count(const struct volfile *vf);
+const char *volfile_name(const struct volfile *vf, unsigned i);
+const char *volfile_type(const struct volfile *vf, unsigned i);
+const char *volfile_option(const struct volfile *vf, unsigned i, const char *key);	/* NULL when absent */
+
+struct graph {
+	struct loop *loop;
+	struct xlator *top;
+	struct xlator **xlators;	/* children before parents */
+	unsigned n;
+	struct inode_table *inodes;
+	const char *from;		/* local address of the simulated host, or NULL */
+	void (*event)(void *owner, enum xl_event ev, const struct xl_upcall *upcall);	/* from the top translator; may be NULL */
+	void *owner;
+};
+
+struct graph_conf {
+	struct loop *loop;
+	unsigned max_idle_inodes;	/* 0: 65536 */
+	const char *from;
+	void (*event)(void *owner, enum xl_event ev, const struct xl_upcall *upcall);
+	void *owner;
+	/* Sections with a type in this list (NULL-terminated) and those above them are left out (protocol/server for bricks). */
+	const char *const *skip_types;
+};
+/* Builds, initialises and starts. Types that only change a client's own caching (performance/ and the like, volfile.md section 6) become pass-through
+ * translators; features/shard, cluster/disperse and unknown types are refused with a sentence. */
+int coroutine_fn graph_new(const struct volfile *vf, const struct graph_conf *conf, struct error *err, struct graph **ret_graph);
+void coroutine_fn graph_free(struct graph *graph);
+struct xlator *graph_find(const struct graph *graph, const char *name);	/* NULL when there is none */
+/* Sets an option of a running translator: -EOPNOTSUPP when its row is not OPT_LIVE. */
+int graph_set_option(struct graph *graph, const char *xlator, const char *key, const char *value, struct error *err);
+void graph_client_gone(struct graph *graph, struct client *client);
+
+extern const struct xlator_class *const xlator_classes[];	/* from xlators.def; NULL-terminated */
+
+#endif
