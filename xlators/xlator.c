@@ -1,0 +1,130 @@
+/* xlators/xlator.c: calls by number, fan-out to children, events to parents, clients of a brick. */
+#include "xlators/xlator.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "xlators/graph.h"
+
+void call_init(struct call *call, struct arena *arena)
+{
+	memset(call, 0, sizeof(*call));
+	call->arena = arena;
+}
+
+struct loop *xl_loop(const struct xlator *xl)
+{
+	return xl->graph->loop;
+}
+
+struct inode_table *xl_inodes(const struct xlator *xl)
+{
+	return xl->graph->inodes;
+}
+
+void xl_notify(struct xlator *xl, enum xl_event ev, const struct xl_upcall *upcall)
+{
+	unsigned i;
+
+	if (xl == xl->graph->top && xl->graph->event)
+		xl->graph->event(xl->graph->owner, ev, upcall);
+	for (i = 0; i < xl->nparents; i++) {
+		struct xlator *parent = xl->parents[i];
+
+		if (parent->class->event)
+			parent->class->event(parent, xl->parent_index[i], ev, upcall);
+		else
+			xl_notify(parent, ev, upcall);
+	}
+}
+
+int coroutine_fn xl_call(struct xlator *xl, struct call *call, enum fop op, const void *args, void *res)
+{
+	switch (op) {
+#define F(op) case FOP_##op: return xl_##op(xl, call, args, res);
+	FOPS(F)
+#undef F
+	case FOP_COUNT:
+		break;
+	}
+	return -EOPNOTSUPP;
+}
+
+struct fanout {
+	struct xlator *xl;
+	struct call *call;
+	enum fop op;
+	const void *args;		/* one for all ... */
+	const void *const *each;	/* ... or each its own */
+	struct answer *answers;
+};
+
+static int coroutine_fn fanout_one(void *ctx, unsigned i)
+{
+	struct fanout *f = ctx;
+	struct answer *a = &f->answers[i];
+
+	a->err = xl_call(f->xl->children[i], f->call, f->op, f->each ? f->each[i] : f->args, a->res);
+	return a->err;
+}
+
+static struct answer *answers_new(struct fanout *f, child_set to)
+{
+	unsigned i, n = f->xl->nchildren;
+
+	f->answers = arena_alloc(f->call->arena, n * sizeof(*f->answers));
+	if (!f->answers)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		f->answers[i].err = 1;
+		if (!(to & (child_set)1 << i))
+			continue;
+		f->answers[i].err = -ENOMEM;	/* what stands when no stack could be had */
+		f->answers[i].res = arena_alloc(f->call->arena, fop_res_sizes[f->op]);
+		if (!f->answers[i].res)
+			return NULL;
+	}
+	return f->answers;
+}
+
+static struct answer *coroutine_fn fanout(struct fanout *f, child_set to, child_set *ret_ok)
+{
+	child_set ok = 0;
+	struct answer *answers;
+
+	assert(f->xl->nchildren <= 64);
+	answers = answers_new(f, to);
+	if (answers && to)
+		ok = co_fanout(to, fanout_one, f);
+	if (ret_ok)
+		*ret_ok = ok;
+	return answers;
+}
+
+struct answer *coroutine_fn xl_fanout(struct xlator *xl, struct call *call, child_set to, enum fop op, const void *args,
+				      child_set *ret_ok)
+{
+	struct fanout f = { .xl = xl, .call = call, .op = op, .args = args };
+
+	return fanout(&f, to, ret_ok);
+}
+
+struct answer *coroutine_fn xl_fanout_each(struct xlator *xl, struct call *call, child_set to, enum fop op,
+					   const void *const *args, child_set *ret_ok)
+{
+	struct fanout f = { .xl = xl, .call = call, .op = op, .each = args };
+
+	return fanout(&f, to, ret_ok);
+}
+
+struct client *client_ref(struct client *client)
+{
+	client->refs++;
+	return client;
+}
+
+void client_unref(struct client *client)
+{
+	if (client && --client->refs == 0)
+		client->free(client);
+}
