@@ -1,0 +1,263 @@
+/* runtime/stream_epoll.c: streams over sockets.
+ *
+ * Back-pressure is lazy: stream_want_read(false) touches nothing until bytes really come while nobody wants them, because most of the time
+ * reading is wanted again before that. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/log.h"
+#include "runtime/loop_private.h"
+
+#define BACKLOG 1024
+#define RETRY_NS 100000000u	/* accept again after we ran out of descriptors */
+
+struct socket_stream { struct stream s; struct watch watch; };
+struct socket_listener { struct listener l; struct watch watch; struct timer retry; bool paused; };
+
+/* --- stream --- */
+
+static ssize_t socket_readv(struct stream *s, const struct iovec *iov, int n)
+{
+	struct socket_stream *ss = container_of(s, struct socket_stream, s);
+	ssize_t ret;
+
+	do {
+		ret = readv(ss->watch.fd, iov, n);
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
+}
+
+static ssize_t socket_writev(struct stream *s, const struct iovec *iov, int n)
+{
+	struct socket_stream *ss = container_of(s, struct socket_stream, s);
+	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n };
+	ssize_t ret;
+
+	do {
+		ret = sendmsg(ss->watch.fd, &msg, MSG_NOSIGNAL);
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
+}
+
+static uint32_t wanted(const struct stream *s)
+{
+	return (s->want_read ? EPOLLIN : 0) | (s->want_write ? EPOLLOUT : 0);
+}
+
+static void socket_update(struct stream *s)
+{
+	struct socket_stream *ss = container_of(s, struct socket_stream, s);
+	uint32_t lazy = ss->watch.events & EPOLLIN;	/* stays until it disturbs */
+	int ret;
+
+	ret = watch_change(&ss->watch, wanted(s) | lazy);
+	if (ret < 0)	/* no memory in the kernel: a stream that hears nothing must not linger */
+		shutdown(ss->watch.fd, SHUT_RDWR);
+}
+
+static void socket_event(void *arg, uint32_t events)
+{
+	struct socket_stream *ss = arg;
+	bool bad = events & (EPOLLERR | EPOLLHUP);
+	bool readable = (events & EPOLLIN) || bad, writable = (events & EPOLLOUT) || bad;
+
+	if ((readable && ss->s.want_read) || (writable && ss->s.want_write))
+		stream_dispatch(&ss->s, readable, writable);
+	else
+		watch_change(&ss->watch, wanted(&ss->s));
+}
+
+static void socket_close(struct stream *s)
+{
+	struct socket_stream *ss = container_of(s, struct socket_stream, s);
+
+	watch_remove(&ss->watch);
+	close(ss->watch.fd);
+}
+
+static const struct stream_ops socket_ops = { socket_readv, socket_writev, socket_update, socket_close };
+
+static void set_option(int fd, int level, int name, int value)
+{
+	setsockopt(fd, level, name, &value, sizeof(value));	/* wishes only: a socket without them works */
+}
+
+/* Takes @fd, also on failure. */
+static struct stream *socket_stream_new(struct loop *loop, int fd, const struct sockaddr_storage *peer)
+{
+	struct socket_stream *ss = calloc(1, sizeof(*ss));
+	socklen_t len = sizeof(ss->s.local);
+
+	if (!ss) {
+		close(fd);
+		return NULL;
+	}
+	ss->s.ops = &socket_ops;
+	ss->s.loop = loop;
+	ss->s.peer = *peer;
+	getsockname(fd, (struct sockaddr *)&ss->s.local, &len);
+	ss->watch = (struct watch){ loop, fd, 0, socket_event, ss };
+	watch_add(loop, &ss->watch);
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);	/* half-open peers go within some minutes */
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 120);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
+	return &ss->s;
+}
+
+/* --- connect --- */
+
+static int socket_open(const struct sockaddr *family_of, const struct sockaddr *bind_to)
+{
+	int fd = socket(family_of->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	if (!bind_to)
+		return fd;
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (family_of->sa_family == AF_INET6)
+		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	if (bind(fd, bind_to, sockaddr_len(bind_to)) == 0)
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static void connect_event(void *arg, uint32_t events)
+{
+	co_wake(arg, 0);
+}
+
+static int coroutine_fn wait_connected(struct loop *loop, int fd)
+{
+	struct co_wait wait = CO_WAIT_INIT;
+	struct watch w = { loop, fd, EPOLLOUT, connect_event, &wait };
+	socklen_t len = sizeof(int);
+	int error = 0, ret;
+
+	ret = watch_add(loop, &w);
+	if (ret < 0)
+		return ret;
+	ret = co_park(&wait);
+	watch_remove(&w);
+	if (ret < 0)
+		return ret;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return -errno;
+	return -error;
+}
+
+int epoll_connect(struct loop *loop, const struct sockaddr *to, const struct sockaddr *from, struct stream **ret_stream)
+{
+	struct sockaddr_storage peer = { 0 };
+	int fd = socket_open(to, from), ret = 0;
+
+	if (fd < 0)
+		return fd;
+	memcpy(&peer, to, sockaddr_len(to));
+	if (connect(fd, to, sockaddr_len(to)) < 0)
+		ret = errno == EINPROGRESS || errno == EINTR ? wait_connected(loop, fd) : -errno;
+	if (ret < 0) {
+		close(fd);
+		return ret;
+	}
+	*ret_stream = socket_stream_new(loop, fd, &peer);
+	return *ret_stream ? 0 : -ENOMEM;
+}
+
+/* --- listener --- */
+
+static int listener_apply(struct socket_listener *sl)
+{
+	return watch_change(&sl->watch, sl->paused || timer_armed(&sl->retry) ? 0 : EPOLLIN);
+}
+
+static void accept_again(void *arg)
+{
+	listener_apply(arg);
+}
+
+static void out_of_descriptors(struct socket_listener *sl, int error)
+{
+	log_warning("cannot accept a connection, trying again in 100 ms", "error=%s", strerror(error));
+	timer_arm(sl->l.loop, &sl->retry, loop_now_ns(sl->l.loop) + RETRY_NS);
+	listener_apply(sl);
+}
+
+static void accept_event(void *arg, uint32_t events)
+{
+	struct socket_listener *sl = arg;
+	struct sockaddr_storage peer;
+	socklen_t len;
+	struct stream *s;
+	int fd;
+
+	/* One connection an event: the owner may pause or close the listener from accepted(). Level triggering brings the next. */
+	memset(&peer, 0, sizeof(peer));
+	len = sizeof(peer);
+	fd = accept4(sl->watch.fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+			out_of_descriptors(sl, errno);
+		return;
+	}
+	s = socket_stream_new(sl->l.loop, fd, &peer);
+	if (s)
+		sl->l.accepted(sl->l.arg, s);
+}
+
+static int socket_listener_pause(struct listener *l, bool paused)
+{
+	struct socket_listener *sl = container_of(l, struct socket_listener, l);
+
+	sl->paused = paused;
+	return listener_apply(sl);
+}
+
+static void socket_listener_close(struct listener *l)
+{
+	struct socket_listener *sl = container_of(l, struct socket_listener, l);
+
+	timer_cancel(&sl->retry);
+	watch_remove(&sl->watch);
+	close(sl->watch.fd);
+	free(sl);
+}
+
+static const struct listener_ops socket_listener_ops = { socket_listener_pause, socket_listener_close };
+
+int epoll_listen(struct loop *loop, const struct sockaddr *addr, struct listener **ret_listener)
+{
+	struct socket_listener *sl;
+	socklen_t len = sizeof(sl->l.addr);
+	int fd = socket_open(addr, addr), ret;
+
+	if (fd < 0)
+		return fd;
+	sl = calloc(1, sizeof(*sl));
+	ret = !sl ? -ENOMEM : listen(fd, BACKLOG) < 0 ? -errno : 0;
+	if (!ret) {
+		sl->l.ops = &socket_listener_ops;
+		sl->l.loop = loop;
+		getsockname(fd, (struct sockaddr *)&sl->l.addr, &len);
+		timer_init(&sl->retry, accept_again, sl);
+		sl->watch = (struct watch){ loop, fd, EPOLLIN, accept_event, sl };
+		ret = watch_add(loop, &sl->watch);
+	}
+	if (ret < 0) {
+		free(sl);
+		close(fd);
+		return ret;
+	}
+	*ret_listener = &sl->l;
+	return 0;
+}
