@@ -1,0 +1,278 @@
+/* xlators/features/locks.c: features/locks, the locks that replicate, distribute and applications take on a brick.
+ *
+ * The one idea: every coordination between gateways is a lock here, and nothing survives the client that held it (facts: brick-wire.md
+ * section 10, brick-format.md C2). The tables are in locks_table.c, fcntl locks in locks_posix.c; here are the fops, the counters that
+ * replies carry, and the word to holders that somebody else waits. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "xlators/features/locks.h"
+
+/* ---- contention ---- */
+
+static void tell_holder(struct lock *lock)
+{
+	struct lock_domain *dom = lock->domain;
+	struct client *client = client_ref(lock->owner_client->client);
+	struct xl_upcall up = { 0 };
+
+	up.kind = dom->kind == LOCK_KIND_INODE ? UPCALL_INODELK_CONTENTION : UPCALL_ENTRYLK_CONTENTION;
+	memcpy(up.gfid, dom->of->inode->gfid, 16);
+	up.domain = dom->name;
+	up.name = lock->name;
+	up.start = lock->start;
+	up.len = lock->end == UINT64_MAX ? 0 : lock->end - lock->start + 1;
+	up.type = lock->type;
+	client->notify(client, &up);
+	client_unref(client);
+}
+
+static void tell_holders(void *arg)
+{
+	struct locks *lk = arg;
+	struct list *item;
+
+	while ((item = list_pop(&lk->contended)))
+		tell_holder(list_entry(item, struct lock, contended));
+}
+
+/* Told at the end of the round, so that the word never overtakes the reply that granted the lock. */
+void lock_contend(struct locks *lk, struct lock *holder)
+{
+	struct client *client = holder->owner_client->client;
+	uint64_t now;
+
+	if (!lk->notify || holder->domain->kind == LOCK_KIND_POSIX || !client || !client->notify)
+		return;
+	now = loop_now_ns(xl_loop(lk->xl));
+	if (holder->notified_ns && now - holder->notified_ns < lk->notify_delay_ms * 1000000)
+		return;
+	holder->notified_ns = now ? now : 1;
+	list_append(&lk->contended, &holder->contended);
+	loop_defer(xl_loop(lk->xl), &lk->tell);
+}
+
+/* ---- counters ---- */
+
+static uint32_t count_kind(struct locks *lk, struct inode *inode, enum lock_kind kind, const char *domain)
+{
+	struct lock_inode *li = lock_inode_find(lk, inode);
+	struct list *pos;
+	uint64_t n = 0;
+
+	if (!li)
+		return 0;
+	list_for_each(pos, &li->domains) {
+		struct lock_domain *dom = list_entry(pos, struct lock_domain, link);
+
+		if (dom->kind == kind && (!domain || strcmp(dom->name, domain) == 0))
+			n += dom->count;
+	}
+	return (uint32_t)n;
+}
+
+static void count_into(struct locks *lk, struct inode *inode, uint32_t what, const char *domain, struct counts *counts)
+{
+	if (what & COUNT_INODELK)
+		counts->inodelk = count_kind(lk, inode, LOCK_KIND_INODE, domain);
+	if (what & COUNT_ENTRYLK)
+		counts->entrylk = count_kind(lk, inode, LOCK_KIND_ENTRY, NULL);
+	if (what & COUNT_POSIXLK)
+		counts->posixlk = count_kind(lk, inode, LOCK_KIND_POSIX, NULL);
+}
+
+static uint32_t count_name_in(const struct list *locks, const char *name)
+{
+	struct list *pos;
+	uint32_t n = 0;
+
+	list_for_each(pos, locks) {
+		struct lock *lock = list_entry(pos, struct lock, link);
+
+		n += lock->name && strcmp(lock->name, name) == 0;
+	}
+	return n;
+}
+
+/* Entry locks on this very name, in any domain. */
+static uint32_t count_name(struct locks *lk, struct inode *parent, const char *name)
+{
+	struct lock_inode *li = lock_inode_find(lk, parent);
+	struct list *pos;
+	uint32_t n = 0;
+
+	if (!li)
+		return 0;
+	list_for_each(pos, &li->domains) {
+		struct lock_domain *dom = list_entry(pos, struct lock_domain, link);
+
+		if (dom->kind == LOCK_KIND_ENTRY)
+			n += count_name_in(&dom->held, name) + count_name_in(&dom->waiting, name);
+	}
+	return n;
+}
+
+static int coroutine_fn locks_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+{
+	struct locks *lk = xl->priv;
+	struct inode *inode;
+	int ret = xl_lookup(xl->children[0], call, args, res);
+
+	if (!args->count)
+		return ret;
+	if (args->name && (args->count & COUNT_PARENT_ENTRYLK))
+		res->counts.parent_entrylk = count_name(lk, args->parent, args->name);
+	if (ret < 0)
+		return ret;
+	inode = args->name ? inode_find(xl_inodes(xl), res->stat.gfid) : inode_ref(args->inode);
+	if (inode)
+		count_into(lk, inode, args->count, args->count_domain, &res->counts);
+	inode_unref(inode);
+	return ret;
+}
+
+static int coroutine_fn locks_stat(struct xlator *xl, struct call *call, const struct stat_args *args, struct stat_res *res)
+{
+	int ret = xl_stat(xl->children[0], call, args, res);
+
+	if (ret == 0 && args->count)
+		count_into(xl->priv, args->inode ? args->inode : args->fd->inode, args->count, NULL, &res->counts);
+	return ret;
+}
+
+static int coroutine_fn locks_writev(struct xlator *xl, struct call *call, const struct writev_args *args, struct writev_res *res)
+{
+	int ret = xl_writev(xl->children[0], call, args, res);
+
+	if (ret == 0 && args->count)
+		count_into(xl->priv, args->inode ? args->inode : args->fd->inode, args->count, args->count_domain, &res->counts);
+	return ret;
+}
+
+static int coroutine_fn locks_fsync(struct xlator *xl, struct call *call, const struct fsync_args *args, struct fsync_res *res)
+{
+	int ret = xl_fsync(xl->children[0], call, args, res);
+
+	if (ret == 0 && args->count)
+		count_into(xl->priv, args->inode ? args->inode : args->fd->inode, args->count, args->count_domain, &res->counts);
+	return ret;
+}
+
+/* ---- the fops that lock ---- */
+
+static int coroutine_fn lock_or_unlock(struct locks *lk, struct call *call, const struct lock_request *rq, enum lock_cmd cmd)
+{
+	struct lock *lock;
+	int ret;
+
+	if (cmd == LOCK_UNLOCK)
+		return lock_release(lk, call, rq);
+	if (cmd == LOCK_GET)
+		return -EINVAL;
+	ret = lock_new(lk, call, rq, &lock);
+	return ret < 0 ? ret : lock_acquire(lk, lock, cmd == LOCK_WAIT);
+}
+
+static int coroutine_fn locks_inodelk(struct xlator *xl, struct call *call, const struct inodelk_args *args, struct inodelk_res *res)
+{
+	struct lock_request rq = { args->inode ? args->inode : args->fd->inode, LOCK_KIND_INODE,
+				   args->domain ? args->domain : "", NULL, args->type, args->start, args->len };
+
+	return lock_or_unlock(xl->priv, call, &rq, args->cmd);
+}
+
+static int coroutine_fn locks_entrylk(struct xlator *xl, struct call *call, const struct entrylk_args *args, struct entrylk_res *res)
+{
+	struct lock_request rq = { args->inode, LOCK_KIND_ENTRY, args->domain ? args->domain : "", args->name, args->type, 0, 0 };
+
+	return lock_or_unlock(xl->priv, call, &rq, args->cmd);
+}
+
+static int coroutine_fn locks_flush(struct xlator *xl, struct call *call, const struct flush_args *args, struct flush_res *res)
+{
+	locks_flush_owner(xl->priv, call, args->inode ? args->inode : args->fd->inode);
+	return xl_flush(xl->children[0], call, args, res);
+}
+
+/* ---- life ---- */
+
+/* Waiting requests first: none of them may be granted something on the way out. */
+static void drop_client(struct locks *lk, struct lock_client *lc)
+{
+	struct list *pos, *tmp;
+
+	lc->count++;			/* it must not go away under us */
+	list_for_each_safe(pos, tmp, &lc->locks) {
+		struct lock *lock = list_entry(pos, struct lock, of_client);
+
+		if (!lock->held)
+			lock_free(lk, lock);
+	}
+	while (!list_empty(&lc->locks))
+		lock_free(lk, list_first(&lc->locks, struct lock, of_client));
+	lc->count--;
+	lock_client_put(lk, lc);
+}
+
+static void locks_client_gone(struct xlator *xl, struct client *client)
+{
+	struct locks *lk = xl->priv;
+	struct lock_client *lc = lock_client_find(lk, client);
+
+	if (lc)
+		drop_client(lk, lc);
+}
+
+static int coroutine_fn locks_init(struct xlator *xl, struct error *err)
+{
+	struct locks *lk = xl->priv;
+
+	lk->xl = xl;
+	hash_init(&lk->clients);
+	list_init(&lk->client_list);
+	list_init(&lk->contended);
+	lk->tell.fn = tell_holders;
+	lk->tell.arg = lk;
+	return 0;
+}
+
+static void coroutine_fn locks_fini(struct xlator *xl)
+{
+	struct locks *lk = xl->priv;
+
+	if (!lk->xl)
+		return;
+	while (!list_empty(&lk->client_list))
+		drop_client(lk, list_first(&lk->client_list, struct lock_client, all));
+	loop_defer_cancel(&lk->tell);
+	hash_fini(&lk->clients);
+}
+
+static const struct option options[] = {
+	OPT_BOOL("notify-contention", struct locks, notify, "on", OPT_LIVE, "tell the holder of a lock when another client wants it"),
+	OPT_TIME_MS("notify-contention-delay", struct locks, notify_delay_ms, "5", 0, 60000, OPT_LIVE,
+		    "least time between two such messages for one lock"),
+	OPT_INT("max-locks-per-inode", struct locks, max_per_inode, "65536", 16, 1 << 24, OPT_LIVE,
+		"locks held and waited for on one file or directory"),
+	OPT_INT("max-locks-per-client", struct locks, max_per_client, "262144", 16, 1 << 24, OPT_LIVE,
+		"locks held and waited for by one client"),
+	OPT_INT("max-locks", struct locks, max_total, "1048576", 16, 1 << 26, OPT_LIVE, "locks held and waited for on this brick"),
+	OPT_END
+};
+
+const struct xlator_class features_locks_class = {
+	.name = "features/locks",
+	.summary = "byte-range, entry and fcntl locks of a brick's clients",
+	.priv_size = sizeof(struct locks),
+	.options = options,
+	.min_children = 1,
+	.max_children = 1,
+	.uses_inode_ctx = true,
+	.init = locks_init,
+	.fini = locks_fini,
+	.client_gone = locks_client_gone,
+	.fops = {
+		.lookup = locks_lookup, .stat = locks_stat, .writev = locks_writev, .fsync = locks_fsync, .flush = locks_flush,
+		.lk = locks_lk, .inodelk = locks_inodelk, .entrylk = locks_entrylk,
+	},
+};
