@@ -6,6 +6,7 @@
 #ifndef XLATORS_FOP_H
 #define XLATORS_FOP_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -137,6 +138,8 @@ struct fsyncdir_res { char none; };
 struct access_args { struct inode *inode; uint32_t mask; };	/* 4 read, 2 write, 1 execute */
 struct access_res { uint32_t granted; };			/* subset of mask; 0 with every bit denied */
 
+#undef LOCK_READ			/* <fcntl.h> has macros of that name for mandatory locks: included above, so that they stay away */
+#undef LOCK_WRITE
 enum lock_cmd { LOCK_TRY, LOCK_WAIT, LOCK_UNLOCK, LOCK_GET };
 enum lock_type { LOCK_READ, LOCK_WRITE };
 struct lk_args { struct inode *inode; struct fd *fd; enum lock_cmd cmd; enum lock_type type; uint64_t start, len; uint32_t pid; };

@@ -1,0 +1,70 @@
+/* xlators/protocol/client.h: protocol/client's own parts, shared by its files only. */
+#ifndef XLATORS_PROTOCOL_CLIENT_H
+#define XLATORS_PROTOCOL_CLIENT_H
+
+#include "rpc/rpc.h"
+#include "runtime/sync.h"
+#include "xlators/gfwire.h"
+
+enum client_state { CLIENT_UNKNOWN, CLIENT_UP, CLIENT_DOWN };
+
+struct pclient {
+	char *remote_host, *remote_subvolume, *username, *password, *volume_id;
+	int64_t remote_port;
+	uint64_t ping_timeout_ms, frame_timeout_ms;
+	bool send_gids;
+	char *ignored;			/* options of stock volfiles that change nothing here land here, as text */
+
+	struct xlator *xl;
+	struct rpc_client *rpc;
+	enum client_state state;
+	bool extension;			/* the peer serves GATE_PROGRAM */
+	bool child_down;		/* handshake done, but the brick's file system is away */
+	bool stopping;
+	struct co_gate background;	/* coroutines that outlive the call that started them */
+	unsigned connects;
+	char context[GFID_TEXT_SIZE];
+	char server_uuid[128];
+	struct client_scratch {		/* client_durable.c: the unlinked file whose fsync commits entry changes of a stock brick */
+		uint64_t epoch;		/* of the connection that @fd belongs to; 0: none */
+		struct inode *inode;
+		int64_t fd;
+		uint32_t counter;
+		struct commit_group *open, *running;
+	} scratch;
+};
+
+/* client_call.c. One procedure of the FOP program for @call; @durable: through the extension program. */
+struct client_op {
+	enum fop op;
+	uint32_t proc;
+	bool durable;
+	int64_t fd;			/* in: the brick's number or GF_FD_ANONYMOUS; out: of OPEN, OPENDIR, CREATE */
+};
+int coroutine_fn client_send(struct pclient *pc, struct call *call, struct client_op *op, const void *args, void *res);
+/* Any other call on this connection, with the caller's credential. */
+int coroutine_fn client_rpc(struct pclient *pc, struct call *call, struct rpc_call *rc);
+/* 0 or -errno that a reply's first two words say. */
+int client_status(const struct gfwire_head *head);
+
+/* client_handshake.c */
+int coroutine_fn client_locate(void *user, struct sockaddr_storage *ret_addrs, unsigned max);
+int coroutine_fn client_handshake(struct rpc_client *c, void *user);
+int coroutine_fn client_ping(struct rpc_client *c, void *user);
+
+/* client_upcall.c */
+void coroutine_fn client_callback(void *user, uint32_t prog, uint32_t vers, uint32_t proc, XDR *xdrs, struct arena *arena);
+
+/* client.c */
+void client_set_state(struct pclient *pc, enum client_state state);
+
+/* client_lock.c: waiting locks that survive an interrupted waiter and are given back then. */
+int coroutine_fn client_inodelk_wait(struct pclient *pc, struct call *call, const struct inodelk_args *args);
+int coroutine_fn client_entrylk_wait(struct pclient *pc, struct call *call, const struct entrylk_args *args);
+
+/* client_durable.c: after a successful change through a stock brick, make it stable: 0 or why it may not be. */
+bool client_needs_commit(const struct call *call, enum fop op);
+int coroutine_fn client_make_durable(struct pclient *pc, struct call *call, enum fop op, const void *args, const void *res);
+void client_scratch_drop(struct pclient *pc);
+
+#endif
