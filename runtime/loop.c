@@ -161,7 +161,6 @@ int loop_run(struct loop *loop)
 	int ret = 0;
 
 	self = loop;
-	loop->stopping = false;
 	run_ready(loop);
 	while (!loop->stopping) {
 		offload_flush(loop);
@@ -175,6 +174,7 @@ int loop_run(struct loop *loop)
 			run_ready(loop);
 		}
 	}
+	loop->stopping = false;
 	return ret;
 }
 
