@@ -226,8 +226,11 @@ bool_t wire_text(XDR *xdrs, struct wire_name *name, uint32_t max)
 		return put_opaque(xdrs, max, name->len, name->text);
 	if (!take_opaque(xdrs, max, &name->len, &data))
 		return FALSE;
-	name->text = arena_strndup(wire_of(xdrs)->arena, (const char *)data, name->len);
-	return name->text ? TRUE : FALSE;
+	name->text = arena_alloc(wire_of(xdrs)->arena, name->len + 1);	/* not strndup: a NUL inside must show */
+	if (!name->text)
+		return FALSE;
+	memcpy(name->text, data, name->len);
+	return TRUE;
 }
 
 bool_t xdr_filename3(XDR *xdrs, filename3 *name)

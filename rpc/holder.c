@@ -1,0 +1,88 @@
+/* rpc/holder.c: which process has a port? For the one sentence that tells the administrator what to stop.
+ *
+ * The kernel lists sockets by port with their inode numbers; the process that has this inode among its descriptors is the holder. Reads
+ * /proc, so it is called at start or on a helper thread only. */
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rpc/server.h"
+
+/* The inode of a socket bound to @port in one of the kernel's tables; 0 when there is none. */
+static unsigned long inode_in(const char *table, uint16_t port, bool udp)
+{
+	unsigned long inode, found = 0;
+	unsigned local, state;
+	char line[512];
+	FILE *f = fopen(table, "re");
+
+	if (!f)
+		return 0;
+	while (!found && fgets(line, sizeof(line), f))
+		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu", &local, &state, &inode) == 3 &&
+		    local == port && (udp || state == 0x0a))	/* 0x0a: listening */
+			found = inode;
+	fclose(f);
+	return found;
+}
+
+static bool has_socket(const char *pid, const char *wanted)
+{
+	char path[64], target[64];
+	struct dirent *e;
+	bool found = false;
+	ssize_t n;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!found && (e = readdir(dir))) {
+		n = readlinkat(dirfd(dir), e->d_name, target, sizeof(target) - 1);
+		if (n > 0) {
+			target[n] = '\0';
+			found = !strcmp(target, wanted);
+		}
+	}
+	closedir(dir);
+	return found;
+}
+
+static void name_of(const char *pid, char *buf, uint32_t size)
+{
+	char path[64], name[64] = "process";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
+	f = fopen(path, "re");
+	if (f) {
+		if (fgets(name, sizeof(name), f))
+			name[strcspn(name, "\n")] = '\0';
+		fclose(f);
+	}
+	snprintf(buf, size, "%s (pid %.16s)", name, pid);
+}
+
+void rpc_port_holder(uint16_t port, bool udp, char *buf, uint32_t size)
+{
+	unsigned long inode = inode_in(udp ? "/proc/net/udp" : "/proc/net/tcp", port, udp);
+	char wanted[64];
+	struct dirent *e;
+	DIR *proc;
+
+	*buf = '\0';
+	if (!inode)
+		inode = inode_in(udp ? "/proc/net/udp6" : "/proc/net/tcp6", port, udp);
+	proc = inode ? opendir("/proc") : NULL;
+	if (!proc)
+		return;
+	snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
+	while (!*buf && (e = readdir(proc)))
+		if (isdigit((unsigned char)*e->d_name) && has_socket(e->d_name, wanted))
+			name_of(e->d_name, buf, size);
+	closedir(proc);
+}

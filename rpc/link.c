@@ -1,0 +1,374 @@
+/* rpc/link.c: a stream with the framing on its one side and a queue of segments on the other.
+ *
+ * A segment is a window into an iobuf with a reference. Small messages lie back to back in the current output buffer and grow one
+ * segment; a payload is a segment of its own. So a round's replies are a handful of segments however many there are. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/link.h"
+#include "rpc/message.h"
+
+#define OUT_SIZE (16u << 10)
+#define OUT_MAX (RPC_MAX_RECORD_DEFAULT - 16u)
+#define OUT_LOW 512u		/* with less room left a new buffer is begun at once */
+#define IOV_BATCH 64
+#define KEEP_SEGMENTS 16
+#define READS_PER_ROUND 16	/* then the others have their turn */
+#define LAST_FRAGMENT 0x80000000u
+
+static void on_flush(void *arg);
+static void on_resume(void *arg);
+static void on_readable(void *arg);
+static void on_writable(void *arg);
+
+static const struct stream_events link_events = { on_readable, on_writable };
+
+void rpc_link_open(struct rpc_link *l, struct loop *loop, struct stream *stream, uint32_t max_record,
+		   const struct rpc_link_ops *ops)
+{
+	memset(l, 0, sizeof(*l));
+	l->ops = ops;
+	l->loop = loop;
+	l->stream = stream;
+	l->received_ns = l->sent_ns = loop_now_ns(loop);
+	l->flush.fn = on_flush;
+	l->flush.arg = l;
+	l->resume.fn = on_resume;
+	l->resume.arg = l;
+	rpc_reader_init(&l->reader, max_record);
+	stream_start(stream, &link_events, l);
+}
+
+static struct rpc_segment *segment(struct rpc_link *l, uint32_t i)
+{
+	return &l->queue[(l->head + i) & (l->queue_size - 1)];
+}
+
+static void forget_unsent(struct rpc_link *l)
+{
+	uint32_t i;
+
+	for (i = 0; i < l->count; i++)
+		iobuf_unref(segment(l, i)->buf);
+	free(l->queue);
+	l->queue = NULL;
+	l->queue_size = l->head = l->count = 0;
+	l->unsent = 0;
+	iobuf_unref(l->out);
+	l->out = NULL;
+}
+
+void rpc_link_close(struct rpc_link *l)
+{
+	struct stream *s = l->stream;
+
+	if (!s)
+		return;
+	l->stream = NULL;
+	loop_defer_cancel(&l->flush);
+	loop_defer_cancel(&l->resume);
+	stream_close(s);
+	rpc_reader_fini(&l->reader);
+	forget_unsent(l);
+}
+
+/* The owner hears of it once, from here and never from inside its own call to us. */
+static void lose(struct rpc_link *l, int why)
+{
+	if (!l->stream || l->lost)
+		return;
+	l->lost = true;
+	l->ops->lost(l, why);
+}
+
+/* --- in --- */
+
+/* Hands out complete records while the owner wants them. */
+static int serve(struct rpc_link *l)
+{
+	struct payload record;
+	int ret = 0;
+
+	while (l->stream && !l->paused && (ret = rpc_reader_next(&l->reader, &record)) > 0)
+		l->ops->record(l, &record);
+	return ret < 0 ? ret : 0;
+}
+
+/* One read and what it brought: 1 when there may be more, 0 when not, -errno when the link is lost. */
+static int read_once(struct rpc_link *l)
+{
+	struct iovec space;
+	ssize_t n;
+	int ret;
+
+	ret = rpc_reader_space(&l->reader, &space);
+	if (ret < 0)
+		return ret;
+	n = stream_readv(l->stream, &space, 1);
+	if (n == -EAGAIN)
+		return 0;
+	if (n <= 0)
+		return n ? (int)n : -ECONNRESET;
+	l->received_ns = loop_now_ns(l->loop);
+	rpc_reader_filled(&l->reader, (uint32_t)n);
+	ret = serve(l);
+	if (ret < 0)
+		return ret;
+	return (size_t)n == space.iov_len;
+}
+
+static void on_readable(void *arg)
+{
+	struct rpc_link *l = arg;
+	int i, ret = 1;
+
+	l->ops->hold(l);
+	for (i = 0; i < READS_PER_ROUND && ret > 0 && l->stream && !l->paused; i++)
+		ret = read_once(l);
+	if (ret < 0)
+		lose(l, ret);
+	else if (l->stream && !l->paused)
+		rpc_reader_rest(&l->reader);
+	l->ops->drop(l);
+}
+
+/* Records may wait in the buffer though the socket has nothing new. */
+static void on_resume(void *arg)
+{
+	struct rpc_link *l = arg;
+	int ret;
+
+	l->ops->hold(l);
+	ret = l->paused ? 0 : serve(l);
+	if (ret < 0) {
+		lose(l, ret);
+	} else if (l->stream && !l->paused) {
+		rpc_reader_rest(&l->reader);
+		stream_want_read(l->stream, true);
+	}
+	l->ops->drop(l);
+}
+
+void rpc_link_pause(struct rpc_link *l, bool paused)
+{
+	if (l->paused == paused || !l->stream)
+		return;
+	l->paused = paused;
+	if (paused)
+		stream_want_read(l->stream, false);
+	else
+		loop_defer(l->loop, &l->resume);
+}
+
+/* --- out --- */
+
+static int grow_queue(struct rpc_link *l)
+{
+	uint32_t size = l->queue_size ? 2 * l->queue_size : 8, i;
+	struct rpc_segment *bigger = malloc(size * sizeof(*bigger));
+
+	if (!bigger)
+		return -ENOMEM;
+	for (i = 0; i < l->count; i++)
+		bigger[i] = *segment(l, i);
+	free(l->queue);
+	l->queue = bigger;
+	l->queue_size = size;
+	l->head = 0;
+	return 0;
+}
+
+/* Room for @n more segments, so that queueing a message cannot fail half way. */
+static int reserve(struct rpc_link *l, uint32_t n)
+{
+	int ret = 0;
+
+	while (!ret && l->queue_size - l->count < n)
+		ret = grow_queue(l);
+	return ret;
+}
+
+static void add_segment(struct rpc_link *l, struct iobuf *buf, uint32_t offset, uint32_t len)
+{
+	struct rpc_segment *last = l->count ? segment(l, l->count - 1) : NULL;
+
+	if (!len)
+		return;
+	l->unsent += len;
+	if (last && last->buf == buf && last->offset + last->len == offset) {
+		last->len += len;
+		return;
+	}
+	*segment(l, l->count++) = (struct rpc_segment){ iobuf_ref(buf), offset, len };
+}
+
+/* An output buffer with at least @room bytes free. */
+static int out_room(struct rpc_link *l, uint32_t room)
+{
+	struct iobuf *fresh;
+
+	if (l->out && l->out->size - l->out_used >= room)
+		return 0;
+	fresh = iobuf_new(room > OUT_SIZE ? room : OUT_SIZE);
+	if (!fresh)
+		return -ENOMEM;
+	iobuf_unref(l->out);
+	l->out = fresh;
+	l->out_used = 0;
+	return 0;
+}
+
+/* Queues the mark and @used encoded bytes at the end of the output buffer, the payloads between them, and the tail. */
+static void queue_message(struct rpc_link *l, uint32_t used, const struct wire *w, const struct payload *tail)
+{
+	uint32_t total = used + (tail ? tail->len : 0), at = l->out_used, from = 0, upto, i;
+
+	for (i = 0; i < w->ngaps; i++)
+		total += w->gaps[i].data.len;
+	rpc_put32(l->out->data + at, LAST_FRAGMENT | total);
+	used += 4;
+	for (i = 0; i < w->ngaps; i++) {
+		upto = w->gaps[i].at + 4;
+		add_segment(l, l->out, at + from, upto - from);
+		add_segment(l, w->gaps[i].data.buf, w->gaps[i].data.offset, w->gaps[i].data.len);
+		from = upto;
+	}
+	add_segment(l, l->out, at + from, used - from);
+	if (tail && tail->len)
+		add_segment(l, tail->buf, tail->offset, tail->len);
+	l->out_used += used;
+	rpc_link_queue_flush(l);
+}
+
+int rpc_link_send(struct rpc_link *l, rpc_encode_fn *fn, void *arg, const struct payload *tail)
+{
+	uint32_t room = OUT_LOW, size;
+	struct wire w;
+	XDR xdrs;
+	int ret;
+
+	if (!l->stream)
+		return -ENOTCONN;
+	ret = reserve(l, 2 * WIRE_GAPS_MAX + 2);
+	while (!ret) {
+		ret = out_room(l, room);
+		if (ret < 0)
+			break;
+		size = l->out->size - l->out_used - 4;
+		wire_encode_init(&xdrs, &w, l->out->data + l->out_used + 4, size, NULL);
+		if (fn(&xdrs, arg)) {
+			queue_message(l, size - xdrs.x_handy, &w, tail);
+			return 0;
+		}
+		if (l->out->size - l->out_used >= OUT_MAX)
+			return -EMSGSIZE;
+		room = l->out->size < OUT_MAX / 4 ? 4 * l->out->size : OUT_MAX;
+	}
+	return ret;
+}
+
+struct bytes { const void *data; uint32_t len; };
+
+static bool_t encode_bytes(XDR *xdrs, void *arg)
+{
+	struct bytes *b = arg;
+
+	if (xdrs->x_handy < b->len)
+		return FALSE;
+	memcpy(xdrs->x_private, b->data, b->len);
+	xdrs->x_handy -= b->len;
+	return TRUE;
+}
+
+int rpc_link_send_bytes(struct rpc_link *l, const void *data, uint32_t len)
+{
+	struct bytes b = { data, len };
+
+	return rpc_link_send(l, encode_bytes, &b, NULL);
+}
+
+void rpc_link_queue_flush(struct rpc_link *l)
+{
+	loop_defer(l->loop, &l->flush);
+}
+
+static void sent(struct rpc_link *l, size_t bytes)
+{
+	struct rpc_segment *s;
+	uint32_t n;
+
+	l->unsent -= bytes;
+	while (bytes) {
+		s = segment(l, 0);
+		n = bytes < s->len ? (uint32_t)bytes : s->len;
+		s->offset += n;
+		s->len -= n;
+		bytes -= n;
+		if (s->len)
+			break;
+		iobuf_unref(s->buf);
+		l->head++;
+		l->count--;
+	}
+}
+
+/* 0 when all has left or the socket is full, -errno. */
+static int flush(struct rpc_link *l)
+{
+	struct iovec iov[IOV_BATCH];
+	ssize_t n;
+	int i;
+
+	while (l->count) {
+		for (i = 0; i < IOV_BATCH && i < (int)l->count; i++) {
+			iov[i].iov_base = segment(l, (uint32_t)i)->buf->data + segment(l, (uint32_t)i)->offset;
+			iov[i].iov_len = segment(l, (uint32_t)i)->len;
+		}
+		n = stream_writev(l->stream, iov, i);
+		if (n < 0)
+			return n == -EAGAIN ? 0 : (int)n;
+		l->sent_ns = loop_now_ns(l->loop);
+		sent(l, (size_t)n);
+	}
+	return 0;
+}
+
+/* After a flush: wait for room in the socket, or hold nothing. */
+static void ask_for_more(struct rpc_link *l)
+{
+	bool want = l->count > 0;
+
+	if (want != l->want_write)
+		stream_want_write(l->stream, want);
+	l->want_write = want;
+	if (want)
+		return;
+	iobuf_unref(l->out);
+	l->out = NULL;
+	if (l->queue_size > KEEP_SEGMENTS)
+		forget_unsent(l);
+}
+
+static void on_flush(void *arg)
+{
+	struct rpc_link *l = arg;
+	int ret;
+
+	if (!l->stream)
+		return;
+	l->ops->hold(l);
+	ret = flush(l);
+	if (ret < 0) {
+		lose(l, ret);
+	} else {
+		ask_for_more(l);
+		l->ops->sent(l);
+	}
+	l->ops->drop(l);
+}
+
+static void on_writable(void *arg)
+{
+	on_flush(arg);
+}

@@ -1,0 +1,452 @@
+/* rpc/server.c: listeners and connections: who may connect, when a connection is read, how it ends.
+ *
+ * Back-pressure is one rule: a connection with too many calls in flight, or too many reply bytes that its peer does not take, is not read
+ * until it has come down again. A sweep closes what stands still with half a record received or with replies that nobody takes. */
+#include "rpc/server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpcgen/wire_inline.h"
+#include "runtime/log.h"
+
+#define INFLIGHT_DEFAULT 128u
+#define CONNS_DEFAULT 4096u
+#define UNSENT_DEFAULT (4u << 20)
+#define IDLE_MS_DEFAULT 120000u
+#define STARVED_NS 5000000u		/* all coroutines are taken: try again after this */
+#define MS 1000000ull
+
+struct rpc_listener { struct rpc_server *server; struct listener *listener; struct list in_server; };
+
+/* --- a connection's life --- */
+
+struct rpc_conn *rpc_conn_ref(struct rpc_conn *conn)
+{
+	conn->refs++;
+	return conn;
+}
+
+void rpc_conn_unref(struct rpc_conn *conn)
+{
+	if (conn && !--conn->refs)
+		free(conn);
+}
+
+void rpc_conn_set_user(struct rpc_conn *conn, void *user)
+{
+	conn->user = user;
+}
+
+void *rpc_conn_user(const struct rpc_conn *conn)
+{
+	return conn->user;
+}
+
+const struct sockaddr_storage *rpc_conn_peer(const struct rpc_conn *conn)
+{
+	return &conn->peer;
+}
+
+static void pause_listeners(struct rpc_server *s, bool paused)
+{
+	struct list *l;
+
+	s->full = paused;
+	list_for_each(l, &s->listeners)
+		listener_pause(list_entry(l, struct rpc_listener, in_server)->listener, paused);
+}
+
+/* The connection is closed and its last call has ended. */
+static void conn_gone(struct rpc_conn *conn)
+{
+	struct rpc_server *s = conn->server;
+
+	if (conn->gone || conn->link.stream || conn->inflight)
+		return;
+	conn->gone = true;
+	if (s->service.closed)
+		s->service.closed(conn, s->service.user);
+	list_remove(&conn->in_server);
+	s->nconns--;
+	if (s->full && !s->draining)
+		pause_listeners(s, false);
+	if (!s->nconns)
+		timer_cancel(&s->sweep);
+	rpc_server_settled(s);
+	rpc_conn_unref(conn);
+}
+
+static void forget_stash(struct rpc_conn *conn)
+{
+	iobuf_unref(conn->stash.buf);
+	conn->stash = (struct payload){ 0 };
+}
+
+void rpc_conn_close(struct rpc_conn *conn)
+{
+	struct list *l;
+
+	if (!conn->link.stream)
+		return;
+	rpc_conn_ref(conn);
+	rpc_link_close(&conn->link);
+	forget_stash(conn);
+	if (conn->server->service.cancel_on_close)
+		list_for_each(l, &conn->jobs)
+			co_cancel(list_entry(l, struct rpc_job, in_conn)->co);
+	conn_gone(conn);
+	rpc_conn_unref(conn);
+}
+
+static struct rpc_conn *conn_of(struct rpc_link *l)
+{
+	return container_of(l, struct rpc_conn, link);
+}
+
+static bool overloaded(const struct rpc_conn *conn)
+{
+	const struct rpc_limits *limits = &conn->server->service.limits;
+
+	return conn->inflight >= limits->max_inflight || conn->link.unsent > limits->max_unsent;
+}
+
+/* Below three quarters of one bound and half of the other: so that reading does not stop and go with every call. */
+static bool relieved(const struct rpc_conn *conn)
+{
+	const struct rpc_limits *limits = &conn->server->service.limits;
+
+	return conn->inflight <= limits->max_inflight * 3 / 4 && conn->link.unsent <= limits->max_unsent / 2;
+}
+
+void rpc_conn_settled(struct rpc_conn *conn)
+{
+	if (conn->link.paused && !conn->stash.buf && !conn->server->draining && relieved(conn)) {
+		conn->link.received_ns = loop_now_ns(conn->link.loop);	/* the pause was ours, not the peer's */
+		rpc_link_pause(&conn->link, false);
+	}
+	conn_gone(conn);
+}
+
+void rpc_server_settled(struct rpc_server *s)
+{
+	if (s->draining)
+		co_queue_wake_all(&s->changed);
+}
+
+/* --- what the link tells --- */
+
+/* No coroutine was free: keep the record and ask again soon. */
+static void starve(struct rpc_conn *conn, const struct payload *record)
+{
+	struct rpc_server *s = conn->server;
+
+	conn->stash = *record;
+	iobuf_ref(conn->stash.buf);
+	rpc_link_pause(&conn->link, true);
+	if (!timer_armed(&s->starved))
+		timer_arm(s->loop, &s->starved, loop_now_ns(s->loop) + STARVED_NS);
+}
+
+static void on_record(struct rpc_link *l, const struct payload *record)
+{
+	struct rpc_conn *conn = conn_of(l);
+	struct rpc_origin from = { .server = conn->server, .conn = conn };
+	int ret = rpc_dispatch(&from, record);
+
+	if (!l->stream)
+		return;
+	if (ret == -EAGAIN)
+		starve(conn, record);
+	else if (ret < 0)
+		rpc_conn_close(conn);
+	else if (overloaded(conn))
+		rpc_link_pause(l, true);
+}
+
+static struct rpc_conn *first_starved(const struct rpc_server *s)
+{
+	struct list *l;
+
+	list_for_each(l, &s->conns)
+		if (list_entry(l, struct rpc_conn, in_server)->stash.buf)
+			return list_entry(l, struct rpc_conn, in_server);
+	return NULL;
+}
+
+static void on_starved(void *arg)
+{
+	struct rpc_server *s = arg;
+	struct rpc_conn *conn;
+	struct payload record;
+	bool again = false;
+
+	/* From the front each time: what a call does may close any connection. */
+	while (!again && !s->draining && (conn = first_starved(s))) {
+		record = conn->stash;
+		conn->stash = (struct payload){ 0 };
+		rpc_conn_ref(conn);
+		on_record(&conn->link, &record);
+		iobuf_unref(record.buf);
+		again = conn->stash.buf;	/* still none: the others wait as well */
+		rpc_conn_settled(conn);
+		rpc_conn_unref(conn);
+	}
+}
+
+static void on_lost(struct rpc_link *l, int why)
+{
+	struct rpc_conn *conn = conn_of(l);
+	char peer[64];
+
+	if (why == -EMSGSIZE)
+		log_warning("record past the limit, closing the connection", "service=%s peer=%s limit=%u",
+			    conn->server->service.name, sockaddr_text((struct sockaddr *)&conn->peer, peer, sizeof(peer)),
+			    conn->server->service.limits.max_record);
+	rpc_conn_close(conn);
+}
+
+static void on_sent(struct rpc_link *l)
+{
+	rpc_conn_settled(conn_of(l));
+	rpc_server_settled(conn_of(l)->server);
+}
+
+static void on_hold(struct rpc_link *l)
+{
+	rpc_conn_ref(conn_of(l));
+}
+
+static void on_drop(struct rpc_link *l)
+{
+	rpc_conn_unref(conn_of(l));
+}
+
+static const struct rpc_link_ops conn_ops = { on_record, on_lost, on_sent, on_hold, on_drop };
+
+/* --- notifications --- */
+
+struct notice { uint32_t xid, prog, vers, proc; xdrproc_t encode; const void *args; };
+
+static bool_t encode_notice(XDR *xdrs, void *arg)
+{
+	struct notice *n = arg;
+
+	return rpc_call_encode(xdrs, n->xid, n->prog, n->vers, n->proc, NULL) &&
+	       (!n->encode || n->encode(xdrs, (void *)n->args));
+}
+
+int rpc_conn_notify(struct rpc_conn *conn, uint32_t prog, uint32_t vers, uint32_t proc, xdrproc_t encode, const void *args)
+{
+	struct notice n = { conn->notify_xid + 1, prog, vers, proc, encode, args };
+
+	if (!conn->link.stream)
+		return -ENOTCONN;
+	if (conn->link.unsent > conn->server->service.limits.max_unsent)
+		return -ENOBUFS;
+	conn->notify_xid++;
+	return rpc_link_send(&conn->link, encode_notice, &n, NULL);
+}
+
+/* --- sweeping --- */
+
+static bool stands_still(const struct rpc_conn *conn, uint64_t now_ns)
+{
+	uint64_t idle_ns = conn->server->service.limits.idle_ms * MS;
+	const struct rpc_link *l = &conn->link;
+
+	if (l->count && now_ns - l->sent_ns > idle_ns && now_ns - l->received_ns > idle_ns)
+		return true;
+	return !l->paused && rpc_reader_partial(&l->reader) && now_ns - l->received_ns > idle_ns;
+}
+
+static void arm_sweep(struct rpc_server *s)
+{
+	timer_arm(s->loop, &s->sweep, loop_now_ns(s->loop) + s->service.limits.idle_ms * MS / 4);
+}
+
+static void on_sweep(void *arg)
+{
+	struct rpc_server *s = arg;
+	struct list *l = s->conns.next, *next;
+	struct rpc_conn *conn;
+
+	for (; l != &s->conns; l = next) {
+		next = l->next;
+		conn = list_entry(l, struct rpc_conn, in_server);
+		if (!conn->link.stream || !stands_still(conn, loop_now_ns(s->loop)))
+			continue;
+		rpc_conn_close(conn);
+		next = s->conns.next;	/* closed() may have closed others: from the front again */
+	}
+	if (s->nconns)
+		arm_sweep(s);
+}
+
+/* --- accepting --- */
+
+static void on_accepted(void *arg, struct stream *stream)
+{
+	struct rpc_server *s = ((struct rpc_listener *)arg)->server;
+	struct rpc_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn) {
+		stream_close(stream);
+		return;
+	}
+	conn->refs = 1;
+	conn->server = s;
+	conn->peer = *stream_peer(stream);
+	list_init(&conn->jobs);
+	list_append(&s->conns, &conn->in_server);
+	if (!s->nconns++)
+		arm_sweep(s);
+	if (s->nconns >= s->service.limits.max_conns)
+		pause_listeners(s, true);
+	rpc_link_open(&conn->link, s->loop, stream, s->service.limits.max_record, &conn_ops);
+	if (s->service.opened)
+		s->service.opened(conn, s->service.user);
+}
+
+static void set_default(uint32_t *limit, uint32_t value)
+{
+	if (!*limit)
+		*limit = value;
+}
+
+int rpc_server_new(struct loop *loop, const struct rpc_service *service, struct rpc_server **ret_server)
+{
+	struct rpc_server *s = calloc(1, sizeof(*s));
+
+	*ret_server = s;
+	if (!s)
+		return -ENOMEM;
+	s->loop = loop;
+	s->service = *service;
+	set_default(&s->service.limits.max_record, RPC_MAX_RECORD_DEFAULT);
+	set_default(&s->service.limits.max_inflight, INFLIGHT_DEFAULT);
+	set_default(&s->service.limits.max_conns, CONNS_DEFAULT);
+	set_default(&s->service.limits.max_unsent, UNSENT_DEFAULT);
+	set_default(&s->service.limits.idle_ms, IDLE_MS_DEFAULT);
+	list_init(&s->conns);
+	list_init(&s->listeners);
+	list_init(&s->sockets);
+	co_queue_init(&s->changed);
+	timer_init(&s->sweep, on_sweep, s);
+	timer_init(&s->starved, on_starved, s);
+	return 0;
+}
+
+static int listen_failed(const struct sockaddr *addr, struct error *err, int ret)
+{
+	char text[64], holder[128] = "";
+
+	sockaddr_text(addr, text, sizeof(text));
+	if (ret == -EADDRINUSE)
+		rpc_port_holder(ntohs(((const struct sockaddr_in *)addr)->sin_port), false, holder, sizeof(holder));
+	if (*holder)
+		return error_set(err, ret, "cannot listen on %s: %s holds that port; stop it or choose another port", text, holder);
+	return error_set(err, ret, "cannot listen on %s: %s", text, strerror(-ret));
+}
+
+int rpc_server_listen(struct rpc_server *s, const struct sockaddr *addr, struct error *err, uint16_t *ret_port)
+{
+	struct rpc_listener *l = calloc(1, sizeof(*l));
+	struct sockaddr_storage bound;
+	int ret;
+
+	if (!l)
+		return -ENOMEM;
+	l->server = s;
+	ret = listener_open(s->loop, addr, on_accepted, l, &l->listener);
+	if (ret < 0) {
+		free(l);
+		return listen_failed(addr, err, ret);
+	}
+	list_append(&s->listeners, &l->in_server);
+	listener_address(l->listener, &bound);
+	if (ret_port)
+		*ret_port = ntohs(((struct sockaddr_in *)&bound)->sin_port);	/* both families have it in the same place */
+	return 0;
+}
+
+void *rpc_server_user(const struct rpc_server *s)
+{
+	return s->service.user;
+}
+
+unsigned rpc_server_conns(const struct rpc_server *s)
+{
+	return s->nconns;
+}
+
+/* --- the end --- */
+
+static void close_doors(struct rpc_server *s)
+{
+	struct rpc_listener *l;
+	struct list *link;
+
+	while ((link = list_pop(&s->listeners))) {
+		l = list_entry(link, struct rpc_listener, in_server);
+		listener_close(l->listener);
+		free(l);
+	}
+	list_for_each(link, &s->sockets)
+		watch_change(&list_entry(link, struct rpc_socket, in_server)->watch, 0);
+}
+
+static bool drained(const struct rpc_server *s)
+{
+	struct list *l;
+
+	if (s->inflight)
+		return false;
+	list_for_each(l, &s->conns)
+		if (list_entry(l, struct rpc_conn, in_server)->link.count)
+			return false;
+	return true;
+}
+
+static void close_all(struct rpc_server *s)
+{
+	struct list *l, *next;
+
+	list_for_each_safe(l, next, &s->conns)
+		rpc_conn_close(list_entry(l, struct rpc_conn, in_server));
+}
+
+int rpc_server_drain(struct rpc_server *s)
+{
+	struct list *l;
+	int ret = 0;
+
+	s->draining = true;
+	close_doors(s);
+	list_for_each(l, &s->conns)
+		rpc_link_pause(&list_entry(l, struct rpc_conn, in_server)->link, true);
+	while (!ret && !drained(s))
+		ret = co_queue_wait(&s->changed);
+	if (!ret)
+		close_all(s);
+	return ret;
+}
+
+void rpc_server_free(struct rpc_server *s)
+{
+	struct list *link;
+
+	if (!s)
+		return;
+	assert(!s->inflight);
+	s->draining = true;
+	close_doors(s);
+	close_all(s);
+	while ((link = list_pop(&s->sockets)))
+		rpc_udp_close(list_entry(link, struct rpc_socket, in_server));
+	timer_cancel(&s->sweep);
+	timer_cancel(&s->starved);
+	free(s);
+}

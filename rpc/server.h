@@ -1,0 +1,82 @@
+/* rpc/server.h: what the files of the server share: the server, its connections, its datagram sockets, a call in flight.
+ *
+ * A call's origin is where its reply goes: a connection or a datagram's sender. The rest of a call does not know the difference. */
+#ifndef RPC_SERVER_H
+#define RPC_SERVER_H
+
+#include <netinet/in.h>
+
+#include "rpc/link.h"
+#include "rpc/message.h"
+#include "rpc/replay_private.h"
+#include "rpc/rpc.h"
+#include "runtime/list.h"
+#include "runtime/sync.h"
+
+struct rpc_server {
+	struct loop *loop;
+	struct rpc_service service;
+	struct list conns, listeners, sockets;
+	unsigned nconns, inflight;
+	bool draining, full;		/* full: at max_conns, the listeners are paused */
+	struct timer sweep;		/* closes what stands still */
+	struct timer starved;		/* serves what found no coroutine */
+	struct co_queue changed;	/* a call ended or bytes left, while draining */
+};
+
+struct rpc_conn {
+	struct rpc_link link;
+	struct rpc_server *server;
+	struct list in_server, jobs;
+	struct sockaddr_storage peer;
+	void *user;
+	unsigned refs, inflight;
+	uint32_t notify_xid;
+	bool gone;			/* closed() has been called */
+	struct payload stash;		/* a record for which there was no coroutine */
+};
+
+/* From where a datagram came and at which of our addresses it arrived. */
+struct rpc_udp_address {
+	struct sockaddr_storage peer;
+	union { struct in_pktinfo v4; struct in6_pktinfo v6; } local;
+};
+
+struct rpc_socket {
+	struct rpc_server *server;
+	struct list in_server;
+	struct watch watch;
+	sa_family_t family;
+	unsigned inflight;
+};
+
+struct rpc_origin {
+	struct rpc_server *server;
+	struct rpc_conn *conn;			/* or */
+	struct rpc_socket *socket;
+	const struct rpc_udp_address *from;	/* of a datagram */
+};
+
+struct rpc_job {			/* lies in its own arena */
+	struct rpc_request rq;		/* first: rpc_job_of() */
+	struct rpc_origin origin;
+	struct list in_conn;		/* or alone, over UDP */
+	struct coroutine *co;
+	void *args, *res;
+	struct rpc_replay_entry *replay;
+	struct rpc_conn *reply_to;	/* a duplicate came by this newer connection: the client waits there */
+};
+
+/* dispatch.c. Serves one record. -EAGAIN: no coroutine was free, nothing has been done. -EBADMSG: this is not RPC, close. 0 otherwise. */
+int rpc_dispatch(const struct rpc_origin *from, const struct payload *record);
+/* server.c: a call of @conn has ended. */
+void rpc_conn_settled(struct rpc_conn *conn);
+void rpc_server_settled(struct rpc_server *s);
+/* udp.c: encodes and sends one datagram; what does not fit into 8 KiB is not sent. */
+int rpc_udp_send(struct rpc_socket *socket, const struct rpc_udp_address *to, rpc_encode_fn *fn, void *arg,
+		 const struct payload *tail);
+void rpc_udp_close(struct rpc_socket *socket);
+/* holder.c: who holds the port? "gatehouse (pid 12)" or "". Reads /proc: at start, or on a helper thread. */
+void rpc_port_holder(uint16_t port, bool udp, char *buf, uint32_t size);
+
+#endif
