@@ -341,3 +341,12 @@ void graph_client_gone(struct graph *graph, struct client *client)
 		if (graph->xlators[i]->class->client_gone)
 			graph->xlators[i]->class->client_gone(graph->xlators[i], client);
 }
+
+void graph_client_acknowledged(struct graph *graph, struct client *client, uint64_t sequence)
+{
+	unsigned i;
+
+	for (i = 0; i < graph->n; i++)
+		if (graph->xlators[i]->class->acknowledged)
+			graph->xlators[i]->class->acknowledged(graph->xlators[i], client, sequence);
+}

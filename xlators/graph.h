@@ -44,6 +44,7 @@ struct xlator *graph_find(const struct graph *graph, const char *name);	/* NULL 
 /* Sets an option of a running translator: -EOPNOTSUPP when its row is not OPT_LIVE. */
 int graph_set_option(struct graph *graph, const char *xlator, const char *key, const char *value, struct error *err);
 void graph_client_gone(struct graph *graph, struct client *client);
+void graph_client_acknowledged(struct graph *graph, struct client *client, uint64_t sequence);
 
 extern const struct xlator_class *const xlator_classes[];	/* from xlators.def; NULL-terminated */
 

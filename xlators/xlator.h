@@ -27,6 +27,7 @@ struct client {
 	const char *uuid;		/* process-uuid, for the log */
 	uint32_t refs;
 	bool trusted;			/* passed login authentication */
+	bool acknowledges;		/* answers an upcall that has a sequence: xlator_class.acknowledged is called then */
 	/* Sends an upcall to it, never parks. -EOPNOTSUPP when it cannot take this kind. */
 	int (*notify)(struct client *client, const struct xl_upcall *upcall);
 	void (*free)(struct client *client);
@@ -68,6 +69,8 @@ struct xl_upcall {
 	uint64_t start, len;		/* the lock held */
 	enum lock_type type;
 	struct iatt stat, parent, oldparent;
+	uint64_t sequence;		/* INVALIDATE, in bricks: not 0 asks for an acknowledgement (client.acknowledges) */
+	uint32_t expire_s;		/* INVALIDATE: how long the brick will go on telling */
 };
 
 #define F(op) int coroutine_fn (*op)(struct xlator *, struct call *, const struct op##_args *, struct op##_res *);
@@ -88,6 +91,7 @@ struct xlator_class {
 					/* never parks; NULL: pass on to the parents */
 	void (*forget)(struct xlator *xl, struct inode *inode, void *ctx);	/* free the slot's content */
 	void (*client_gone)(struct xlator *xl, struct client *client);	/* release its locks; never parks */
+	void (*acknowledged)(struct xlator *xl, struct client *client, uint64_t sequence);	/* of an upcall to it; never parks */
 	struct fops fops;
 };
 
