@@ -158,3 +158,22 @@ int net_resolve(const char *host, uint16_t port, struct sockaddr_storage *ret_ad
 		return -ENOENT;		/* what the real resolver says does not follow from the seed */
 	return loop_offload(lookup_blocking, &lookup);
 }
+
+struct reverse { const struct sockaddr *addr; char *name; size_t size; };
+
+static int reverse_blocking(void *arg)
+{
+	struct reverse *r = arg;
+	int error = getnameinfo(r->addr, sockaddr_len(r->addr), r->name, (socklen_t)r->size, NULL, 0, NI_NAMEREQD);
+
+	return error ? lookup_errno(error) : 0;
+}
+
+int net_reverse(const struct sockaddr *addr, char *ret_name, size_t size)
+{
+	struct reverse reverse = { addr, ret_name, size };
+
+	if (loop_is_sim(loop_self()))
+		return -ENOENT;
+	return loop_offload(reverse_blocking, &reverse);
+}

@@ -48,5 +48,7 @@ socklen_t sockaddr_len(const struct sockaddr *addr);
 bool sockaddr_same_host(const struct sockaddr *a, const struct sockaddr *b);
 /* Numeric literals (brackets or not) at once; names through the resolver on a helper thread. At most @max results. Count or -errno. */
 int coroutine_fn net_resolve(const char *host, uint16_t port, struct sockaddr_storage *ret_addrs, unsigned max);
+/* The other way round, without any proof that the name is true. 0 or -errno (-ENOENT: it has no name). */
+int coroutine_fn net_reverse(const struct sockaddr *addr, char *ret_name, size_t size);
 
 #endif

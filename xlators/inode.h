@@ -19,6 +19,7 @@ struct inode {
 	uint8_t gfid[16];
 	uint32_t refs;
 	uint32_t type;			/* S_IFMT bits once known, else 0 */
+	uint16_t hint;			/* where it was seen last, child index + 1 of cluster/distribute; file handles carry it over restarts. 0: unknown. Never trusted */
 	struct inode_table *table;
 	struct hash_link link;
 	struct list lru;

@@ -1,0 +1,184 @@
+/* gateway/gateway.c: what all calls share: the servers, admission of peers, handles, and the walk from an export's root to a path. */
+#include "gateway/gateway.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "gateway/filehandle.h"
+
+#define NAME_TTL_NS 60000000000ull
+
+static void conn_opened(struct rpc_conn *conn, void *user)
+{
+	struct gateway *gw = user;
+	struct gateway_conn *gc = calloc(1, sizeof(*gc));
+	uint32_t nsec;
+
+	if (gc)
+		loop_wallclock(gw->loop, &gc->opened_sec, &nsec);
+	rpc_conn_set_user(conn, gc);
+}
+
+static void conn_closed(struct rpc_conn *conn, void *user)
+{
+	free(rpc_conn_user(conn));
+	rpc_conn_set_user(conn, NULL);
+}
+
+int gateway_serve(struct gateway *gw)
+{
+	static const struct rpc_program *const all[] = { &nfs3_program, &mount1_program, &mount3_program, NULL };
+	static const struct rpc_program *const mounts[] = { &mount1_program, &mount3_program, NULL };
+	struct rpc_service tcp = { .name = "nfs", .programs = all, .user = gw, .opened = conn_opened, .closed = conn_closed };
+	struct rpc_service udp = { .name = "mount", .programs = mounts, .user = gw };
+	int ret;
+
+	gw->names = peer_names_new();
+	gw->mounts = mount_list_new();
+	gw->replay = rpc_replay_new(0, 0);
+	if (!gw->names || !gw->mounts || !gw->replay)
+		return -ENOMEM;
+	tcp.replay = gw->replay;
+	ret = rpc_server_new(gw->loop, &tcp, &gw->tcp);
+	return ret < 0 ? ret : rpc_server_new(gw->loop, &udp, &gw->udp);
+}
+
+void gateway_stop(struct gateway *gw)
+{
+	if (gw->tcp)
+		rpc_server_free(gw->tcp);
+	if (gw->udp)
+		rpc_server_free(gw->udp);
+	if (gw->replay)
+		rpc_replay_free(gw->replay);
+	peer_names_free(gw->names);
+	mount_list_free(gw->mounts);
+	export_set_unref(gw->exports);
+	mac_free(gw->mac);
+}
+
+static void unref_set(void *set)
+{
+	export_set_unref(set);
+}
+
+struct export_set *gateway_exports(struct gateway *gw, struct arena *arena)
+{
+	struct export_set *set = export_set_ref(gw->exports);
+
+	return arena_cleanup(arena, unref_set, set) < 0 ? NULL : set;
+}
+
+const struct export_client *coroutine_fn gateway_admit(struct gateway *gw, struct rpc_request *rq, struct export_set *set,
+						       const struct export *ex)
+{
+	struct gateway_conn *gc = rq->conn ? rpc_conn_user(rq->conn) : NULL;
+	const struct sockaddr *peer = (const struct sockaddr *)rq->peer;
+	uint64_t now = loop_now_ns(gw->loop), generation = set->generation;
+	const struct export_client *client;
+
+	if (gc && gc->export == ex && gc->generation == generation && now < gc->until_ns)
+		return gc->client;
+	client = export_admit(ex, peer, set->has_patterns ? peer_name(gw->names, peer) : NULL);
+	if (gc && rpc_conn_user(rq->conn) == gc) {
+		gc->export = ex;
+		gc->client = client;
+		gc->generation = generation;
+		gc->until_ns = now + NAME_TTL_NS;
+	}
+	return client;
+}
+
+int gateway_handle(struct gateway *gw, const struct export *ex, const struct iatt *stat, struct wire_handle *ret_handle)
+{
+	struct filehandle fh = { .type = stat->mode & S_IFMT, .export_id = ex->id };
+	struct inode *inode = inode_find(gw->volume.graph->inodes, stat->gfid);
+
+	if (inode)
+		fh.hint = inode->hint;
+	inode_unref(inode);
+	memcpy(fh.volume_id, gw->volume.id, 16);
+	memcpy(fh.gfid, stat->gfid, 16);
+	return filehandle_encode(gw->mac, &fh, ret_handle);
+}
+
+static int coroutine_fn step(struct gateway *gw, struct call *call, const uint8_t *dir, const char *name, struct iatt *ret_stat)
+{
+	struct lookup_args args = { .name = name };
+	struct lookup_res *res = arena_alloc(call->arena, sizeof(*res));
+	int ret;
+
+	args.parent = inode_get(gw->volume.graph->inodes, dir);
+	if (!res || !args.parent) {
+		inode_unref(args.parent);
+		return -ENOMEM;
+	}
+	ret = xl_lookup(gw->volume.graph->top, call, &args, res);
+	inode_unref(args.parent);
+	if (ret == 0)
+		*ret_stat = res->stat;
+	return ret;
+}
+
+static int coroutine_fn stat_of(struct gateway *gw, struct call *call, const uint8_t *gfid, struct iatt *ret_stat)
+{
+	struct stat_res *res = arena_alloc(call->arena, sizeof(*res));
+	struct stat_args args = { .inode = inode_get(gw->volume.graph->inodes, gfid) };
+	int ret = res && args.inode ? xl_stat(gw->volume.graph->top, call, &args, res) : -ENOMEM;
+
+	inode_unref(args.inode);
+	if (ret == 0)
+		*ret_stat = res->stat;
+	return ret;
+}
+
+int coroutine_fn gateway_walk(struct gateway *gw, struct arena *arena, const uint8_t *start, const char *path, struct iatt *ret_stat)
+{
+	struct call call;
+	const char *name;
+	size_t len;
+	int ret;
+
+	call_init(&call, arena);	/* as root: that a client may mount a directory does not depend on its parents' modes */
+	ret = stat_of(gw, &call, start, ret_stat);
+	while (ret == 0) {
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (!len)
+			return 0;
+		if (len > 255)
+			return -ENAMETOOLONG;
+		if (!S_ISDIR(ret_stat->mode))
+			return -ENOTDIR;
+		if (path[0] == '.' && (len == 1 || (len == 2 && path[1] == '.')))
+			return -EACCES;
+		name = arena_strndup(arena, path, len);
+		if (!name)
+			return -ENOMEM;
+		path += len;
+		ret = step(gw, &call, ret_stat->gfid, name, ret_stat);
+	}
+	return ret;
+}
+
+int coroutine_fn gateway_export_root(struct gateway *gw, struct arena *arena, struct export *ex, uint8_t ret_gfid[16])
+{
+	struct iatt stat;
+	int ret;
+
+	if (!*ex->subdir) {
+		memcpy(ret_gfid, gfid_root, 16);
+		return 0;
+	}
+	if (!ex->root_known) {
+		ret = gateway_walk(gw, arena, gfid_root, ex->subdir, &stat);
+		if (ret < 0)
+			return ret;
+		memcpy(ex->root, stat.gfid, 16);
+		ex->root_known = true;
+	}
+	memcpy(ret_gfid, ex->root, 16);
+	return 0;
+}

@@ -1,0 +1,279 @@
+/* gateway/mount3.c: the MOUNT program, versions 3 and 1, over TCP and UDP.
+ *
+ * MNT hands out the first handle; everything else is bookkeeping for showmount. Nothing depends on the list of mounts: it is bounded, and
+ * forgotten at a restart. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "gateway/gateway.h"
+#include "gateway/status.h"
+#include "runtime/log.h"
+#include "runtime/stream.h"
+
+#define MOUNTS_MAX 1024
+#define READY_NS 10000000000ull
+#define MNT_DEADLINE_NS 20000000000ull
+
+struct mount { struct list link; char *host, *path; };
+struct mount_list { struct list mounts; unsigned n; };	/* oldest first */
+
+struct mount_list *mount_list_new(void)
+{
+	struct mount_list *list = calloc(1, sizeof(*list));
+
+	if (list)
+		list_init(&list->mounts);
+	return list;
+}
+
+unsigned mount_list_count(const struct mount_list *list)
+{
+	return list->n;
+}
+
+static void forget(struct mount_list *list, struct mount *m)
+{
+	list_remove(&m->link);
+	list->n--;
+	free(m->host);
+	free(m->path);
+	free(m);
+}
+
+void mount_list_free(struct mount_list *list)
+{
+	if (!list)
+		return;
+	while (!list_empty(&list->mounts))
+		forget(list, list_first(&list->mounts, struct mount, link));
+	free(list);
+}
+
+/* @path NULL: all of @host. */
+static void mount_list_remove(struct mount_list *list, const char *host, const char *path)
+{
+	struct list *pos, *tmp;
+
+	list_for_each_safe(pos, tmp, &list->mounts) {
+		struct mount *m = list_entry(pos, struct mount, link);
+
+		if (strcmp(m->host, host) == 0 && (!path || strcmp(m->path, path) == 0))
+			forget(list, m);
+	}
+}
+
+static void mount_list_add(struct mount_list *list, const char *host, const char *path)
+{
+	struct mount *m;
+
+	mount_list_remove(list, host, path);
+	if (list->n == MOUNTS_MAX)
+		forget(list, list_first(&list->mounts, struct mount, link));
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return;
+	m->host = strdup(host);
+	m->path = strdup(path);
+	list_append(&list->mounts, &m->link);
+	list->n++;
+	if (!m->host || !m->path)
+		forget(list, m);
+}
+
+/* The peer's address as text, without port and brackets. */
+static const char *host_text(const struct rpc_request *rq, char *buf, size_t size)
+{
+	char *colon, *s = (char *)sockaddr_text((const struct sockaddr *)rq->peer, buf, size);
+
+	colon = strrchr(s, ':');
+	if (colon)
+		*colon = '\0';
+	if (*s == '[') {
+		s++;
+		s[strcspn(s, "]")] = '\0';
+	}
+	return s;
+}
+
+static char *path_of(const struct rpc_request *rq, const dirpath *path)
+{
+	char *s = path->text;
+	size_t len;
+
+	if (!s || strlen(s) != path->len)
+		return NULL;
+	for (len = path->len; len > 1 && s[len - 1] == '/'; len--)
+		s[len - 1] = '\0';
+	return s;
+}
+
+/* The export with the longest path that covers @path and lets the caller in. -ENOENT: none covers it; -EACCES: none lets it in. */
+static int coroutine_fn find_export(struct gateway *gw, struct rpc_request *rq, const char *path, struct export **ret_export,
+				    const char **ret_rest)
+{
+	struct export_set *set = gateway_exports(gw, rq->arena);
+	struct export *best = NULL;
+	bool covered = false;
+	const char *rest;
+	unsigned i;
+
+	for (i = 0; set && i < set->n; i++) {
+		struct export *ex = &set->exports[i];
+
+		if (!export_covers(ex, path, &rest))
+			continue;
+		covered = true;
+		if ((best && strlen(best->path) > strlen(ex->path)) || !gateway_admit(gw, rq, set, ex))
+			continue;
+		best = ex;
+		*ret_rest = rest;
+	}
+	*ret_export = best;
+	return best ? 0 : covered ? -EACCES : -ENOENT;
+}
+
+static int coroutine_fn mount_path(struct gateway *gw, struct rpc_request *rq, const char *path, nfs_fh3 *ret_handle)
+{
+	uint8_t root[16];
+	struct export *ex;
+	struct iatt stat;
+	const char *rest;
+	int ret;
+
+	ret = find_export(gw, rq, path, &ex, &rest);
+	if (ret < 0)
+		return ret;
+	ret = volume_wait(&gw->volume, READY_NS);
+	if (ret == 0)
+		ret = gateway_export_root(gw, rq->arena, ex, root);
+	if (ret == 0)
+		ret = gateway_walk(gw, rq->arena, root, rest, &stat);
+	if (ret == 0 && !S_ISDIR(stat.mode))
+		ret = -ENOTDIR;
+	return ret < 0 ? ret : gateway_handle(gw, ex, &stat, ret_handle);
+}
+
+static int coroutine_fn mount3_mnt(struct rpc_request *rq, const void *args, void *res)
+{
+	struct gateway *gw = rpc_server_user(rq->server);
+	const char *path = path_of(rq, args);
+	mountres3 *r = res;
+	char text[80];
+	int ret;
+
+	co_set_deadline(loop_now_ns(gw->loop) + MNT_DEADLINE_NS);
+	ret = path ? mount_path(gw, rq, path, &r->mountres3_u.mountinfo.fhandle) : -EINVAL;
+	r->fhs_status = status_of_mount(ret);
+	if (ret == 0) {
+		r->mountres3_u.mountinfo.auth_flavors.n = 1;
+		r->mountres3_u.mountinfo.auth_flavors.flavors[0] = RPC_FLAVOR_SYS;
+		mount_list_add(gw->mounts, host_text(rq, text, sizeof(text)), path);
+		log_info("client mounted", "client=%s path=%s", host_text(rq, text, sizeof(text)), log_quote(path));
+	} else {
+		log_notice("mount refused", "client=%s path=%s reason=%d", host_text(rq, text, sizeof(text)), path ? log_quote(path) : "",
+			   -ret);
+	}
+	return RPC_OK;
+}
+
+/* Its handles would be NFSv2's, which is not served. */
+static int coroutine_fn mount1_mnt(struct rpc_request *rq, const void *args, void *res)
+{
+	fhstatus *r = res;
+
+	r->fhs_status = EACCES;
+	return RPC_OK;
+}
+
+static mount_name name_of(struct arena *arena, const char *text, size_t max)
+{
+	mount_name name = { .len = (uint32_t)strnlen(text, max) };
+
+	name.text = arena_strndup(arena, text, name.len);
+	if (!name.text)
+		name.len = 0;
+	return name;
+}
+
+static int coroutine_fn mount_dump(struct rpc_request *rq, const void *args, void *res)
+{
+	struct gateway *gw = rpc_server_user(rq->server);
+	mountlist *r = res;
+	struct list *pos;
+
+	r->entries = arena_alloc(rq->arena, (gw->mounts->n + 1) * sizeof(*r->entries));
+	if (!r->entries)
+		return RPC_SYSTEM_ERROR;
+	list_for_each(pos, &gw->mounts->mounts) {
+		struct mount *m = list_entry(pos, struct mount, link);
+
+		r->entries[r->n].ml_hostname = name_of(rq->arena, m->host, MNTNAMLEN);
+		r->entries[r->n++].ml_directory = name_of(rq->arena, m->path, MNTPATHLEN);
+	}
+	return RPC_OK;
+}
+
+static int coroutine_fn mount_umnt(struct rpc_request *rq, const void *args, void *res)
+{
+	struct gateway *gw = rpc_server_user(rq->server);
+	const char *path = path_of(rq, args);
+	char text[80];
+
+	if (path)
+		mount_list_remove(gw->mounts, host_text(rq, text, sizeof(text)), path);
+	return RPC_OK;
+}
+
+static int coroutine_fn mount_umntall(struct rpc_request *rq, const void *args, void *res)
+{
+	struct gateway *gw = rpc_server_user(rq->server);
+	char text[80];
+
+	mount_list_remove(gw->mounts, host_text(rq, text, sizeof(text)), NULL);
+	return RPC_OK;
+}
+
+static int coroutine_fn mount_export(struct rpc_request *rq, const void *args, void *res)
+{
+	struct gateway *gw = rpc_server_user(rq->server);
+	struct export_set *set = gateway_exports(gw, rq->arena);
+	exports *r = res;
+	unsigned i, j;
+
+	r->entries = set ? arena_alloc(rq->arena, set->n * sizeof(*r->entries)) : NULL;
+	if (!r->entries)
+		return RPC_SYSTEM_ERROR;
+	for (i = 0; i < set->n; i++) {
+		const struct export *ex = &set->exports[i];
+		struct exportnode *node = &r->entries[r->n++];
+
+		node->ex_dir = name_of(rq->arena, ex->path, MNTPATHLEN);
+		node->ex_groups.names = arena_alloc(rq->arena, (ex->nclients + 1) * sizeof(mount_name));
+		for (j = 0; node->ex_groups.names && j < ex->nclients; j++)
+			node->ex_groups.names[node->ex_groups.n++] = name_of(rq->arena, ex->clients[j].spec, MNTNAMLEN);
+	}
+	return RPC_OK;
+}
+
+#define TO(type) (xdrproc_t)xdr_##type
+#define COMMON_ROWS \
+	[MOUNTPROC3_DUMP] = { "DUMP", mount_dump, NULL, TO(mountlist), 0, sizeof(mountlist), RPC_IDEMPOTENT }, \
+	[MOUNTPROC3_UMNT] = { "UMNT", mount_umnt, TO(dirpath), NULL, sizeof(dirpath), 0, RPC_IDEMPOTENT }, \
+	[MOUNTPROC3_UMNTALL] = { "UMNTALL", mount_umntall, NULL, NULL, 0, 0, RPC_IDEMPOTENT }, \
+	[MOUNTPROC3_EXPORT] = { "EXPORT", mount_export, NULL, TO(exports), 0, sizeof(exports), RPC_IDEMPOTENT }
+
+static const struct rpc_proc mount3_procs[] = {
+	[MOUNTPROC3_MNT] = { "MNT", mount3_mnt, TO(dirpath), TO(mountres3), sizeof(dirpath), sizeof(mountres3), RPC_IDEMPOTENT },
+	COMMON_ROWS,
+};
+
+static const struct rpc_proc mount1_procs[] = {
+	[MOUNTPROC3_MNT] = { "MNT", mount1_mnt, TO(dirpath), TO(fhstatus), sizeof(dirpath), sizeof(fhstatus), RPC_IDEMPOTENT },
+	COMMON_ROWS,
+};
+
+const struct rpc_program mount3_program = { "MOUNT3", MOUNT_PROGRAM, MOUNT_V3, 6, mount3_procs, NULL };
+const struct rpc_program mount1_program = { "MOUNT1", MOUNT_PROGRAM, MOUNT_V1, 6, mount1_procs, NULL };

@@ -1,0 +1,197 @@
+/* gateway/nfs3.c: the table of NFSv3's procedures, and how each of them begins. */
+#include "gateway/nfs3.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define CALL_DEADLINE_NS 45000000000ull	/* before a Linux client sends again over TCP (60 s): it gets JUKEBOX, not silence */
+#define READY_NS 10000000000ull
+
+#define ROW(upper, lower, policy) [NFSPROC3_##upper] = { #upper, nfs3_##lower, (xdrproc_t)xdr_##upper##3args, (xdrproc_t)xdr_##upper##3res, \
+		sizeof(upper##3args), sizeof(upper##3res), policy }
+
+static const struct rpc_proc procs[] = {
+	ROW(GETATTR, getattr, RPC_IDEMPOTENT),
+	ROW(SETATTR, setattr, RPC_REPLAY_CACHED),
+	ROW(LOOKUP, lookup, RPC_IDEMPOTENT),
+	ROW(ACCESS, access, RPC_IDEMPOTENT),
+	ROW(READLINK, readlink, RPC_IDEMPOTENT),
+	ROW(READ, read, RPC_IDEMPOTENT),
+	ROW(WRITE, write, RPC_IDEMPOTENT),
+	ROW(CREATE, create, RPC_REPLAY_CACHED),
+	ROW(MKDIR, mkdir, RPC_REPLAY_CACHED),
+	ROW(SYMLINK, symlink, RPC_REPLAY_CACHED),
+	ROW(MKNOD, mknod, RPC_REPLAY_CACHED),
+	ROW(REMOVE, remove, RPC_REPLAY_CACHED),
+	ROW(RMDIR, rmdir, RPC_REPLAY_CACHED),
+	ROW(RENAME, rename, RPC_REPLAY_CACHED),
+	ROW(LINK, link, RPC_REPLAY_CACHED),
+	ROW(READDIR, readdir, RPC_IDEMPOTENT),
+	ROW(READDIRPLUS, readdirplus, RPC_IDEMPOTENT),
+	ROW(FSSTAT, fsstat, RPC_IDEMPOTENT),
+	ROW(FSINFO, fsinfo, RPC_IDEMPOTENT),
+	ROW(PATHCONF, pathconf, RPC_IDEMPOTENT),
+	ROW(COMMIT, commit, RPC_IDEMPOTENT),
+};
+
+const struct rpc_program nfs3_program = { "NFS3", NFS3_PROGRAM, NFS3_VERSION, sizeof(procs) / sizeof(procs[0]), procs, NULL };
+
+static void unref_inode(void *inode)
+{
+	inode_unref(inode);
+}
+
+struct inode *nfs_inode(struct nfs_op *op, const uint8_t *gfid, uint32_t type)
+{
+	struct inode *inode = inode_get(op->gw->volume.graph->inodes, gfid);
+
+	if (!inode)
+		return NULL;
+	if (!inode->type)
+		inode->type = type;
+	return arena_cleanup(op->rq->arena, unref_inode, inode) < 0 ? NULL : inode;
+}
+
+static struct inode *inode_of(struct nfs_op *op, const struct filehandle *fh)
+{
+	struct inode *inode = nfs_inode(op, fh->gfid, fh->type);
+
+	if (inode && !inode->hint)
+		inode->hint = fh->hint;
+	return inode;
+}
+
+nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const nfs_fh3 *fh, enum nfs_need need)
+{
+	struct gateway *gw = rpc_server_user(rq->server);
+	const struct export_client *client;
+	struct export_set *set;
+	struct filehandle decoded;
+	int ret;
+
+	gw->calls[rq->proc - procs]++;
+	co_set_deadline(loop_now_ns(gw->loop) + CALL_DEADLINE_NS);
+	op->gw = gw;
+	op->rq = rq;
+	ret = filehandle_decode(gw->mac, gw->volume.id, fh, &decoded);
+	if (ret < 0)
+		return status_of(ret);
+	set = gateway_exports(gw, rq->arena);
+	op->export = set ? export_by_id(set, decoded.export_id) : NULL;
+	if (!op->export)
+		return set ? NFS3ERR_STALE : NFS3ERR_JUKEBOX;
+	client = gateway_admit(gw, rq, set, op->export);
+	if (!client)
+		return NFS3ERR_ACCES;
+	op->options = &client->options;
+	if (need == NFS_MODIFIES && !op->options->rw)
+		return NFS3ERR_ROFS;
+	gateway_identity(&op->call, rq, op->options);
+	ret = volume_wait(&gw->volume, READY_NS);
+	if (ret < 0)
+		return status_of(ret);
+	op->top = gw->volume.graph->top;
+	op->inode = inode_of(op, &decoded);
+	return op->inode ? NFS3_OK : NFS3ERR_JUKEBOX;
+}
+
+nfsstat3 nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_inode)
+{
+	struct filehandle decoded;
+	int ret = filehandle_decode(op->gw->mac, op->gw->volume.id, fh, &decoded);
+
+	if (ret < 0)
+		return status_of(ret);
+	if (decoded.export_id != op->export->id)
+		return NFS3ERR_XDEV;
+	*ret_inode = inode_of(op, &decoded);
+	return *ret_inode ? NFS3_OK : NFS3ERR_JUKEBOX;
+}
+
+/* RFC 1813 says for some procedures what "." and ".." get; where it does not, what servers have always answered. */
+nfsstat3 nfs_name(const filename3 *name, enum nfs_name_use use)
+{
+	bool dot = name->len == 1 && name->text[0] == '.';
+	bool dotdot = name->len == 2 && name->text[0] == '.' && name->text[1] == '.';
+
+	if (!name->len)
+		return NFS3ERR_ACCES;
+	if (strlen(name->text) < name->len || memchr(name->text, '/', name->len))
+		return NFS3ERR_INVAL;
+	if (name->len > NFS_NAME_MAX)
+		return NFS3ERR_NAMETOOLONG;
+	if (!dot && !dotdot)
+		return NFS3_OK;
+	switch (use) {
+	case NAME_LOOKUP:
+		return NFS3_OK;
+	case NAME_MAKE:
+		return NFS3ERR_EXIST;
+	case NAME_REMOVE:
+		return NFS3ERR_ACCES;
+	case NAME_RMDIR:
+		return dot ? NFS3ERR_INVAL : NFS3ERR_EXIST;
+	default:
+		return NFS3ERR_INVAL;
+	}
+}
+
+int coroutine_fn nfs_stat(struct nfs_op *op, struct inode *inode, struct iatt *ret_stat)
+{
+	struct stat_res *res = arena_alloc(op->rq->arena, sizeof(*res));
+	struct stat_args args = { .inode = inode };
+	int ret;
+
+	if (!res)
+		return -ENOMEM;
+	ret = xl_stat(op->top, &op->call, &args, res);
+	if (ret == 0)
+		*ret_stat = res->stat;
+	return ret;
+}
+
+int coroutine_fn nfs_may_read(struct nfs_op *op, struct inode *inode, const struct iatt *stat)
+{
+	struct access_args args = { .inode = inode, .mask = 4 | 1 };
+	struct access_res res = { 0 };
+	struct iatt own;
+	int ret;
+
+	if (op->call.uid == 0 || (stat && iatt_present(stat) && stat->uid == op->call.uid))
+		return 0;
+	ret = xl_access(op->top, &op->call, &args, &res);
+	if (ret == 0 && res.granted)
+		return 0;
+	if ((ret < 0 && ret != -EACCES) || (stat && iatt_present(stat)))
+		return ret < 0 ? ret : -EACCES;
+	ret = nfs_stat(op, inode, &own);
+	return ret < 0 ? ret : own.uid == op->call.uid ? 0 : -EACCES;
+}
+
+int coroutine_fn nfs_may_write(struct nfs_op *op, struct inode *inode)
+{
+	struct access_args args = { .inode = inode, .mask = 2 };
+	struct access_res res = { 0 };
+	struct iatt own;
+	int ret;
+
+	if (op->call.uid == 0)
+		return 0;
+	ret = xl_access(op->top, &op->call, &args, &res);
+	if (ret == 0 && res.granted)
+		return 0;
+	if (ret < 0 && ret != -EACCES)
+		return ret;
+	ret = nfs_stat(op, inode, &own);
+	return ret < 0 ? ret : own.uid == op->call.uid ? 0 : -EACCES;
+}
+
+int nfs_done(struct rpc_request *rq, nfsstat3 status)
+{
+	struct gateway *gw = rpc_server_user(rq->server);
+
+	gw->failed += status != NFS3_OK;
+	return RPC_OK;
+}

@@ -1,0 +1,193 @@
+/* gateway/nfs3_name.c: LOOKUP, REMOVE, RMDIR, RENAME and LINK. What makes objects is in nfs3_make.c. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "gateway/nfs3.h"
+
+#define RETRANSMISSION_S 600
+
+/* ".." of the export's root is that root: nobody climbs out. */
+static int coroutine_fn lookup_parent(struct nfs_op *op, struct lookup_res *res)
+{
+	struct lookup_args args = { .parent = op->inode, .name = ".." };
+	uint8_t root[16];
+	int ret;
+
+	ret = gateway_export_root(op->gw, op->rq->arena, op->export, root);
+	if (ret < 0)
+		return ret;
+	if (gfid_equal(op->inode->gfid, root) || gfid_is_root(op->inode->gfid))
+		return nfs_stat(op, op->inode, &res->stat);
+	return xl_lookup(op->top, &op->call, &args, res);
+}
+
+static int coroutine_fn lookup_name(struct nfs_op *op, const char *name, struct lookup_res *res)
+{
+	struct lookup_args args = { .parent = op->inode, .name = name };
+
+	if (!S_ISDIR(op->inode->type))
+		return -ENOTDIR;
+	if (strcmp(name, "..") == 0)
+		return lookup_parent(op, res);
+	if (strcmp(name, ".") != 0)
+		return xl_lookup(op->top, &op->call, &args, res);
+	return nfs_stat(op, op->inode, &res->stat);
+}
+
+int coroutine_fn nfs3_lookup(struct rpc_request *rq, const void *args, void *res)
+{
+	struct lookup_res *found = arena_alloc(rq->arena, sizeof(*found));
+	const LOOKUP3args *a = args;
+	LOOKUP3res *r = res;
+	LOOKUP3resok *ok = &r->LOOKUP3res_u.resok;
+	struct nfs_op op;
+
+	r->status = found ? nfs_begin(&op, rq, &a->what.dir, NFS_READS) : NFS3ERR_JUKEBOX;
+	if (r->status != NFS3_OK)
+		return nfs_done(rq, r->status);
+	r->status = nfs_name(&a->what.name, NAME_LOOKUP);
+	if (r->status == NFS3_OK)
+		r->status = status_of(lookup_name(&op, a->what.name.text, found));
+	if (r->status == NFS3_OK && gateway_handle(op.gw, op.export, &found->stat, &ok->object) < 0)
+		r->status = NFS3ERR_SERVERFAULT;
+	if (r->status != NFS3_OK) {
+		nfs_post_ask(&op, op.inode, NULL, &r->LOOKUP3res_u.resfail.dir_attributes);
+		return nfs_done(rq, r->status);
+	}
+	nfs_post(&op, &found->stat, &ok->obj_attributes);
+	nfs_post(&op, &found->parent, &ok->dir_attributes);
+	return nfs_done(rq, r->status);
+}
+
+int coroutine_fn nfs3_remove(struct rpc_request *rq, const void *args, void *res)
+{
+	struct unlink_res *done = arena_alloc(rq->arena, sizeof(*done));
+	const REMOVE3args *a = args;
+	REMOVE3res *r = res;
+	struct unlink_args uargs;
+	struct nfs_op op;
+
+	r->status = done ? nfs_begin(&op, rq, &a->object.dir, NFS_MODIFIES) : NFS3ERR_JUKEBOX;
+	if (r->status != NFS3_OK)
+		return nfs_done(rq, r->status);
+	r->status = nfs_name(&a->object.name, NAME_REMOVE);
+	if (r->status == NFS3_OK) {
+		uargs = (struct unlink_args){ .parent = op.inode, .name = a->object.name.text };
+		r->status = status_of(S_ISDIR(op.inode->type) ? xl_unlink(op.top, &op.call, &uargs, done) : -ENOTDIR);
+	}
+	nfs_wcc(&op, op.inode, &done->preparent, &done->postparent, &r->REMOVE3res_u.resok.dir_wcc);
+	return nfs_done(rq, r->status);
+}
+
+int coroutine_fn nfs3_rmdir(struct rpc_request *rq, const void *args, void *res)
+{
+	struct rmdir_res *done = arena_alloc(rq->arena, sizeof(*done));
+	const RMDIR3args *a = args;
+	RMDIR3res *r = res;
+	struct rmdir_args rargs;
+	struct nfs_op op;
+
+	r->status = done ? nfs_begin(&op, rq, &a->object.dir, NFS_MODIFIES) : NFS3ERR_JUKEBOX;
+	if (r->status != NFS3_OK)
+		return nfs_done(rq, r->status);
+	r->status = nfs_name(&a->object.name, NAME_RMDIR);
+	if (r->status == NFS3_OK) {
+		rargs = (struct rmdir_args){ .parent = op.inode, .name = a->object.name.text };
+		r->status = status_of(S_ISDIR(op.inode->type) ? xl_rmdir(op.top, &op.call, &rargs, done) : -ENOTDIR);
+	}
+	nfs_wcc(&op, op.inode, &done->preparent, &done->postparent, &r->RMDIR3res_u.resok.dir_wcc);
+	return nfs_done(rq, r->status);
+}
+
+static nfsstat3 coroutine_fn rename_names(struct nfs_op *op, const RENAME3args *a, struct inode *to, struct rename_res *res)
+{
+	struct rename_args args = {
+		.oldparent = op->inode, .oldname = a->from.name.text, .newparent = to, .newname = a->to.name.text,
+	};
+	nfsstat3 status;
+
+	status = nfs_name(&a->from.name, NAME_RENAME);
+	if (status == NFS3_OK)
+		status = nfs_name(&a->to.name, NAME_RENAME);
+	if (status != NFS3_OK)
+		return status;
+	if (!S_ISDIR(op->inode->type) || !S_ISDIR(to->type))
+		return NFS3ERR_NOTDIR;
+	return status_of(xl_rename(op->top, &op->call, &args, res));
+}
+
+int coroutine_fn nfs3_rename(struct rpc_request *rq, const void *args, void *res)
+{
+	struct rename_res *done = arena_alloc(rq->arena, sizeof(*done));
+	const RENAME3args *a = args;
+	RENAME3res *r = res;
+	RENAME3resok *ok = &r->RENAME3res_u.resok;
+	struct inode *to = NULL;
+	struct nfs_op op;
+
+	r->status = done ? nfs_begin(&op, rq, &a->from.dir, NFS_MODIFIES) : NFS3ERR_JUKEBOX;
+	if (r->status != NFS3_OK)
+		return nfs_done(rq, r->status);
+	r->status = nfs_second(&op, &a->to.dir, &to);
+	if (r->status == NFS3_OK)
+		r->status = rename_names(&op, a, to, done);
+	nfs_wcc(&op, op.inode, &done->preold, &done->postold, &ok->fromdir_wcc);
+	if (to)
+		nfs_wcc(&op, to, &done->prenew, &done->postnew, &ok->todir_wcc);
+	return nfs_done(rq, r->status);
+}
+
+/* EEXIST although the name is a link to this very object: a link() made twice, or the answer to one made before this gateway was killed, lost
+ * with it. The latter comes again over a new connection, and the link's ctime is from before that connection. */
+static bool coroutine_fn linked_before(struct nfs_op *op, struct inode *dir, const char *name, struct iatt *ret_stat)
+{
+	struct gateway_conn *gc = op->rq->conn ? rpc_conn_user(op->rq->conn) : NULL;
+	struct lookup_args args = { .parent = dir, .name = name };
+	struct lookup_res *found = arena_alloc(op->rq->arena, sizeof(*found));
+
+	if (!gc || !found || xl_lookup(op->top, &op->call, &args, found) < 0)
+		return false;
+	*ret_stat = found->stat;
+	return gfid_equal(found->stat.gfid, op->inode->gfid) && found->stat.ctime.sec <= gc->opened_sec &&
+	       found->stat.ctime.sec + RETRANSMISSION_S > gc->opened_sec;
+}
+
+static nfsstat3 coroutine_fn link_name(struct nfs_op *op, const LINK3args *a, struct inode *dir, struct link_res *res)
+{
+	struct link_args args = { .inode = op->inode, .newparent = dir, .newname = a->link.name.text };
+	nfsstat3 status = nfs_name(&a->link.name, NAME_MAKE);
+	int ret;
+
+	if (status != NFS3_OK)
+		return status;
+	if (!S_ISDIR(dir->type))
+		return NFS3ERR_NOTDIR;
+	if (S_ISDIR(op->inode->type))
+		return NFS3ERR_INVAL;
+	ret = xl_link(op->top, &op->call, &args, res);
+	if (ret == -EEXIST && linked_before(op, dir, a->link.name.text, &res->stat))
+		ret = 0;
+	return status_of(ret);
+}
+
+int coroutine_fn nfs3_link(struct rpc_request *rq, const void *args, void *res)
+{
+	struct link_res *done = arena_alloc(rq->arena, sizeof(*done));
+	const LINK3args *a = args;
+	LINK3res *r = res;
+	LINK3resok *ok = &r->LINK3res_u.resok;
+	struct inode *dir = NULL;
+	struct nfs_op op;
+
+	r->status = done ? nfs_begin(&op, rq, &a->file, NFS_MODIFIES) : NFS3ERR_JUKEBOX;
+	if (r->status != NFS3_OK)
+		return nfs_done(rq, r->status);
+	r->status = nfs_second(&op, &a->link.dir, &dir);
+	if (r->status == NFS3_OK)
+		r->status = link_name(&op, a, dir, done);
+	nfs_post_ask(&op, op.inode, &done->stat, &ok->file_attributes);
+	if (dir)
+		nfs_wcc(&op, dir, &done->preparent, &done->postparent, &ok->linkdir_wcc);
+	return nfs_done(rq, r->status);
+}

@@ -1,0 +1,169 @@
+/* gateway/volume.c: builds the graph and follows its events.
+ *
+ * The write verifier: a client keeps UNSTABLE data until a COMMIT with the same verifier succeeded. So it must be new when this process is,
+ * and again when a brick comes back as another process: whatever that one held unstable may be gone, and clients then send it again. */
+#include "gateway/volume.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/hash.h"
+#include "runtime/log.h"
+
+void volume_id_from_name(const char *name, uint8_t ret_id[16])
+{
+	uint64_t a = hash_bytes(name, strlen(name), 0x6761746568), b = hash_bytes(name, strlen(name), 0x6f757365);
+
+	memcpy(ret_id, &a, 8);
+	memcpy(ret_id + 8, &b, 8);
+	ret_id[6] = (ret_id[6] & 0x0f) | 0x80;	/* version 8: of our own making */
+	ret_id[8] = (ret_id[8] & 0x3f) | 0x80;
+}
+
+void volume_find_id(const struct volfile *vf, const char *name, uint8_t ret_id[16])
+{
+	const char *text;
+	unsigned i;
+
+	for (i = 0; i < volfile_count(vf); i++) {
+		text = volfile_option(vf, i, "volume-id");
+		if (text && gfid_parse(text, ret_id))
+			return;
+	}
+	volume_id_from_name(name, ret_id);
+}
+
+static void put_leaf(FILE *f, const char *name, const char *id_text, const char *dir, unsigned i)
+{
+	fprintf(f, "volume %s-posix-%u\n    type storage/posix\n    option directory \"%s\"\n    option volume-id %s\nend-volume\n", name, i, dir,
+		id_text);
+	fprintf(f, "volume %s-locks-%u\n    type features/locks\n    subvolumes %s-posix-%u\nend-volume\n", name, i, name, i);
+	fprintf(f, "volume %s-client-%u\n    type features/index\n    option index-base \"%s/.glusterfs/indices\"\n"
+		"    option xattrop-dirty-watchlist trusted.afr.dirty\n    option xattrop-pending-watchlist trusted.afr.%s-\n"
+		"    subvolumes %s-locks-%u\nend-volume\n", name, i, dir, name, name, i);
+}
+
+static void put_set(FILE *f, const char *name, const char *id_text, unsigned set, unsigned replica)
+{
+	unsigned i;
+
+	fprintf(f, "volume %s-replicate-%u\n    type cluster/replicate\n    option afr-pending-xattr ", name, set);
+	for (i = 0; i < replica; i++)
+		fprintf(f, "%s%s-client-%u", i ? "," : "", name, set * replica + i);
+	fprintf(f, "\n    option quorum-type auto\n    option volume-id %s\n    subvolumes", id_text);
+	for (i = 0; i < replica; i++)
+		fprintf(f, " %s-client-%u", name, set * replica + i);
+	fprintf(f, "\nend-volume\n");
+}
+
+static void put_graph(FILE *f, const char *name, const char *id_text, const struct embedded *e)
+{
+	unsigned i, sets = e->n / e->replica;
+	const char *kind = e->replica > 1 ? "replicate" : "client";
+
+	for (i = 0; i < e->n; i++)
+		put_leaf(f, name, id_text, e->dirs[i], i);
+	for (i = 0; e->replica > 1 && i < sets; i++)
+		put_set(f, name, id_text, i, e->replica);
+	fprintf(f, "volume %s-dht\n    type cluster/distribute\n    subvolumes", name);
+	for (i = 0; i < sets; i++)
+		fprintf(f, " %s-%s-%u", name, kind, i);
+	fprintf(f, "\nend-volume\n");
+	fprintf(f, "volume %s\n    type features/utime\n    subvolumes %s-dht\nend-volume\n", name, name);
+}
+
+char *volume_embedded_volfile(const char *name, const char *id_text, const struct embedded *bricks, struct error *err)
+{
+	char *text = NULL;
+	size_t size;
+	unsigned i;
+	FILE *f;
+
+	if (!bricks->n || !bricks->replica || bricks->n % bricks->replica) {
+		error_set(err, -EINVAL, "%u brick directories do not make sets of %u copies: give a multiple of %u", bricks->n, bricks->replica,
+			  bricks->replica);
+		return NULL;
+	}
+	for (i = 0; i < bricks->n; i++) {
+		if (bricks->dirs[i][0] == '/' && !strpbrk(bricks->dirs[i], "\"\\`\n"))
+			continue;
+		error_set(err, -EINVAL, "the brick directory \"%s\" must be an absolute path without quotes and backslashes", bricks->dirs[i]);
+		return NULL;
+	}
+	f = open_memstream(&text, &size);
+	if (!f)
+		return NULL;
+	put_graph(f, name, id_text, bricks);
+	if (fclose(f) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static void volume_event(void *owner, enum xl_event ev, const struct xl_upcall *upcall)
+{
+	struct volume *vol = owner;
+
+	switch (ev) {
+	case XL_UP:
+	case XL_DOWN:
+		if (vol->up == (ev == XL_UP))
+			return;
+		vol->up = ev == XL_UP;
+		vol->was_up |= vol->up;
+		if (vol->up)
+			log_notice("volume is up", "volume=%s", vol->name);
+		else
+			log_warning("volume is down, clients wait until its bricks are back", "volume=%s", vol->name);
+		co_queue_wake_all(&vol->changed);
+		return;
+	case XL_RESTARTED:
+		loop_random(vol->loop, vol->verifier, sizeof(vol->verifier));
+		return;
+	case XL_UPCALL:
+		return;			/* caches inside the graph have seen it */
+	}
+}
+
+int coroutine_fn volume_start(struct volume *vol, const struct volfile *vf, const uint8_t *id, unsigned max_inodes, struct error *err)
+{
+	struct graph_conf conf = { .loop = vol->loop, .max_idle_inodes = max_inodes, .event = volume_event, .owner = vol };
+	uint64_t half;
+
+	co_queue_init(&vol->changed);
+	if (id)
+		memcpy(vol->id, id, 16);
+	else
+		volume_find_id(vf, vol->name, vol->id);
+	memcpy(&half, vol->id, 8);
+	vol->fsid = be64toh(half);
+	memcpy(&half, vol->id + 8, 8);
+	vol->fsid ^= be64toh(half);
+	loop_random(vol->loop, vol->verifier, sizeof(vol->verifier));
+	return graph_new(vf, &conf, err, &vol->graph);
+}
+
+void coroutine_fn volume_stop(struct volume *vol)
+{
+	if (vol->graph)
+		graph_free(vol->graph);
+	vol->graph = NULL;
+}
+
+int coroutine_fn volume_wait(struct volume *vol, uint64_t at_most_ns)
+{
+	uint64_t old;
+	int ret = 0;
+
+	if (vol->was_up)
+		return 0;
+	old = co_set_deadline(loop_now_ns(vol->loop) + at_most_ns);
+	while (!vol->was_up && ret == 0)
+		ret = co_queue_wait(&vol->changed);
+	co_restore_deadline(old);
+	return vol->was_up ? 0 : -ENOTCONN;
+}
