@@ -1,0 +1,22 @@
+#!/bin/bash
+# A directory of 100,000 names over XFS and ext4 bricks: no name skipped or repeated, also while others are deleted and the gateway
+# restarts in between.
+. "$(dirname "$0")/lib.sh"
+
+image "$T/m0" xfs 1200
+image "$T/m1" ext4 1200
+BRICKS=("$T/m0/brick" "$T/m1/brick")
+start_rpcbind
+start_brick 0 "${BRICKS[0]}"
+start_brick 1 "${BRICKS[1]}"
+volfile 2 1 "${BRICKS[@]}" >"$T/volume.vol"
+export EXPORT='*(rw,no_root_squash,insecure,async)'
+start_gateway
+run() { python3 "$TOP/tests/system/listing.py" "$1" "$T/names"; }
+run fill
+run first-half
+stop gateway KILL
+start_gateway
+run second-half
+run delete-while-listing
+say "every name once"
