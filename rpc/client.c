@@ -4,6 +4,7 @@
 #include "rpc/client.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #define CONNECT_MS 5000u
 #define BACKOFF_MIN_MS 100u
 #define BACKOFF_MAX_MS 3000u
+#define PRIVILEGED_TRIES 20
 #define HANDSHAKE_FACTOR 4	/* a handshake has several round trips */
 
 static struct rpc_client *client_of(struct rpc_link *l)
@@ -61,6 +63,23 @@ static int coroutine_fn find_server(struct rpc_client *c, struct sockaddr_storag
 	return n ? n : -ENOENT;
 }
 
+/* Some port between 600 and 1023 that is free, or any when we may not have one of those. */
+static int coroutine_fn connect_privileged(struct rpc_client *c, const struct sockaddr *to, struct stream **ret_stream)
+{
+	struct sockaddr_storage from = { .ss_family = to->sa_family };
+	int tries, ret = -EADDRINUSE;
+	uint16_t dice;
+
+	if (c->conf.from)
+		memcpy(&from, c->conf.from, sockaddr_len(c->conf.from));
+	for (tries = 0; tries < PRIVILEGED_TRIES && (ret == -EADDRINUSE || ret == -EADDRNOTAVAIL); tries++) {
+		loop_random(c->loop, &dice, sizeof(dice));
+		((struct sockaddr_in *)&from)->sin_port = htons((uint16_t)(600 + dice % 424));	/* same place in both families */
+		ret = stream_connect(c->loop, to, (struct sockaddr *)&from, ret_stream);
+	}
+	return ret == -EACCES ? stream_connect(c->loop, to, c->conf.from, ret_stream) : ret;
+}
+
 static int coroutine_fn open_stream(struct rpc_client *c, struct stream **ret_stream)
 {
 	struct sockaddr_storage addrs[ADDRESSES];
@@ -73,7 +92,10 @@ static int coroutine_fn open_stream(struct rpc_client *c, struct stream **ret_st
 	ret = -ENOENT;
 	for (i = 0; i < n; i++) {
 		old = co_set_deadline(loop_now_ns(c->loop) + c->conf.connect_ms * MS);
-		ret = stream_connect(c->loop, (struct sockaddr *)&addrs[i], c->conf.from, ret_stream);
+		if (c->conf.privileged)
+			ret = connect_privileged(c, (struct sockaddr *)&addrs[i], ret_stream);
+		else
+			ret = stream_connect(c->loop, (struct sockaddr *)&addrs[i], c->conf.from, ret_stream);
 		co_restore_deadline(old);
 		if (!ret || c->closing)
 			break;

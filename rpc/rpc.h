@@ -121,6 +121,7 @@ struct rpc_client_conf {
 	const char *host;			/* literal or name; resolved anew at each attempt */
 	uint16_t port;
 	const struct sockaddr *from;		/* NULL, or the local address (simulation) */
+	bool privileged;			/* from a port below 1024, if we may: rpcbind and strict bricks ask for it */
 	/* Asked before each attempt when set, to find address and port (portmapper lookups). Count or -errno. */
 	int coroutine_fn (*locate)(void *user, struct sockaddr_storage *ret_addrs, unsigned max);
 	int coroutine_fn (*handshake)(struct rpc_client *c, void *user);	/* after connect; calls work inside; -errno drops it */
