@@ -95,7 +95,10 @@ struct unlink_args {
 	bool internal, dont_account;
 };
 struct unlink_res { struct iatt preparent, postparent; uint32_t nlink_before; };
-struct rmdir_args { struct inode *parent; const char *name; bool recursive; };
+struct rmdir_args {
+	struct inode *parent; const char *name; bool recursive;
+	struct inode *inode;			/* the directory itself, when known; replicate looks it up else, to lock it */
+};
 struct rmdir_res { struct iatt preparent, postparent; };
 struct rename_args {
 	struct inode *oldparent; const char *oldname; struct inode *newparent; const char *newname;

@@ -1,0 +1,213 @@
+/* xlators/cluster/replicate/data.c: changes of a file's content, and what makes them last.
+ *
+ * A write is: keep apart from what it overlaps, join the epoch (lock and dirty mark, mostly there already), write, record the verdict. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "xlators/cluster/replicate/replicate.h"
+
+struct change_of_data {
+	struct inode *inode;
+	enum fop op;
+	const void *args;
+	uint64_t start, len;			/* len 0: to the end of the file and beyond */
+	bool stable;
+};
+
+/* A copy that wrote less than the others did not do it. */
+static void distrust_short_writes(struct answer *ans, child_set part)
+{
+	uint32_t most = 0;
+	unsigned i;
+
+	for (i = 0; part >> i; i++)
+		if ((part & bit(i)) && ans[i].err == 0 && ans[i].res->writev.written > most)
+			most = ans[i].res->writev.written;
+	for (i = 0; part >> i; i++)
+		if ((part & bit(i)) && ans[i].err == 0 && ans[i].res->writev.written < most)
+			ans[i].err = -EIO;
+}
+
+static void note_stability(struct epoch *e, const struct change_of_data *d, const struct answer *ans, child_set ok)
+{
+	bool append = d->op == FOP_writev;
+	unsigned i;
+
+	e->seq++;
+	if (d->stable)
+		return;
+	e->unstable = e->seq;
+	for (i = 0; append && ok >> i; i++)
+		if ((ok & bit(i)) && !ans[i].res->writev.is_append)
+			append = false;
+	if (!append)
+		e->overwrote = e->seq;
+}
+
+static bool others_want_lock(const struct answer *ans, child_set ok)
+{
+	unsigned i;
+
+	for (i = 0; ok >> i; i++)
+		if ((ok & bit(i)) && ans[i].res->writev.counts.inodelk > 1)
+			return true;
+	return false;
+}
+
+static int coroutine_fn change_in_epoch(struct xlator *xl, struct call *call, struct epoch *e, const struct change_of_data *d, void *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct copies *c = e->copies;
+	child_set good = c->good[DATA], part = copies_still(rp, e->part, e->gen);
+	struct answer *ans = xl_fanout(xl, call, part, d->op, d->args, NULL);
+	struct verdict v;
+
+	if (!ans)
+		return -ENOMEM;
+	if (d->op == FOP_writev)
+		distrust_short_writes(ans, part);
+	quorum_judge(rp, ans, part, good, &v);
+	if (v.took_effect)
+		note_stability(e, d, ans, v.ok);
+	if (d->op == FOP_writev && others_want_lock(ans, v.ok))
+		e->end = true;
+	epoch_record(e, call, &v);
+	if (v.ret == 0)
+		memcpy(res, ans[replicate_speaker(rp, c, d->inode->gfid, v.ok & good)].res, fop_res_sizes[d->op]);
+	return v.ret;
+}
+
+static int coroutine_fn change_data(struct xlator *xl, struct call *call, const struct change_of_data *d, void *res)
+{
+	struct copies *c = copies_of(xl, d->inode);
+	struct epoch *e;
+	struct span span;
+	int ret;
+
+	if (!c)
+		return -ENOMEM;
+	ret = span_enter(c, &span, d->start, d->len);
+	if (ret < 0)
+		return ret;
+	ret = epoch_join(xl, call, d->inode, &e);
+	if (ret == 0) {
+		co_shield();
+		ret = change_in_epoch(xl, call, e, d, res);
+		epoch_leave(e);
+		co_unshield();
+	}
+	span_leave(c, &span);
+	return ret;
+}
+
+int coroutine_fn replicate_writev(struct xlator *xl, struct call *call, const struct writev_args *args, struct writev_res *res)
+{
+	struct writev_args writing = *args;
+	struct change_of_data d = { args->inode, FOP_writev, &writing, args->offset, args->data.len, args->flags & (O_DSYNC | O_SYNC) };
+
+	writing.count |= COUNT_INODELK;
+	writing.count_domain = xl->name;
+	return change_data(xl, call, &d, res);
+}
+
+int coroutine_fn replicate_truncate(struct xlator *xl, struct call *call, const struct truncate_args *args, struct truncate_res *res)
+{
+	struct change_of_data d = { args->inode, FOP_truncate, args, 0, 0, call->durable };
+
+	return change_data(xl, call, &d, res);
+}
+
+int coroutine_fn replicate_fallocate(struct xlator *xl, struct call *call, const struct fallocate_args *args, struct fallocate_res *res)
+{
+	struct change_of_data d = { args->inode, FOP_fallocate, args, 0, 0, call->durable };
+
+	return change_data(xl, call, &d, res);
+}
+
+int coroutine_fn replicate_discard(struct xlator *xl, struct call *call, const struct discard_args *args, struct discard_res *res)
+{
+	struct change_of_data d = { args->inode, FOP_discard, args, args->offset, args->len, false };
+
+	return change_data(xl, call, &d, res);
+}
+
+int coroutine_fn replicate_zerofill(struct xlator *xl, struct call *call, const struct zerofill_args *args, struct zerofill_res *res)
+{
+	struct change_of_data d = { args->inode, FOP_zerofill, args, 0, 0, false };
+
+	return change_data(xl, call, &d, res);
+}
+
+/* Inside an epoch a copy that cannot sync is one that missed what it was to sync. */
+static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, const struct fsync_args *args, struct fsync_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct epoch *e;
+	struct answer *ans;
+	struct verdict v = { 0 };
+	child_set part, good;
+	uint64_t seq;
+	int ret = epoch_join(xl, call, args->inode, &e);
+
+	if (ret < 0)
+		return ret;
+	co_shield();
+	seq = e->seq;
+	good = e->copies->good[DATA];
+	part = copies_still(rp, e->part, e->gen);
+	ans = xl_fanout(xl, call, part, FOP_fsync, args, NULL);
+	if (ans) {
+		quorum_judge(rp, ans, part, good, &v);
+		epoch_record(e, call, &v);
+		if (v.took_effect && seq > e->synced)
+			e->synced = seq;
+		if (v.ret == 0)
+			*res = ans[replicate_speaker(rp, e->copies, args->inode->gfid, v.ok & good)].res->fsync;
+	}
+	epoch_leave(e);
+	co_unshield();
+	return ans ? v.ret : -ENOMEM;
+}
+
+/* Without an epoch nothing of ours is unsynced on one copy only: one round, and only when the copies differ the whole transaction. */
+int coroutine_fn replicate_fsync(struct xlator *xl, struct call *call, const struct fsync_args *args, struct fsync_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct copies *c;
+	struct answer *ans;
+	child_set asked, ok;
+	int ret = copies_refresh(xl, args->inode, false, &c);
+
+	if (ret < 0)
+		return ret;
+	if (c->epoch)
+		return fsync_in_epoch(xl, call, args, res);
+	asked = rp->up;
+	if (!quorum_met(rp, asked) || !(asked & c->good[DATA]))
+		return quorum_met(rp, asked) ? copies_excuse_change(rp, c, DATA) : -ENOTCONN;
+	ans = xl_fanout(xl, call, asked, FOP_fsync, args, &ok);
+	if (!ans)
+		return -ENOMEM;
+	if (!ok)
+		return quorum_error(ans, asked, c->good[DATA]);
+	if (ok != asked)
+		return fsync_in_epoch(xl, call, args, res);
+	*res = ans[replicate_speaker(rp, c, args->inode->gfid, ok)].res->fsync;
+	return 0;
+}
+
+int coroutine_fn replicate_flush(struct xlator *xl, struct call *call, const struct flush_args *args, struct flush_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	child_set asked, ok;
+	struct answer *ans;
+	int ret = epoch_finish(xl, args->inode);
+
+	if (ret < 0)
+		return ret;
+	asked = rp->up;
+	ans = xl_fanout(xl, call, asked, FOP_flush, args, &ok);
+	if (!ans)
+		return -ENOMEM;
+	return ok ? 0 : quorum_error(ans, asked, asked);
+}

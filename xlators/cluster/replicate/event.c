@@ -1,0 +1,117 @@
+/* xlators/cluster/replicate/event.c: children that come and go, and what bricks tell.
+ *
+ * Each coming and going makes a new generation: what was known of any inode is asked for again before it decides anything. Parents see
+ * one child, up while any of ours is; at first we wait a moment for the others, so that a start does not look like a failure. */
+#include <string.h>
+
+#include "runtime/log.h"
+#include "xlators/cluster/replicate/replicate.h"
+
+#define PATIENCE_NS 500000000ull
+#define INVALIDATE_XATTR 0x400u
+
+static void tell_up(struct xlator *xl)
+{
+	struct replicate *rp = replicate_of(xl);
+
+	timer_cancel(&rp->settle_in);
+	if (rp->told_up || !rp->up)
+		return;
+	rp->told_up = true;
+	xl_notify(xl, XL_UP, NULL);
+}
+
+void replicate_settled(void *arg)
+{
+	tell_up(arg);
+}
+
+static void coroutine_fn probe_entry(void *arg)
+{
+	struct xlator *xl = arg;
+
+	replicate_probe(xl);
+	co_gate_leave(&replicate_of(xl)->background);
+}
+
+static void start_probe(struct xlator *xl)
+{
+	struct replicate *rp = replicate_of(xl);
+
+	if (!co_gate_enter(&rp->background))
+		return;
+	if (!co_start(xl_loop(xl), probe_entry, xl))
+		co_gate_leave(&rp->background);
+}
+
+static void child_up(struct xlator *xl, unsigned child)
+{
+	struct replicate *rp = replicate_of(xl);
+
+	if (rp->up & bit(child))
+		return;
+	rp->up |= bit(child);
+	rp->up_since[child] = ++rp->gen;
+	if (rp->told_up && quorum_met(rp, rp->up) && !quorum_met(rp, rp->up & ~bit(child)))
+		log_notice("quorum is there again: writes go on", "set=%s child=%s", xl->name, xl->children[child]->name);
+	if (rp->up == rp->all)
+		tell_up(xl);
+	else if (!rp->told_up && !timer_armed(&rp->settle_in))
+		timer_arm(xl_loop(xl), &rp->settle_in, loop_now_ns(xl_loop(xl)) + PATIENCE_NS);
+	start_probe(xl);
+}
+
+static void child_down(struct xlator *xl, unsigned child)
+{
+	struct replicate *rp = replicate_of(xl);
+	bool had = quorum_met(rp, rp->up);
+
+	if (!(rp->up & bit(child)))
+		return;
+	rp->up &= ~bit(child);
+	rp->gen++;
+	if (had && !quorum_met(rp, rp->up))
+		log_warning("quorum is missing: writes wait until it is back", "set=%s child=%s", xl->name, xl->children[child]->name);
+	epochs_lost_child(xl, child);
+	if (rp->up)
+		return;
+	timer_cancel(&rp->settle_in);
+	if (rp->told_up) {
+		rp->told_up = false;
+		xl_notify(xl, XL_DOWN, NULL);
+	}
+}
+
+static void upcall_from(struct xlator *xl, const struct xl_upcall *up)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct inode *inode = inode_find(xl_inodes(xl), up->gfid);
+	struct copies *c = inode ? *inode_ctx(xl, inode) : NULL;
+
+	if (c && up->kind == UPCALL_INODELK_CONTENTION && up->domain && strcmp(up->domain, xl->name) == 0)
+		epoch_contended(xl, inode);
+	if (c && up->kind == UPCALL_INVALIDATE && (up->flags & INVALIDATE_XATTR) && c->gen == rp->gen)
+		c->gen = 0;			/* perhaps the marks */
+	inode_unref(inode);
+}
+
+void replicate_event(struct xlator *xl, unsigned child, enum xl_event ev, const struct xl_upcall *upcall)
+{
+	switch (ev) {
+	case XL_UP:
+		child_up(xl, child);
+		break;
+	case XL_DOWN:
+		child_down(xl, child);
+		break;
+	case XL_RESTARTED:
+		epochs_lost_child(xl, child);
+		xl_notify(xl, ev, upcall);
+		break;
+	case XL_UPCALL:
+		upcall_from(xl, upcall);
+		if (upcall->kind != UPCALL_INODELK_CONTENTION || !upcall->domain || strcmp(upcall->domain, xl->name) != 0)
+			xl_notify(xl, ev, upcall);
+		break;
+	}
+}

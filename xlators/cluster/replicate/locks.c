@@ -1,0 +1,317 @@
+/* xlators/cluster/replicate/locks.c: locks on several bricks (facts: C2).
+ *
+ * First all at once without waiting; when somebody else holds one, give back what was got and take them one by one, waiting, in the order
+ * every client uses: lockee by lockee, child 0 upwards. A wait that is interrupted cannot be taken back on a brick, so it runs in a coroutine
+ * of its own, which gives back what nobody wants any more. */
+#include <string.h>
+
+#include "xlators/cluster/replicate/replicate.h"
+
+void replicate_new_owner(struct replicate *rp, uint8_t owner[8])
+{
+	uint64_t id = ++rp->next_owner;
+
+	memcpy(owner, &id, sizeof(id));
+}
+
+static int coroutine_fn lock_one(struct xlator *child, struct call *call, const struct locks *l, const struct lockee *v, enum lock_cmd cmd)
+{
+	if (v->entry) {
+		struct entrylk_args args = { v->inode, l->domain, v->name, cmd, l->type };
+		struct entrylk_res res;
+
+		return xl_entrylk(child, call, &args, &res);
+	} else {
+		struct inodelk_args args = { v->inode, NULL, l->domain, cmd, l->type, v->start, v->len };
+		struct inodelk_res res;
+
+		return xl_inodelk(child, call, &args, &res);
+	}
+}
+
+struct round {
+	struct xlator *xl;
+	struct call *call;
+	struct locks *l;
+	enum lock_cmd cmd;
+	int8_t conflict;
+	int err;			/* a refusal that is neither a conflict nor a loss */
+};
+
+static int coroutine_fn round_task(void *ctx, unsigned i)
+{
+	struct round *r = ctx;
+	struct lockee *v = &r->l->v[i / REPLICATE_MAX];
+	unsigned child = i % REPLICATE_MAX;
+	int ret = lock_one(r->xl->children[child], r->call, r->l, v, r->cmd);
+
+	if (r->cmd == LOCK_UNLOCK) {
+		v->held &= ~bit(child);
+		return ret;
+	}
+	if (ret == 0)
+		v->held |= bit(child);
+	else if (ret == -EAGAIN)
+		r->conflict = 1;
+	else if (!errno_is_loss(ret))
+		r->err = ret;
+	return ret;
+}
+
+/* One task for each lockee and child. */
+static void coroutine_fn run_round(struct round *r, child_set want)
+{
+	uint64_t which = 0;
+	unsigned k;
+
+	_Static_assert(3 * REPLICATE_MAX <= 64, "a bit for each lock");
+	for (k = 0; k < r->l->n; k++)
+		which |= (r->cmd == LOCK_UNLOCK ? r->l->v[k].held : want) << (k * REPLICATE_MAX);
+	if (which)
+		co_fanout(which, round_task, r);
+}
+
+void coroutine_fn locks_release(struct xlator *xl, struct call *call, struct locks *l)
+{
+	struct round r = { xl, call, l, LOCK_UNLOCK, 0, 0 };
+
+	co_shield();
+	run_round(&r, 0);
+	co_unshield();
+}
+
+static child_set held_all(const struct locks *l)
+{
+	child_set held = ~(child_set)0;
+	unsigned k;
+
+	for (k = 0; k < l->n; k++)
+		held &= l->v[k].held;
+	return held;
+}
+
+/* The contended way. Owned by its coroutine until done; the waiter looks at it only while not abandoned. */
+struct patience {
+	struct arena *arena;
+	struct xlator *xl;
+	struct call call;
+	struct locks locks;
+	child_set want;
+	int err;
+	bool abandoned;
+	struct co_wait done;
+};
+
+static void patience_free(struct patience *p)
+{
+	struct replicate *rp = replicate_of(p->xl);
+	unsigned k;
+
+	for (k = 0; k < p->locks.n; k++)
+		inode_unref(p->locks.v[k].inode);
+	co_gate_leave(&rp->background);
+	arena_free(p->arena);
+}
+
+static void coroutine_fn patience_run(void *arg)
+{
+	struct patience *p = arg;
+	unsigned k, i;
+
+	for (k = 0; k < p->locks.n; k++) {
+		struct lockee *v = &p->locks.v[k];
+
+		for (i = 0; i < REPLICATE_MAX && !p->abandoned; i++) {
+			int ret;
+
+			if (!(p->want & bit(i)))
+				continue;
+			ret = lock_one(p->xl->children[i], &p->call, &p->locks, v, LOCK_WAIT);
+			if (ret == 0)
+				v->held |= bit(i);
+			else if (!errno_is_loss(ret))
+				p->err = ret;
+		}
+	}
+	if (!p->abandoned) {
+		co_wake(&p->done, 0);
+		return;				/* the waiter takes over, and frees */
+	}
+	locks_release(p->xl, &p->call, &p->locks);
+	patience_free(p);
+}
+
+static struct patience *patience_new(struct xlator *xl, const struct call *call, const struct locks *l, child_set want)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct arena *arena = arena_new(256 << 10);
+	struct patience *p = arena_alloc(arena, sizeof(*p));
+	unsigned k;
+
+	if (!co_gate_enter(&rp->background)) {
+		arena_free(arena);
+		return NULL;
+	}
+	p->arena = arena;
+	p->xl = xl;
+	p->call = *call;
+	p->call.arena = arena;
+	p->call.groups = arena_memdup(arena, call->groups, call->ngroups * sizeof(*call->groups));
+	p->call.lk_owner = arena_memdup(arena, call->lk_owner, call->lk_owner_len);
+	p->locks = *l;
+	p->locks.domain = arena_strdup(arena, l->domain);
+	p->want = want;
+	for (k = 0; k < l->n; k++) {
+		inode_ref(l->v[k].inode);
+		if (l->v[k].name)
+			p->locks.v[k].name = arena_strdup(arena, l->v[k].name);
+	}
+	return p;
+}
+
+static int coroutine_fn locks_wait(struct xlator *xl, struct call *call, struct locks *l, child_set want)
+{
+	struct patience *p = patience_new(xl, call, l, want);
+	unsigned k;
+	int ret;
+
+	if (!p)
+		return -ENOTCONN;
+	if (!co_start(xl_loop(xl), patience_run, p)) {
+		patience_free(p);
+		return -ENOMEM;
+	}
+	ret = co_park(&p->done);
+	if (ret < 0) {				/* we only ever wake with 0 */
+		p->abandoned = true;
+		return ret;
+	}
+	for (k = 0; k < l->n; k++)
+		l->v[k].held = p->locks.v[k].held;
+	ret = p->err;
+	patience_free(p);
+	return ret;
+}
+
+int coroutine_fn locks_take(struct xlator *xl, struct call *call, struct locks *l, child_set want, bool wait, child_set *ret_held)
+{
+	struct round r = { xl, call, l, LOCK_TRY, 0, 0 };
+	int ret;
+
+	co_shield();
+	run_round(&r, want);
+	co_unshield();
+	ret = r.err;
+	if (r.conflict) {
+		locks_release(xl, call, l);
+		ret = wait ? locks_wait(xl, call, l, want) : -EAGAIN;
+		if (ret == -EAGAIN || errno_is_loss(ret))
+			return ret;
+	}
+	*ret_held = held_all(l);
+	if (*ret_held)
+		return 0;
+	locks_release(xl, call, l);
+	return ret < 0 ? ret : -ENOTCONN;
+}
+
+static int lockee_order(const struct lockee *a, const struct lockee *b)
+{
+	int order = memcmp(a->inode->gfid, b->inode->gfid, 16);
+
+	if (order)
+		return order;
+	if (!a->name || !b->name)
+		return !!a->name - !!b->name;
+	return strcmp(a->name, b->name);
+}
+
+/* By gfid, then the whole directory, then names; what is there twice, once. */
+void locks_sort(struct locks *l)
+{
+	unsigned i, j, n = 0;
+
+	for (i = 1; i < l->n; i++)
+		for (j = i; j > 0 && lockee_order(&l->v[j - 1], &l->v[j]) > 0; j--) {
+			struct lockee tmp = l->v[j];
+
+			l->v[j] = l->v[j - 1];
+			l->v[j - 1] = tmp;
+		}
+	for (i = 0; i < l->n; i++)
+		if (!n || lockee_order(&l->v[n - 1], &l->v[i]) != 0)
+			l->v[n++] = l->v[i];
+	l->n = n;
+}
+
+/* Locks that translators above take in domains of their own. */
+static int coroutine_fn pass_locks(struct xlator *xl, struct call *call, struct locks *l, enum lock_cmd cmd)
+{
+	struct replicate *rp = replicate_of(xl);
+	child_set held;
+	int ret;
+
+	if (cmd == LOCK_UNLOCK) {
+		l->v[0].held = rp->up;
+		locks_release(xl, call, l);
+		return 0;
+	}
+	if (!quorum_met(rp, rp->up))
+		return -ENOTCONN;
+	ret = locks_take(xl, call, l, rp->up, cmd == LOCK_WAIT, &held);
+	if (ret == 0 && !quorum_met(rp, held)) {
+		locks_release(xl, call, l);
+		ret = -ENOTCONN;
+	}
+	return ret;
+}
+
+int coroutine_fn replicate_inodelk(struct xlator *xl, struct call *call, const struct inodelk_args *args, struct inodelk_res *res)
+{
+	struct locks l = { args->domain, args->type, 1, { { args->inode, NULL, false, args->start, args->len, 0 } } };
+
+	return pass_locks(xl, call, &l, args->cmd);
+}
+
+int coroutine_fn replicate_entrylk(struct xlator *xl, struct call *call, const struct entrylk_args *args, struct entrylk_res *res)
+{
+	struct locks l = { args->domain, args->type, 1, { { args->inode, args->name, true, 0, 0, 0 } } };
+
+	return pass_locks(xl, call, &l, args->cmd);
+}
+
+/* Locks of applications: one after the other, so that two who want the same never hold half each. */
+int coroutine_fn replicate_lk(struct xlator *xl, struct call *call, const struct lk_args *args, struct lk_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct lk_args undo = *args;
+	child_set held = 0;
+	int ret = -ENOTCONN, err = 0;
+	unsigned i;
+
+	for (i = 0; i < rp->n && err == 0; i++) {
+		if (!(rp->up & bit(i)))
+			continue;
+		ret = xl_lk(xl->children[i], call, args, res);
+		if (ret == 0 && args->cmd == LOCK_GET)
+			return 0;
+		if (ret == 0)
+			held |= bit(i);
+		else if (!errno_is_loss(ret) || co_interrupted())
+			err = ret;
+	}
+	if (args->cmd == LOCK_UNLOCK || args->cmd == LOCK_GET)
+		return held ? 0 : ret;
+	if (err == 0 && quorum_met(rp, held))
+		return 0;
+	undo.cmd = LOCK_UNLOCK;
+	co_shield();
+	for (i = 0; i < rp->n; i++) {
+		struct lk_res unused;
+
+		if (held & bit(i))
+			xl_lk(xl->children[i], call, &undo, &unused);
+	}
+	co_unshield();
+	return err ? err : -ENOTCONN;
+}

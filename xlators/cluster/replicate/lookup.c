@@ -1,0 +1,311 @@
+/* xlators/cluster/replicate/lookup.c: asks every copy, decides which answers to believe, remembers what they say of each other.
+ *
+ * When all answer and agree there is nothing to decide. Otherwise the copies of the parent directory that are whole decide whether the name
+ * exists; a copy that is blamed for the parent's entries is not believed, neither about a name nor about its absence. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "xlators/cluster/replicate/replicate.h"
+
+static const struct iatt *stat_of(const struct answer *ans, unsigned i)
+{
+	return &ans[i].res->lookup.stat;
+}
+
+static bool is_absence(int err)
+{
+	return err == -ENOENT || err == -ESTALE;
+}
+
+static child_set absent_in(const struct answer *ans, child_set asked)
+{
+	child_set set = 0;
+	unsigned i;
+
+	for (i = 0; asked >> i; i++)
+		if ((asked & bit(i)) && is_absence(ans[i].err))
+			set |= bit(i);
+	return set;
+}
+
+/* The copies in @ok that show the same object as the first of @from. -EIO when those in @from do not agree among themselves. */
+static int same_object(const struct answer *ans, child_set ok, child_set from, child_set *ret_same)
+{
+	unsigned first = (unsigned)__builtin_ctzll(from), i;
+	const struct iatt *st = stat_of(ans, first);
+	child_set same = 0;
+
+	for (i = 0; ok >> i; i++) {
+		if (!(ok & bit(i)))
+			continue;
+		if (gfid_equal(stat_of(ans, i)->gfid, st->gfid) && (stat_of(ans, i)->mode & S_IFMT) == (st->mode & S_IFMT))
+			same |= bit(i);
+	}
+	if (from & ~same)
+		return -EIO;
+	*ret_same = same;
+	return 0;
+}
+
+/* Which answers about a name to believe: *ret_ok is narrowed to the copies of the one true object. */
+static int coroutine_fn believe_name(struct xlator *xl, struct inode *parent, const struct answer *ans, child_set asked, child_set *ret_ok)
+{
+	struct replicate *rp = replicate_of(xl);
+	child_set ok = *ret_ok, absent = absent_in(ans, asked), good;
+	struct copies *c;
+	int ret;
+
+	if (ok == rp->all && same_object(ans, ok, ok, ret_ok) == 0)
+		return 0;
+	if (absent == rp->all)
+		return -ENOENT;
+	ret = copies_refresh(xl, parent, false, &c);
+	if (ret < 0)
+		return ret;
+	good = c->readable[READ_ENTRIES] | (c->good[ENTRY] & rp->arbiter);
+	if (!(good & asked)) {
+		ret = copies_excuse(rp, c, READ_ENTRIES);
+		if (ret != -EIO || !ok)		/* each accuses the other: a name that one of them has is shown */
+			return ret != -EIO ? ret : quorum_error(ans, asked, asked);
+		good = asked;
+	}
+	if (!(ok & good))
+		return quorum_error(ans, asked, good);
+	return same_object(ans, ok, ok & good, ret_ok);
+}
+
+/* By gfid alone: what was removed while a child was away still stands there. The absent ones are right when they have something against
+ * those that have it, and those nothing against them. */
+static bool is_zombie(const struct replicate *rp, const struct answer *ans, child_set ok, child_set absent)
+{
+	struct copies view = { 0 };
+	unsigned i, j;
+
+	for (i = 0; i < rp->n; i++) {
+		child_set accusers = 0;
+
+		if (!(ok & bit(i)))
+			continue;
+		for (j = 0; j < rp->n; j++)
+			if ((absent & bit(j)) && (rp->blames[j] & bit(i)))
+				accusers |= bit(j);
+		copies_hear(rp, &view, i, &ans[i].res->lookup.xattrs, 0, false);
+		if (!accusers || (rp->blames[i] & absent) || ((view.blames[i][DATA] | view.blames[i][METADATA] | view.blames[i][ENTRY]) & absent))
+			return false;
+	}
+	return true;
+}
+
+static int believe_gfid(const struct replicate *rp, const struct inode *inode, const struct answer *ans, child_set asked, child_set *ret_ok)
+{
+	child_set absent = absent_in(ans, asked), ok = *ret_ok;
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++)
+		if ((ok & bit(i)) && !gfid_equal(stat_of(ans, i)->gfid, inode->gfid))
+			ok &= ~bit(i);
+	*ret_ok = ok;
+	if (!ok)
+		return quorum_error(ans, asked, asked);
+	return absent && is_zombie(rp, ans, ok, absent) ? -ESTALE : 0;
+}
+
+/* Without a transaction under way all copies of a file are equally long; what is shorter lost its end in a crash. */
+static child_set smaller_copies(const struct replicate *rp, const struct answer *ans, child_set ok)
+{
+	child_set smaller = 0;
+	uint64_t max = 0;
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++) {
+		if (!(ok & ~rp->arbiter & bit(i)))
+			continue;
+		if (!S_ISREG(stat_of(ans, i)->mode) || ans[i].res->lookup.counts.inodelk)
+			return 0;
+		if (stat_of(ans, i)->size > max)
+			max = stat_of(ans, i)->size;
+	}
+	for (i = 0; i < rp->n; i++)
+		if ((ok & ~rp->arbiter & bit(i)) && stat_of(ans, i)->size < max)
+			smaller |= bit(i);
+	return smaller;
+}
+
+static void learn(const struct replicate *rp, struct copies *c, uint32_t gen, uint64_t seq, const struct answer *ans, child_set ok)
+{
+	bool overtaken = c->blamed_at > seq;	/* an accusation of ours may be younger than the answers */
+	unsigned i;
+
+	if (gen < c->gen)
+		return;
+	for (i = 0; i < rp->n; i++)
+		if (ok & bit(i))
+			copies_hear(rp, c, i, &ans[i].res->lookup.xattrs, gen, overtaken);
+	c->present = (uint8_t)ok;
+	c->smaller = (uint8_t)smaller_copies(rp, ans, ok);
+	c->gen = gen;
+	copies_update(rp, c);
+}
+
+/* @args as they go to each child: with the pending keys and the count of locks. */
+static void ask_for_marks(struct xlator *xl, struct lookup_args *args, struct xattr_want *want)
+{
+	struct replicate *rp = replicate_of(xl);
+
+	*want = (struct xattr_want){ rp->keys, rp->n + 1, args->want };
+	args->want = want;
+	args->count |= COUNT_INODELK;
+	if (!args->count_domain)
+		args->count_domain = xl->name;
+}
+
+/* An object of which no copy is whole: wait for a better one; where each accuses the other attributes are still shown. */
+static int speaker_of(struct replicate *rp, struct copies *c, const uint8_t *gfid, child_set ok, unsigned *ret_child)
+{
+	child_set from = ok & c->readable[READ_ATTR];
+
+	if (!from) {
+		int ret = copies_excuse(rp, c, READ_ATTR);
+
+		if (ret != -EIO)
+			return ret;
+		from = ok & ~rp->arbiter ? ok & ~rp->arbiter : ok;
+	}
+	*ret_child = copies_choose(rp, gfid, from);
+	return 0;
+}
+
+static void parent_attributes(struct xlator *xl, struct inode *parent, const struct answer *ans, child_set ok, struct lookup_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct copies *c = *inode_ctx(xl, parent);
+
+	if (c && copies_fresh(rp, c) && (ok & c->readable[READ_ATTR]))
+		res->parent = ans[replicate_speaker(rp, c, parent->gfid, ok)].res->lookup.parent;
+	else if (c)
+		memset(&res->parent, 0, sizeof(res->parent));
+}
+
+static int coroutine_fn lookup_settle(struct xlator *xl, struct inode *inode, uint32_t gen, uint64_t seq, const struct answer *ans,
+				      child_set ok, struct lookup_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct copies *c = copies_of(xl, inode);
+	unsigned child = 0;
+	int ret;
+
+	if (!c)
+		return -ENOMEM;
+	learn(rp, c, gen, seq, ans, ok);
+	ret = speaker_of(rp, c, inode->gfid, ok, &child);
+	if (ret == 0)
+		*res = ans[child].res->lookup;
+	return ret;
+}
+
+int coroutine_fn replicate_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct lookup_args asking = *args;
+	struct xattr_want want;
+	child_set asked = rp->up, ok;
+	uint64_t seq = rp->blame_seq;
+	uint32_t gen = rp->gen;
+	struct answer *ans;
+	struct inode *inode;
+	int ret;
+
+	if (!quorum_reads_allowed(rp))
+		return -ENOTCONN;
+	ask_for_marks(xl, &asking, &want);
+	ans = xl_fanout(xl, call, asked, FOP_lookup, &asking, &ok);
+	if (!ans)
+		return -ENOMEM;
+	ret = args->name ? believe_name(xl, args->parent, ans, asked, &ok) : believe_gfid(rp, args->inode, ans, asked, &ok);
+	if (ret < 0)
+		return ret;
+	inode = args->name ? inode_get(xl_inodes(xl), stat_of(ans, (unsigned)__builtin_ctzll(ok))->gfid) : inode_ref(args->inode);
+	if (!inode)
+		return -ENOMEM;
+	ret = lookup_settle(xl, inode, gen, seq, ans, ok, res);
+	inode_unref(inode);
+	if (ret == 0 && args->name)
+		parent_attributes(xl, args->parent, ans, ok, res);
+	return ret;
+}
+
+static int coroutine_fn refresh(struct xlator *xl, struct arena *arena, struct inode *inode, struct copies *c)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct lookup_args asking = { .inode = inode };
+	struct xattr_want want;
+	struct call call;
+	child_set asked = rp->up, ok;
+	uint64_t seq = rp->blame_seq;
+	uint32_t gen = rp->gen;
+	struct answer *ans;
+	int ret;
+
+	call_init(&call, arena);
+	ask_for_marks(xl, &asking, &want);
+	ans = xl_fanout(xl, &call, asked, FOP_lookup, &asking, &ok);
+	if (!ans)
+		return -ENOMEM;
+	ret = believe_gfid(rp, inode, ans, asked, &ok);
+	if (ret == 0)
+		learn(rp, c, gen, seq, ans, ok);
+	return ret == -ENOENT ? -ESTALE : ret;
+}
+
+int coroutine_fn copies_refresh(struct xlator *xl, struct inode *inode, bool force, struct copies **ret_c)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct copies *c = copies_of(xl, inode);
+	struct arena *arena;
+	int tries, ret = 0;
+
+	if (!c)
+		return -ENOMEM;
+	*ret_c = c;
+	for (tries = 0; tries < 3 && (force || !copies_fresh(rp, c)); tries++) {
+		if (!quorum_reads_allowed(rp))
+			return -ENOTCONN;
+		arena = arena_new(1 << 20);
+		ret = refresh(xl, arena, inode, c);
+		arena_free(arena);
+		if (ret < 0)
+			return ret;
+		force = false;
+	}
+	return copies_fresh(rp, c) ? 0 : -ENOTCONN;
+}
+
+/* A child whose heal index is empty accuses nobody. Asked when a child comes up; what we accuse ourselves meanwhile is not forgotten. */
+void coroutine_fn replicate_probe(struct xlator *xl)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct inode *root = inode_get(xl_inodes(xl), gfid_root);
+	struct arena *arena = arena_new(1 << 20);
+	struct lookup_args args = { .inode = root, .count = COUNT_INDEX };
+	child_set asked = rp->up, ok = 0;
+	uint64_t seq = rp->blame_seq;
+	uint32_t gen = rp->gen;
+	struct answer *ans = NULL;
+	struct call call;
+	unsigned i;
+
+	call_init(&call, arena);
+	if (root)
+		ans = xl_fanout(xl, &call, asked, FOP_lookup, &args, &ok);
+	for (i = 0; ans && i < rp->n; i++) {
+		if (!(ok & bit(i)))
+			continue;
+		if (ans[i].res->lookup.counts.index)
+			rp->blames[i] |= rp->all & ~bit(i);
+		else if (seq == rp->blame_seq)
+			rp->blames[i] = 0;
+		rp->probed[i] = gen;
+	}
+	arena_free(arena);
+	inode_unref(root);
+}

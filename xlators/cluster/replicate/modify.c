@@ -1,0 +1,569 @@
+/* xlators/cluster/replicate/modify.c: one engine for all entry and metadata transactions; the table at the end says what differs.
+ *
+ * plan, lock, mark (only while a copy is missing), act, judge, settle, unlock. Everything a transaction needs after its call is answered lives
+ * in its own arena, so that settling and unlocking may go on in the background. What failed in this very call is put on record before the answer;
+ * what was known to be missing is on record since the mark. */
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "xlators/cluster/replicate/replicate.h"
+
+enum { OBJECT, PLACE, PLACE2, NOWHERE };	/* whose attributes a field of a result holds */
+
+struct txn;
+struct row {
+	enum change type;
+	bool makes;				/* a new object, to be marked for those who miss it */
+	int coroutine_fn (*plan)(struct txn *t);
+	struct { uint16_t at; uint8_t whose; } iatts[5];	/* ends with at 0 twice: whose NOWHERE */
+};
+static const struct row rows[FOP_COUNT];
+
+/* An inode whose counters this transaction touches: the object of a metadata change, the directories of an entry change. */
+struct place { struct inode *inode; struct copies *copies; const char *name; };
+
+struct txn {
+	struct arena *arena;
+	struct xlator *xl;
+	struct call *call;			/* the caller's: not after the answer */
+	struct call sub;
+	bool durable;
+	enum fop op;
+	const void *args;
+	const struct row *row;
+	struct locks locks;
+	unsigned nplaces;
+	struct place places[2];
+	struct inode *object;			/* found by plan(), or made */
+	struct span span;
+	bool in_span;
+	uint32_t gen;
+	child_set good, part, marked, absent;
+	struct verdict verdict;
+	child_set bornfor;			/* children that miss the new object; 0 when there is none */
+	uint32_t born_mode;
+	uint8_t owner[8];
+};
+
+void replicate_sub_call(struct call *sub, const struct call *call, struct arena *arena, const uint8_t owner[8])
+{
+	*sub = *call;
+	sub->arena = arena;
+	sub->uid = sub->gid = sub->ngroups = 0;
+	sub->groups = NULL;
+	sub->time_flags = 0;
+	sub->lk_owner = owner;
+	sub->lk_owner_len = 8;
+	sub->durable = false;
+}
+
+static void txn_free(struct txn *t)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	unsigned i;
+
+	for (i = 0; i < t->nplaces; i++)
+		inode_unref(t->places[i].inode);
+	inode_unref(t->object);
+	co_gate_leave(&rp->background);
+	arena_free(t->arena);
+}
+
+static int txn_new(struct xlator *xl, struct call *call, enum fop op, const void *args, struct txn **ret_t)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct arena *arena = arena_new(512 << 10);
+	struct txn *t = arena_alloc(arena, sizeof(*t));
+
+	if (!co_gate_enter(&rp->background)) {
+		arena_free(arena);
+		return -ENOTCONN;
+	}
+	t->arena = arena;
+	t->xl = xl;
+	t->call = call;
+	t->durable = call->durable;
+	t->op = op;
+	t->args = args;
+	t->row = &rows[op];
+	t->locks.domain = xl->name;
+	t->locks.type = LOCK_WRITE;
+	replicate_new_owner(rp, t->owner);
+	replicate_sub_call(&t->sub, call, arena, t->owner);
+	*ret_t = t;
+	return 0;
+}
+
+/* ---- plans: which locks, which counters --------------------------------------------------------------------------- */
+
+static const char *own_name(struct txn *t, const char *name)
+{
+	return name ? arena_strdup(t->arena, name) : NULL;
+}
+
+static void add_place(struct txn *t, struct inode *inode, const char *name)
+{
+	t->places[t->nplaces++] = (struct place){ inode_ref(inode), NULL, own_name(t, name) };
+}
+
+static void add_lockee(struct txn *t, struct inode *inode, const char *name, bool entry)
+{
+	t->locks.v[t->locks.n++] = (struct lockee){ inode, name, entry, entry ? 0 : METADATA_LOCK_START, 0, 0 };
+}
+
+/* Most entry calls: their arguments start with the directory and the name. */
+static int coroutine_fn plan_name(struct txn *t)
+{
+	const struct mknod_args *a = t->args;
+
+	add_place(t, a->parent, a->name);
+	add_lockee(t, a->parent, t->places[0].name, true);
+	return 0;
+}
+
+static int coroutine_fn plan_link(struct txn *t)
+{
+	const struct link_args *a = t->args;
+
+	add_place(t, a->newparent, a->newname);
+	add_lockee(t, a->newparent, t->places[0].name, true);
+	t->object = inode_ref(a->inode);
+	return 0;
+}
+
+/* The directory behind a name is locked as a whole, too, when it goes. */
+static int coroutine_fn find_directory(struct txn *t, struct inode *parent, const char *name, struct inode **ret_dir)
+{
+	struct lookup_args args = { .parent = parent, .name = name };
+	struct lookup_res *res = arena_alloc(t->arena, sizeof(*res));
+	struct call call;
+	int ret;
+
+	if (!res)
+		return -ENOMEM;
+	call_init(&call, t->arena);
+	ret = replicate_lookup(t->xl, &call, &args, res);
+	if (ret < 0)
+		return ret;
+	if (S_ISDIR(res->stat.mode))
+		*ret_dir = inode_get(xl_inodes(t->xl), res->stat.gfid);
+	return 0;
+}
+
+static int coroutine_fn plan_rmdir(struct txn *t)
+{
+	const struct rmdir_args *a = t->args;
+	int ret;
+
+	if (a->inode)
+		t->object = inode_ref(a->inode);
+	else if ((ret = find_directory(t, a->parent, a->name, &t->object)) < 0)
+		return ret;
+	plan_name(t);
+	if (t->object)
+		add_lockee(t, t->object, NULL, true);
+	locks_sort(&t->locks);
+	return 0;
+}
+
+static int coroutine_fn plan_rename(struct txn *t)
+{
+	const struct rename_args *a = t->args;
+	int ret;
+
+	add_place(t, a->oldparent, a->oldname);
+	add_place(t, a->newparent, a->newname);
+	add_lockee(t, a->oldparent, t->places[0].name, true);
+	add_lockee(t, a->newparent, t->places[1].name, true);
+	if (!a->inode || !a->inode->type || S_ISDIR(a->inode->type)) {	/* only a directory may replace a directory */
+		ret = find_directory(t, a->newparent, a->newname, &t->object);
+		if (ret < 0 && ret != -ENOENT)
+			return ret;
+		if (t->object)
+			add_lockee(t, t->object, NULL, true);
+	}
+	locks_sort(&t->locks);
+	return 0;
+}
+
+/* Metadata: our own calls on the inode are kept apart by a span, so the data lock's owner may be used and need not be let go first. */
+static int coroutine_fn plan_metadata(struct txn *t)
+{
+	const struct setattr_args *a = t->args;		/* all of them start with the inode */
+	struct copies *c = copies_of(t->xl, a->inode);
+	int ret;
+
+	if (!c)
+		return -ENOMEM;
+	add_place(t, a->inode, NULL);
+	add_lockee(t, a->inode, NULL, false);
+	memcpy(t->owner, c->owner, sizeof(t->owner));
+	ret = span_enter(c, &t->span, 0, 0);
+	t->in_span = ret == 0;
+	return ret;
+}
+
+static void txn_leave_span(struct txn *t)
+{
+	if (t->in_span)
+		span_leave(*inode_ctx(t->xl, t->places[0].inode), &t->span);
+	t->in_span = false;
+}
+
+/* ---- phases ------------------------------------------------------------------------------------------------------- */
+
+/* The copies that are whole in every place this transaction touches. */
+static int coroutine_fn txn_find_good(struct txn *t)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	unsigned i;
+	int ret;
+
+	t->good = rp->all;
+	for (i = 0; i < t->nplaces; i++) {
+		ret = copies_refresh(t->xl, t->places[i].inode, false, &t->places[i].copies);
+		if (ret < 0)
+			return ret;
+	}
+	for (i = 0; i < t->nplaces; i++)
+		t->good &= t->places[i].copies->good[t->row->type];
+	for (i = 0; i < t->nplaces && !t->good; i++)
+		if (copies_excuse_change(rp, t->places[i].copies, t->row->type) == -ENOTCONN)
+			return -ENOTCONN;
+	return t->good ? 0 : -EIO;
+}
+
+static int coroutine_fn txn_lock(struct txn *t)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	child_set held;
+	int ret;
+
+	t->gen = rp->gen;
+	ret = locks_take(t->xl, &t->sub, &t->locks, rp->up, true, &held);
+	if (ret < 0)
+		return ret;
+	t->part = copies_still(rp, held, t->gen);
+	if (!quorum_met(rp, t->part) || !(t->part & t->good))
+		return -ENOTCONN;
+	return 0;
+}
+
+static bool log_wanted(const struct replicate *rp, enum change type)
+{
+	return type == METADATA ? rp->metadata_log : rp->entry_log;
+}
+
+struct settle { struct txn *t; struct call call; struct changelog log[4]; unsigned n; };
+
+static int coroutine_fn settle_task(void *ctx, unsigned i)
+{
+	struct settle *s = ctx;
+
+	changelog_apply(s->t->xl, &s->call, &s->log[i]);
+	return 0;
+}
+
+static struct settle *settle_new(struct txn *t, bool durable)
+{
+	struct settle *s = arena_alloc(t->arena, sizeof(*s));
+	unsigned i;
+
+	if (!s)
+		return NULL;
+	s->t = t;
+	s->call = t->sub;
+	s->call.durable = durable;
+	for (i = 0; i < t->nplaces; i++)
+		s->log[i].inode = t->places[i].inode;
+	s->n = t->nplaces;
+	/* Counters of one directory are touched once; its second name is indexed by a call that adds nothing. */
+	if (t->nplaces == 2 && t->places[0].inode == t->places[1].inode)
+		t->places[1].copies = NULL;
+	return s;
+}
+
+/* While a copy is missing: raise dirty and accuse the missing one in advance, so that even our own death leaves no unmarked copy. */
+static int coroutine_fn txn_mark(struct txn *t)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	struct settle *s;
+	unsigned i;
+
+	if (!log_wanted(rp, t->row->type) || (t->part == rp->all && rp->optimistic))
+		return 0;
+	s = settle_new(t, false);
+	if (!s)
+		return -ENOMEM;
+	t->absent = rp->all & ~t->part;
+	for (i = 0; i < s->n; i++) {
+		struct changelog *log = &s->log[i];
+
+		log->to = t->part;
+		log->entry_create = rp->granular_entry ? t->places[i].name : NULL;
+		if (!t->places[i].copies)
+			continue;
+		changelog_dirty(log, t->part, t->row->type, 1);
+		changelog_accuse(log, t->part, t->absent, t->row->type, 1);
+		copies_blame(rp, t->places[i].copies, t->part, t->absent, t->row->type);
+	}
+	co_fanout((1u << s->n) - 1, settle_task, s);
+	t->marked = t->part;
+	for (i = 0; i < s->n; i++)
+		t->marked &= s->log[i].ok;
+	t->part = t->marked;
+	return quorum_met(rp, t->part) && (t->part & t->good) ? 0 : -ENOTCONN;
+}
+
+static const struct iatt *iatt_in(const struct answer *a, uint16_t at)
+{
+	return (const struct iatt *)((const char *)a->res + at);
+}
+
+static unsigned speaker_about(struct txn *t, unsigned whose, const struct answer *ans, child_set from)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	const struct place *p;
+
+	if (t->row->type == METADATA)
+		whose = PLACE;
+	if (whose == OBJECT) {
+		unsigned first = (unsigned)__builtin_ctzll(from);
+		const uint8_t *gfid = iatt_in(&ans[first], t->row->iatts[0].at)->gfid;
+		struct inode *known = inode_find(xl_inodes(t->xl), gfid);
+		unsigned child = replicate_speaker(rp, known ? *inode_ctx(t->xl, known) : NULL, gfid, from);
+
+		inode_unref(known);
+		return child;
+	}
+	p = &t->places[whose - PLACE];
+	return replicate_speaker(rp, *inode_ctx(t->xl, p->inode), p->inode->gfid, from);
+}
+
+/* Each attribute from the copy that a later read of that object will use. */
+static void txn_fill(struct txn *t, const struct answer *ans, void *res)
+{
+	child_set from = t->verdict.ok & t->good ? t->verdict.ok & t->good : t->verdict.ok;
+	unsigned i, child = speaker_about(t, t->row->iatts[0].whose, ans, from);
+
+	memcpy(res, ans[child].res, fop_res_sizes[t->op]);
+	for (i = 1; i < 5 && t->row->iatts[i].whose != NOWHERE; i++) {
+		child = speaker_about(t, t->row->iatts[i].whose, ans, from);
+		memcpy((char *)res + t->row->iatts[i].at, iatt_in(&ans[child], t->row->iatts[i].at), sizeof(struct iatt));
+	}
+}
+
+static const uint8_t *new_gfid(const struct txn *t)
+{
+	switch (t->op) {
+	case FOP_mknod: return ((const struct mknod_args *)t->args)->gfid;
+	case FOP_mkdir: return ((const struct mkdir_args *)t->args)->gfid;
+	case FOP_create: return ((const struct create_args *)t->args)->gfid;
+	default: return ((const struct symlink_args *)t->args)->gfid;
+	}
+}
+
+/* Answers about another object than the whole copies have made or found count as failures. */
+static void distrust_other_gfids(struct txn *t, struct answer *ans)
+{
+	child_set ok = 0, from;
+	const uint8_t *gfid;
+	unsigned i;
+
+	if (t->row->iatts[0].whose != OBJECT)
+		return;
+	for (i = 0; t->part >> i; i++)
+		if ((t->part & bit(i)) && ans[i].err == 0)
+			ok |= bit(i);
+	from = ok & t->good;
+	if (!from)
+		return;
+	gfid = iatt_in(&ans[__builtin_ctzll(from)], t->row->iatts[0].at)->gfid;
+	for (i = 0; t->part >> i; i++)
+		if ((ok & bit(i)) && !gfid_equal(iatt_in(&ans[i], t->row->iatts[0].at)->gfid, gfid))
+			ans[i].err = -EIO;
+}
+
+static void txn_note_birth(struct txn *t, const struct answer *ans)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	child_set ok = t->verdict.ok;
+	const struct iatt *st = iatt_in(&ans[__builtin_ctzll(ok)], t->row->iatts[0].at);
+	struct copies *c;
+	unsigned i;
+
+	if (!t->row->makes || !gfid_equal(st->gfid, new_gfid(t)))
+		return;				/* a create that found the file there */
+	inode_unref(t->object);
+	t->object = inode_get(xl_inodes(t->xl), st->gfid);
+	c = t->object ? copies_of(t->xl, t->object) : NULL;
+	if (!c)
+		return;
+	copies_born(rp, c, t->gen, ok);
+	t->born_mode = st->mode;
+	t->bornfor = S_ISLNK(st->mode) ? 0 : t->verdict.missed;
+	for (i = 0; t->bornfor && i < CHANGES; i++)
+		if (i == METADATA || (i == DATA && (S_ISREG(st->mode) || S_ISDIR(st->mode))) || (i == ENTRY && S_ISDIR(st->mode)))
+			copies_blame(rp, c, ok, t->bornfor, i);
+}
+
+static int coroutine_fn txn_act(struct txn *t, void *res)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	struct answer *ans;
+	unsigned i;
+
+	t->part = copies_still(rp, t->part, t->gen);
+	ans = xl_fanout(t->xl, t->call, t->part, t->op, t->args, NULL);
+	if (!ans)
+		return -ENOMEM;
+	distrust_other_gfids(t, ans);
+	quorum_judge(rp, ans, t->part, t->good, &t->verdict);
+	for (i = 0; i < t->nplaces && t->verdict.missed; i++)
+		if (*inode_ctx(t->xl, t->places[i].inode))
+			copies_blame(rp, *inode_ctx(t->xl, t->places[i].inode), t->verdict.blamers, t->verdict.missed, t->row->type);
+	if (t->verdict.took_effect) {
+		txn_note_birth(t, ans);
+		if (t->verdict.ret == 0)
+			txn_fill(t, ans, res);
+	} else if (t->part) {		/* a refusal may carry results of its own (preop_failed) */
+		child_set from = t->part & t->good ? t->part & t->good : t->part;
+
+		memcpy(res, ans[__builtin_ctzll(from)].res, fop_res_sizes[t->op]);
+	}
+	return t->verdict.ret;
+}
+
+static void settle_birth(struct txn *t, struct changelog *log)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	child_set by = t->verdict.ok;
+
+	log->inode = t->object;
+	changelog_accuse(log, by, t->bornfor, METADATA, 1);
+	if (S_ISREG(t->born_mode) || (S_ISDIR(t->born_mode) && rp->granular_entry))
+		changelog_accuse(log, by, t->bornfor, DATA, 1);
+	if (S_ISDIR(t->born_mode))
+		changelog_accuse(log, by, t->bornfor, ENTRY, 1);
+}
+
+/* Lower dirty where it was raised, accuse whom the verdict names, take back what was said in advance when nothing came of it. */
+static void settle_place(struct txn *t, struct changelog *log, const struct place *p)
+{
+	const struct verdict *v = &t->verdict;
+	child_set settled = v->took_effect ? t->marked & v->ok : t->marked;
+	bool granular = replicate_of(t->xl)->granular_entry;
+
+	if (p->copies) {
+		changelog_dirty(log, settled, t->row->type, -1);
+		changelog_accuse(log, v->blamers, v->missed & ~(v->took_effect ? t->absent : 0), t->row->type, 1);
+		if (!v->took_effect)
+			changelog_accuse(log, t->marked, t->absent, t->row->type, -1);
+	} else {
+		log->to = settled | v->blamers;
+	}
+	if (granular && v->missed)
+		log->entry_create = p->name;
+	else if (granular && v->took_effect && t->good == replicate_of(t->xl)->all)
+		log->entry_delete = p->name;
+}
+
+static void coroutine_fn txn_settle(struct txn *t)
+{
+	struct settle *s = settle_new(t, t->durable && t->verdict.missed);
+	unsigned i;
+
+	if (!s)
+		return;
+	for (i = 0; i < s->n; i++)
+		settle_place(t, &s->log[i], &t->places[i]);
+	if (t->bornfor && t->object)
+		settle_birth(t, &s->log[s->n++]);
+	co_fanout((1u << s->n) - 1, settle_task, s);
+	t->marked = 0;
+}
+
+static void coroutine_fn txn_end(void *arg)
+{
+	struct txn *t = arg;
+
+	co_shield();
+	if (t->marked)
+		txn_settle(t);
+	locks_release(t->xl, &t->sub, &t->locks);
+	co_unshield();
+	txn_free(t);
+}
+
+static void coroutine_fn txn_end_in_background(struct txn *t)
+{
+	t->call = NULL;
+	t->args = NULL;
+	if (!co_start(xl_loop(t->xl), txn_end, t))
+		txn_end(t);
+}
+
+/* A copy that took part and failed, or a stale one that went its own way: on record before the answer. */
+static bool must_accuse_now(const struct txn *t)
+{
+	return t->verdict.missed && (t->verdict.missed & ~(t->verdict.took_effect ? t->absent : 0));
+}
+
+int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop op, const void *args, void *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct txn *t;
+	int ret;
+
+	if (!quorum_met(rp, rp->up))
+		return -ENOTCONN;
+	ret = txn_new(xl, call, op, args, &t);
+	if (ret < 0)
+		return ret;
+	ret = t->row->plan(t);
+	if (ret == 0)
+		ret = txn_find_good(t);
+	if (ret == 0)
+		ret = txn_lock(t);
+	if (ret == 0) {
+		co_shield();
+		ret = txn_mark(t);
+		if (ret == 0)
+			ret = txn_act(t, res);
+		if (must_accuse_now(t))
+			txn_settle(t);
+		co_unshield();
+	}
+	txn_leave_span(t);
+	txn_end_in_background(t);
+	return ret;
+}
+
+#define NEW_OBJECT(op, makes_) [FOP_##op] = { ENTRY, makes_, plan_name, { \
+	{ offsetof(struct op##_res, stat), OBJECT }, { offsetof(struct op##_res, preparent), PLACE }, \
+	{ offsetof(struct op##_res, postparent), PLACE }, { 0, NOWHERE } } }
+#define REMOVAL(op, plan_) [FOP_##op] = { ENTRY, false, plan_, { \
+	{ offsetof(struct op##_res, preparent), PLACE }, { offsetof(struct op##_res, postparent), PLACE }, { 0, NOWHERE } } }
+#define CHANGE(op) [FOP_##op] = { METADATA, false, plan_metadata, { { 0, PLACE }, { 0, NOWHERE } } }
+
+static const struct row rows[FOP_COUNT] = {
+	NEW_OBJECT(mknod, true),
+	NEW_OBJECT(mkdir, true),
+	NEW_OBJECT(create, true),
+	NEW_OBJECT(symlink, true),
+	[FOP_link] = { ENTRY, false, plan_link, {
+		{ offsetof(struct link_res, stat), OBJECT }, { offsetof(struct link_res, preparent), PLACE },
+		{ offsetof(struct link_res, postparent), PLACE }, { 0, NOWHERE } } },
+	REMOVAL(unlink, plan_name),
+	REMOVAL(rmdir, plan_rmdir),
+	[FOP_rename] = { ENTRY, false, plan_rename, {
+		{ offsetof(struct rename_res, stat), OBJECT },
+		{ offsetof(struct rename_res, preold), PLACE }, { offsetof(struct rename_res, postold), PLACE },
+		{ offsetof(struct rename_res, prenew), PLACE2 }, { offsetof(struct rename_res, postnew), PLACE2 } } },
+	CHANGE(setattr),
+	CHANGE(setxattr),
+	CHANGE(removexattr),
+	CHANGE(xattrop),
+};

@@ -1,0 +1,74 @@
+/* xlators/cluster/replicate/quorum.c: who may decide, and what the answers of several copies come to.
+ *
+ * A change counts when enough copies made it and at least one of them was whole before. A copy that is blamed already may follow along, but
+ * its word alone is worth nothing: what it says neither succeeds a call nor accuses a whole copy. */
+#include "xlators/cluster/replicate/replicate.h"
+
+bool quorum_met(const struct replicate *rp, child_set set)
+{
+	unsigned count = (unsigned)__builtin_popcountll(set);
+
+	switch (rp->quorum_type) {
+	case QUORUM_AUTO:
+		return 2 * count > rp->n || (2 * count == rp->n && (set & 1));
+	case QUORUM_FIXED:
+		return count >= (unsigned)rp->quorum_count;
+	default:
+		return count > 0;
+	}
+}
+
+/* With three copies and more a lone one may not even be read: the others may be going on without it. Of two, the second may be read while
+ * nothing is known against it (state.c, suspects). */
+bool quorum_reads_allowed(const struct replicate *rp)
+{
+	return rp->up && (rp->quorum_type != QUORUM_AUTO || rp->n <= 2 || quorum_met(rp, rp->up));
+}
+
+bool quorum_others_idle(const struct replicate *rp)
+{
+	child_set others = rp->all & ~rp->up;
+
+	return !others || !quorum_met(rp, others);
+}
+
+bool errno_is_loss(int err)
+{
+	return err == -ENOTCONN || err == -ETIMEDOUT || err == -ECANCELED || err == -ECONNRESET || err == -EPIPE;
+}
+
+int quorum_error(const struct answer *ans, child_set asked, child_set good)
+{
+	child_set heed = asked & good ? asked & good : asked;
+	unsigned i;
+
+	for (i = 0; heed >> i; i++)
+		if ((heed & bit(i)) && ans[i].err < 0 && !errno_is_loss(ans[i].err))
+			return ans[i].err;
+	return -ENOTCONN;
+}
+
+void quorum_judge(const struct replicate *rp, const struct answer *ans, child_set asked, child_set good, struct verdict *v)
+{
+	unsigned i;
+
+	*v = (struct verdict){ 0 };
+	for (i = 0; i < rp->n; i++)
+		if ((asked & bit(i)) && ans[i].err == 0)
+			v->ok |= bit(i);
+	if (!v->ok) {
+		v->ret = quorum_error(ans, asked, good);
+		return;
+	}
+	if (!(v->ok & good)) {		/* only copies that are stale anyway: let the whole ones say so once more */
+		v->ret = quorum_error(ans, asked, good);
+		v->blamers = asked & good;
+		v->missed = v->ok;
+		return;
+	}
+	v->took_effect = true;
+	v->blamers = v->ok;
+	v->missed = rp->all & ~v->ok;
+	if (!quorum_met(rp, v->ok))
+		v->ret = quorum_error(ans, asked & ~v->ok, asked);
+}

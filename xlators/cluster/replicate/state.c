@@ -1,0 +1,214 @@
+/* xlators/cluster/replicate/state.c: what is known of an inode's copies, and which of them may be read.
+ *
+ * A copy is accused by the rows of the pending matrix. The rows of children that are up are as of the last refresh; the row of one that went
+ * down is remembered: its accusation does not end because it cannot repeat it. Where a row was never heard the copy is suspect, unless the
+ * child's heal index was empty while this copy was up, or the absent could not have decided anything without those that are up. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/hash.h"
+#include "xlators/cluster/replicate/replicate.h"
+
+struct copies *copies_of(struct xlator *xl, struct inode *inode)
+{
+	void **slot = inode_ctx(xl, inode);
+	struct copies *c = *slot;
+
+	if (c)
+		return c;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->listing = -1;
+	list_init(&c->running);
+	list_init(&c->waiting);
+	co_queue_init(&c->epoch_changed);
+	replicate_new_owner(replicate_of(xl), c->owner);
+	*slot = c;
+	return c;
+}
+
+void copies_free(struct copies *c)
+{
+	free(c);
+}
+
+bool copies_fresh(const struct replicate *rp, const struct copies *c)
+{
+	return c->gen == rp->gen;
+}
+
+child_set copies_still(const struct replicate *rp, child_set set, uint32_t gen)
+{
+	child_set still = 0;
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++)
+		if ((set & rp->up & bit(i)) && rp->up_since[i] <= gen)
+			still |= bit(i);
+	return still;
+}
+
+/* May the absent child @i accuse @j of something we never heard? */
+static bool may_accuse(const struct replicate *rp, const struct copies *c, unsigned i, unsigned j)
+{
+	if ((c->heard & bit(i)) && c->heard_at[i] >= rp->up_since[j])
+		return false;
+	if (rp->blames[i] & bit(j))
+		return true;
+	if (rp->quorum_type == QUORUM_NONE)	/* chosen for being available */
+		return false;
+	return rp->probed[i] == 0 || rp->probed[i] < rp->up_since[j];
+}
+
+static child_set suspects(const struct replicate *rp, const struct copies *c)
+{
+	child_set found = 0;
+	unsigned i, j;
+
+	if (quorum_others_idle(rp))
+		return 0;
+	for (j = 0; j < rp->n; j++)
+		for (i = 0; (rp->up & bit(j)) && i < rp->n; i++)
+			if (!(rp->up & bit(i)) && may_accuse(rp, c, i, j))
+				found |= bit(j);
+	return found;
+}
+
+static child_set accused(const struct replicate *rp, const struct copies *c, enum change type)
+{
+	child_set found = 0;
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++)
+		if (c->heard & bit(i))
+			found |= c->blames[i][type];
+	return found;
+}
+
+static child_set accused_kind(const struct replicate *rp, const struct copies *c, enum read_kind kind)
+{
+	child_set bad = accused(rp, c, DATA);	/* of a directory: names are missing wholesale */
+
+	if (kind != READ_DATA)
+		bad |= accused(rp, c, ENTRY);
+	if (kind == READ_ATTR)
+		bad |= accused(rp, c, METADATA);
+	return kind == READ_ENTRIES ? bad : bad | c->smaller;
+}
+
+void copies_update(const struct replicate *rp, struct copies *c)
+{
+	child_set base = c->present & rp->up & ~suspects(rp, c);
+	unsigned i;
+
+	for (i = 0; i < READ_KINDS; i++)
+		c->readable[i] = (uint8_t)(base & ~accused_kind(rp, c, i) & ~rp->arbiter);
+	for (i = 0; i < CHANGES; i++)
+		c->good[i] = (uint8_t)(base & ~accused(rp, c, i));
+	c->good[DATA] &= (uint8_t)~(c->smaller | rp->arbiter);
+}
+
+static void hear_row(struct copies *c, unsigned child, unsigned about, const uint8_t *v, uint32_t len, bool add)
+{
+	uint8_t mask = (uint8_t)bit(about);
+	unsigned t;
+
+	for (t = 0; t < CHANGES; t++) {
+		bool set = v && len >= 4 * (t + 1) && (v[4 * t] | v[4 * t + 1] | v[4 * t + 2] | v[4 * t + 3]);
+
+		if (set)
+			c->blames[child][t] |= mask;
+		else if (!add)
+			c->blames[child][t] &= (uint8_t)~mask;
+	}
+}
+
+void copies_hear(const struct replicate *rp, struct copies *c, unsigned child, const struct xattrs *set, uint32_t gen, bool add)
+{
+	unsigned j;
+
+	for (j = 0; j < rp->n; j++) {
+		const struct xattr *x = set ? xattrs_find(set, rp->keys[j]) : NULL;
+
+		hear_row(c, child, j, x ? x->value : NULL, x ? x->len : 0, add);
+	}
+	c->heard |= (uint8_t)bit(child);
+	c->heard_at[child] = gen;
+}
+
+void copies_blame(struct replicate *rp, struct copies *c, child_set by, child_set missed, enum change type)
+{
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++) {
+		if (!(by & bit(i)))
+			continue;
+		if (!(c->heard & bit(i))) {
+			c->heard |= (uint8_t)bit(i);
+			c->heard_at[i] = 0;	/* this much is known, but not that it is all */
+		}
+		c->blames[i][type] |= (uint8_t)missed;
+		rp->blames[i] |= missed;
+	}
+	c->blamed_at = ++rp->blame_seq;
+	copies_update(rp, c);
+}
+
+void copies_born(struct replicate *rp, struct copies *c, uint32_t gen, child_set ok)
+{
+	unsigned i;
+
+	memset(c->blames, 0, sizeof(c->blames));
+	c->heard = (uint8_t)rp->all;		/* nobody can accuse anyone of what is new */
+	for (i = 0; i < rp->n; i++)
+		c->heard_at[i] = gen;
+	c->present = (uint8_t)ok;
+	c->smaller = 0;
+	c->gen = gen;
+	copies_update(rp, c);
+}
+
+/* A child that is away and unaccused may have what we need; a suspect one waits for its accuser. Else the copies accuse each other. */
+static int excuse(const struct replicate *rp, const struct copies *c, child_set bad)
+{
+	child_set away = rp->all & ~rp->up & ~rp->arbiter;
+
+	if ((away & ~bad) || (suspects(rp, c) & ~bad))
+		return -ENOTCONN;
+	return -EIO;
+}
+
+int copies_excuse(const struct replicate *rp, const struct copies *c, enum read_kind kind)
+{
+	return excuse(rp, c, accused_kind(rp, c, kind));
+}
+
+int copies_excuse_change(const struct replicate *rp, const struct copies *c, enum change type)
+{
+	return excuse(rp, c, accused(rp, c, type) | (type == DATA ? c->smaller : 0));
+}
+
+/* The same one for an inode as long as it may be read, whoever else comes and goes. */
+unsigned copies_choose(const struct replicate *rp, const uint8_t *gfid, child_set from)
+{
+	unsigned i, start = 0;
+
+	if (rp->read_preferred >= 0 && (from & bit((unsigned)rp->read_preferred)))
+		return (unsigned)rp->read_preferred;
+	if (rp->read_hash_mode != 0)
+		start = (unsigned)(hash_bytes(gfid, 16, 0) % rp->n);
+	for (i = 0; i < rp->n; i++)
+		if (from & bit((start + i) % rp->n))
+			return (start + i) % rp->n;
+	return 0;
+}
+
+unsigned replicate_speaker(const struct replicate *rp, const struct copies *c, const uint8_t *gfid, child_set from)
+{
+	if (c && (from & c->readable[READ_ATTR]))
+		from &= c->readable[READ_ATTR];
+	else if (from & ~rp->arbiter)
+		from &= ~rp->arbiter;
+	return copies_choose(rp, gfid, from);
+}
