@@ -125,7 +125,7 @@ static int set_text(gfx_dict *d, const char *key, const char *text)
 	return text && *text ? dict_set_str(d, key, text) : 0;
 }
 
-static int introduce(struct pclient *pc, struct arena *arena, gf_bytes *ret_bytes)
+static int introduce(struct pclient *pc, struct arena *arena, bool extension, gf_bytes *ret_bytes)
 {
 	char host[65] = "localhost";
 	char *uuid;
@@ -147,6 +147,8 @@ static int introduce(struct pclient *pc, struct arena *arena, gf_bytes *ret_byte
 		ret = dict_set_int(&d, "clnt-lk-version", 1);
 	if (!ret)
 		ret = set_text(&d, "process-name", "gatehouse");
+	if (!ret)
+		ret = extension ? set_text(&d, GATE_KEY_EXTENSION, "1") : 0;
 	if (!ret)
 		ret = set_text(&d, "volume-id", pc->volume_id);
 	if (!ret)
@@ -190,7 +192,7 @@ static int accepted(struct pclient *pc, const gfx_dict *d)
 	return 0;
 }
 
-static int coroutine_fn setvolume(struct pclient *pc, struct rpc_client *c, struct arena *arena)
+static int coroutine_fn setvolume(struct pclient *pc, struct rpc_client *c, bool extension, struct arena *arena)
 {
 	struct rpc_cred cred = { .flavor = RPC_FLAVOR_GLUSTER3 };
 	struct gf_setvolume_req req = { { 0, NULL } };
@@ -199,7 +201,7 @@ static int coroutine_fn setvolume(struct pclient *pc, struct rpc_client *c, stru
 		.prog = GF_HANDSHAKE_PROGRAM, .vers = GF_HANDSHAKE_VERSION, .proc = GF_HS_SETVOLUME, .cred = &cred, .args = &req, .res = &rsp,
 	};
 	gfx_dict d;
-	int ret = introduce(pc, arena, &req.dict);
+	int ret = introduce(pc, arena, extension, &req.dict);
 
 	if (ret < 0)
 		return ret;
@@ -230,7 +232,7 @@ int coroutine_fn client_handshake(struct rpc_client *c, void *user)
 		ret = -EPROTONOSUPPORT;
 	}
 	if (!ret)
-		ret = setvolume(pc, c, arena);
+		ret = setvolume(pc, c, extension, arena);
 	if (!ret)
 		pc->extension = extension;
 	arena_free(arena);
