@@ -36,22 +36,14 @@ static bool is_dots(const struct dirent_plus *d)
 static nfsstat3 coroutine_fn read_page(struct nfs_op *op, uint64_t cookie, const uint8_t *verf, uint32_t size, struct readdir_res *page)
 {
 	struct readdir_args args = { .inode = op->inode, .offset = cookie, .size = size, .plus = true };
-	struct access_args may = { .inode = op->inode, .mask = 4 };
-	struct access_res granted = { 0 };
-	int ret = 0;
+	int ret;
 
 	if (!S_ISDIR(op->inode->type))
 		return NFS3ERR_NOTDIR;
 	if (cookie && memcmp(verf, cookie_format, sizeof(cookie_format)) != 0)
 		return NFS3ERR_BAD_COOKIE;
 	args.size = size < PAGE_MIN ? PAGE_MIN : size > PAGE_MAX ? PAGE_MAX : size;
-	if (op->call.uid != 0) {
-		ret = xl_access(op->top, &op->call, &may, &granted);
-		if (ret == 0 && !granted.granted)
-			ret = -EACCES;
-	}
-	if (ret == 0)
-		ret = xl_readdir(op->top, &op->call, &args, page);
+	ret = xl_readdir(op->top, &op->call, &args, page);	/* whether the caller may read it, the brick says */
 	if (ret == -EINVAL && cookie)
 		return NFS3ERR_BAD_COOKIE;
 	return status_of_object(ret);

@@ -1,0 +1,287 @@
+/* tests/unit/test_export.c: the syntax of exports(5) and the evaluator. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "gateway/export.h"
+
+static struct export_set *parse(const char *text)
+{
+	struct error err = { "" };
+	struct export_set *set = NULL;
+	int ret = exports_parse(text, strlen(text), "exports", "demo", &set, &err);
+
+	if (ret < 0)
+		fail_msg("%s", err.text);
+	return set;
+}
+
+/* The sentence of a text that must be refused. */
+static const char *refused(const char *text)
+{
+	static struct error err;
+	struct export_set *set = NULL;
+
+	err.text[0] = '\0';
+	assert_true(exports_parse(text, strlen(text), "exports", "demo", &set, &err) < 0);
+	assert_null(set);
+	return err.text;
+}
+
+static void assert_says(const char *sentence, const char *part)
+{
+	if (!strstr(sentence, part))
+		fail_msg("\"%s\" does not say \"%s\"", sentence, part);
+}
+
+static struct sockaddr_storage peer(const char *text, uint16_t port)
+{
+	struct sockaddr_storage ss = { 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
+
+	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+	} else {
+		assert_int_equal(inet_pton(AF_INET6, text, &in6->sin6_addr), 1);
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+	}
+	return ss;
+}
+
+static const struct export_client *admit(struct export_set *set, const char *addr, uint16_t port, const char *name)
+{
+	struct sockaddr_storage ss = peer(addr, port);
+
+	return export_admit(&set->exports[0], (struct sockaddr *)&ss, name);
+}
+
+static void test_defaults_are_safe(void **state)
+{
+	struct export_set *set = parse("/demo *\n");
+	const struct export_options *o = &set->exports[0].clients[0].options;
+
+	assert_false(o->rw);
+	assert_true(o->sync);
+	assert_true(o->secure);
+	assert_true(o->root_squash);
+	assert_false(o->all_squash);
+	assert_int_equal(o->anonuid, 65534);
+	assert_int_equal(o->anongid, 65534);
+	export_set_unref(set);
+}
+
+static void test_every_option(void **state)
+{
+	struct export_set *set = parse("/demo *(rw,async,insecure,no_root_squash,all_squash,anonuid=7,anongid=4294967295,no_subtree_check,"
+				       "fsid=0,sec=sys)");
+	const struct export_options *o = &set->exports[0].clients[0].options;
+
+	assert_true(o->rw);
+	assert_false(o->sync);
+	assert_false(o->secure);
+	assert_false(o->root_squash);
+	assert_true(o->all_squash);
+	assert_int_equal(o->anonuid, 7);
+	assert_int_equal(o->anongid, 4294967295u);
+	export_set_unref(set);
+}
+
+static void test_line_syntax(void **state)
+{
+	struct export_set *set = parse("# a comment\n\n"
+				       "/demo//a/ -rw,insecure 192.0.2.1 192.0.2.2(ro) # more\n"
+				       "\"/demo/with blank\" \\\n  *(ro)\n"
+				       "/demo/oct\\040al *\r\n");
+
+	assert_int_equal(set->n, 3);
+	assert_string_equal(set->exports[0].path, "/demo/a");
+	assert_string_equal(set->exports[0].subdir, "a");
+	assert_int_equal(set->exports[0].nclients, 2);
+	assert_true(set->exports[0].clients[0].options.rw);
+	assert_false(set->exports[0].clients[1].options.rw);
+	assert_false(set->exports[0].clients[1].options.secure);
+	assert_string_equal(set->exports[1].path, "/demo/with blank");
+	assert_int_equal(set->exports[1].line, 4);
+	assert_string_equal(set->exports[2].path, "/demo/oct al");
+	assert_string_equal(set->exports[0].clients[1].spec, "192.0.2.2");
+	export_set_unref(set);
+}
+
+static void test_errors_name_file_and_line(void **state)
+{
+	assert_says(refused("/demo *\n/demo/x *(rw,quick)\n"), "exports:2: unknown option \"quick\"");
+	assert_says(refused("\n\n/other *\n"), "exports:3: \"/other\" is not in the volume");
+	assert_says(refused("demo *\n"), "exports:1: expected a path");
+	assert_says(refused("/demo\n"), "exported to nobody");
+	assert_says(refused("/demo *(rw\n"), "expected client(options)");
+	assert_says(refused("/demo *(anonuid=x)\n"), "anonuid wants a number");
+	assert_says(refused("/demo 192.0.2.0/33\n"), "prefix length from 0 to 32");
+	assert_says(refused("/demo 192.0.2.0/255.0.255.0\n"), "no network");
+	assert_says(refused("/demo 2001:db8::/129\n"), "prefix length from 0 to 128");
+	assert_says(refused("/demo @group\n"), "netgroups");
+	assert_says(refused("/demo *(sec=krb5)\n"), "sec=sys");
+	assert_says(refused("/demo *\n/demo *\n"), "exports:2: \"/demo\" is exported in line 1 already");
+	assert_says(refused("/demo/../x *\n"), "have no place");
+	assert_says(refused("/demo \"*\n"), "quote");
+	assert_says(refused("/demo ho st!name\n"), "neither an address");
+	assert_says(refused(""), "exports nothing");
+	assert_says(refused("/demox *\n"), "not in the volume");
+}
+
+static void test_nul_is_refused(void **state)
+{
+	struct error err = { "" };
+	struct export_set *set = NULL;
+
+	assert_int_equal(exports_parse("/de\0mo *", 8, "exports", "demo", &set, &err), -EINVAL);
+	assert_says(err.text, "NUL");
+}
+
+static void test_networks(void **state)
+{
+	struct export_set *set = parse("/demo 192.0.2.0/25(insecure) 198.51.100.0/255.255.255.0(insecure) 2001:db8::/33(insecure) [2001:db9::1](insecure)\n");
+
+	assert_non_null(admit(set, "192.0.2.127", 5000, NULL));
+	assert_null(admit(set, "192.0.2.128", 5000, NULL));
+	assert_non_null(admit(set, "::ffff:192.0.2.1", 5000, NULL));
+	assert_non_null(admit(set, "198.51.100.200", 5000, NULL));
+	assert_null(admit(set, "198.51.101.1", 5000, NULL));
+	assert_non_null(admit(set, "2001:db8:7fff::1", 5000, NULL));
+	assert_null(admit(set, "2001:db8:8000::1", 5000, NULL));
+	assert_non_null(admit(set, "2001:db9::1", 5000, NULL));
+	assert_null(admit(set, "2001:db9::2", 5000, NULL));
+	export_set_unref(set);
+}
+
+static void test_everybody_of_one_family(void **state)
+{
+	struct export_set *set = parse("/demo 0.0.0.0/0(insecure)\n");
+
+	assert_non_null(admit(set, "203.0.113.9", 5000, NULL));
+	assert_null(admit(set, "2001:db8::1", 5000, NULL));
+	export_set_unref(set);
+}
+
+static void test_most_specific_decides(void **state)
+{
+	struct export_set *set = parse("/demo *(rw,insecure) *.example.org(anonuid=1,insecure) 192.0.2.0/24(anonuid=2,insecure) "
+				       "192.0.2.7(anonuid=3,insecure)\n");
+
+	assert_int_equal(admit(set, "192.0.2.7", 9999, "a.example.org")->options.anonuid, 3);
+	assert_int_equal(admit(set, "192.0.2.8", 9999, "a.example.org")->options.anonuid, 2);
+	assert_int_equal(admit(set, "203.0.113.1", 9999, "A.Example.Org")->options.anonuid, 1);
+	assert_true(admit(set, "203.0.113.1", 9999, "example.com")->options.rw);
+	assert_true(admit(set, "203.0.113.1", 9999, NULL)->options.rw);
+	export_set_unref(set);
+}
+
+static void test_secure_wants_a_low_port(void **state)
+{
+	struct export_set *set = parse("/demo 192.0.2.1 192.0.2.2(insecure)\n");
+
+	assert_non_null(admit(set, "192.0.2.1", 1023, NULL));
+	assert_null(admit(set, "192.0.2.1", 1024, NULL));
+	assert_non_null(admit(set, "192.0.2.2", 1024, NULL));
+	export_set_unref(set);
+}
+
+static void test_host_names_match_their_addresses(void **state)
+{
+	struct export_set *set = parse("/demo host.example.org(insecure)\n");
+	struct export_client *c = &set->exports[0].clients[0];
+	struct sockaddr_storage ss = peer("192.0.2.9", 0);
+
+	assert_true(set->has_hosts);
+	assert_null(admit(set, "192.0.2.9", 5000, NULL));
+	c->resolved = calloc(1, 16);
+	c->nresolved = 1;
+	export_address((struct sockaddr *)&ss, c->resolved[0]);
+	assert_non_null(admit(set, "192.0.2.9", 5000, NULL));
+	assert_null(admit(set, "192.0.2.10", 5000, NULL));
+	export_set_unref(set);
+}
+
+static void test_paths(void **state)
+{
+	struct export_set *set = parse("/demo *\n/demo/a *\n");
+	const char *rest;
+
+	assert_true(export_covers(&set->exports[0], "/demo/a/b", &rest));
+	assert_string_equal(rest, "a/b");
+	assert_true(export_covers(&set->exports[1], "/demo/a/b", &rest));
+	assert_string_equal(rest, "b");
+	assert_false(export_covers(&set->exports[1], "/demo/ab", &rest));
+	assert_true(export_covers(&set->exports[0], "/demo", &rest));
+	assert_string_equal(rest, "");
+	assert_ptr_equal(export_by_id(set, set->exports[1].id), &set->exports[1]);
+	assert_null(export_by_id(set, set->exports[0].id ^ set->exports[1].id ^ 1));
+	export_set_unref(set);
+}
+
+static void test_ids_survive_a_reload(void **state)
+{
+	struct export_set *a = parse("/demo *\n/demo/x *\n"), *b = parse("/demo/x *(rw)\n/demo/y *\n/demo *\n");
+
+	assert_int_equal(a->exports[0].id, b->exports[2].id);
+	assert_int_equal(a->exports[1].id, b->exports[0].id);
+	assert_int_not_equal(a->generation, b->generation);
+	export_set_unref(a);
+	export_set_unref(b);
+}
+
+static void test_too_many(void **state)
+{
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	int i;
+
+	for (i = 0; i <= EXPORTS_MAX; i++)
+		fprintf(f, "/demo/%d *\n", i);
+	fclose(f);
+	assert_says(refused(text), "more than 1024 exports");
+	free(text);
+}
+
+static void test_file(void **state)
+{
+	char path[] = "/tmp/test_export.XXXXXX";
+	struct error err = { "" };
+	struct export_set *set;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "/demo *(rw)\n", 12), 12);
+	close(fd);
+	assert_int_equal(exports_read(path, "demo", &set, &err), 0);
+	assert_int_equal(set->n, 1);
+	export_set_unref(set);
+	unlink(path);
+	assert_int_equal(exports_read(path, "demo", &set, &err), -ENOENT);
+	assert_says(err.text, path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults_are_safe), cmocka_unit_test(test_every_option), cmocka_unit_test(test_line_syntax),
+		cmocka_unit_test(test_errors_name_file_and_line), cmocka_unit_test(test_nul_is_refused), cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_everybody_of_one_family), cmocka_unit_test(test_most_specific_decides),
+		cmocka_unit_test(test_secure_wants_a_low_port), cmocka_unit_test(test_host_names_match_their_addresses),
+		cmocka_unit_test(test_paths), cmocka_unit_test(test_ids_survive_a_reload), cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
