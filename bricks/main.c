@@ -1,0 +1,343 @@
+/* bricks/main.c: gatehouse-brick: one directory, served. Command line, start, signals and the orderly end. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bricks/brick.h"
+#include "bricks/volume.h"
+#include "runtime/daemon.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/option.h"
+#include "runtime/stream.h"
+
+#define DRAIN_NS 20000000000ull
+#define OPTIONS_MAX 64
+
+struct conf {
+	char *volfile, *directory, *volume_id, *volume, *brick_name, *listen, *allow, *option, *pid_file, *log_file;
+	bool help, version;
+	int log_level;
+	int64_t port, helpers, idle_inodes;
+};
+
+static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
+
+static const struct option options[] = {
+	OPT_STR("directory", struct conf, directory, NULL, 0, "the directory to serve; it becomes a brick when it is none yet"),
+	OPT_STR("volume-id", struct conf, volume_id, NULL, 0, "the volume's uuid; a directory of another volume is refused"),
+	OPT_STR("volume", struct conf, volume, NULL, 0, "the volume's name: narrows which pending marks the heal index watches"),
+	OPT_STR("brick-name", struct conf, brick_name, NULL, 0, "what clients ask for as remote-subvolume (default: the directory)"),
+	OPT_STR("volfile", struct conf, volfile, NULL, 0, "instead of a directory: a brick's volfile as glusterd writes it"),
+	OPT_STR("listen", struct conf, listen, "0.0.0.0,::", 0, "addresses to listen on"),
+	OPT_INT("port", struct conf, port, "0", 0, 65535, 0, "TCP port (default: the volfile's, else 49152)"),
+	OPT_STR("allow", struct conf, allow, "*", 0, "addresses that may connect: patterns and networks, with commas between"),
+	OPT_STR("option", struct conf, option, NULL, 0, "LAYER.KEY=VALUE for one of the brick's layers, * for each that has it; may be repeated"),
+	OPT_INT("helpers", struct conf, helpers, "16", 1, 256, 0, "threads for file system calls that may block"),
+	OPT_INT("idle-inodes", struct conf, idle_inodes, "65536", 64, 1 << 24, 0, "how many unused inodes are remembered"),
+	OPT_STR("pid-file", struct conf, pid_file, NULL, 0, "holds the process id while the brick runs"),
+	OPT_STR("log-file", struct conf, log_file, NULL, 0, "(default: standard error)"),
+	OPT_ENUM("log-level", struct conf, log_level, "notice", log_levels, 0, "error, warning, notice, info or debug"),
+	OPT_BOOL("help", struct conf, help, "off", 0, "this text"),
+	OPT_BOOL("version", struct conf, version, "off", 0, "the version"),
+	OPT_END
+};
+
+struct brickd {
+	struct conf conf;
+	struct brick_layer_option layer_options[OPTIONS_MAX];
+	unsigned nlayer_options;
+	struct loop *loop;
+	struct volfile *vf;
+	struct brick_server_section section;	/* of a stock volfile */
+	struct graph *graph;
+	struct brick_server *server;
+	struct daemon_signals signals;
+	struct error err;
+	bool stopping, down, signals_open;
+	int status;
+};
+
+/* --- start --- */
+
+/* A stock volfile brings its own rules; else the command line's --allow. */
+static const char *auth_option(void *arg, const char *key)
+{
+	const struct brickd *d = arg;
+
+	if (d->conf.volfile)
+		return volfile_option(d->vf, d->section.index, key);
+	return strncmp(key, "auth.addr.", 10) == 0 && strlen(key) > 6 && !strcmp(key + strlen(key) - 6, ".allow") ? d->conf.allow : NULL;
+}
+
+static void graph_event(void *owner, enum xl_event ev, const struct xl_upcall *upcall)
+{
+	struct brickd *d = owner;
+
+	if (ev == XL_DOWN || ev == XL_UP)
+		d->down = ev == XL_DOWN;
+	if (d->server)
+		brick_server_event(d->server, ev);
+}
+
+static int load_volfile(struct brickd *d, struct error *err)
+{
+	struct brick_volume_conf conf = {
+		.directory = d->conf.directory, .volume_id = d->conf.volume_id, .volume = d->conf.volume, .options = d->layer_options,
+		.noptions = d->nlayer_options,
+	};
+	char *text;
+	int ret;
+
+	if (d->conf.volfile) {
+		d->vf = volfile_read(d->conf.volfile, err);
+		return d->vf ? brick_server_section(d->vf, &d->section, err) : -EINVAL;
+	}
+	ret = brick_volfile_text(&conf, err, &text);
+	if (ret < 0)
+		return ret;
+	d->vf = volfile_parse(text, strlen(text), "the command line", err);
+	free(text);
+	return d->vf ? 0 : -EINVAL;
+}
+
+static int coroutine_fn start_server(struct brickd *d, struct error *err)
+{
+	static const char *const skip[] = { "protocol/server", NULL };
+	struct graph_conf gconf = {
+		.loop = d->loop, .max_idle_inodes = (unsigned)d->conf.idle_inodes, .event = graph_event, .owner = d, .skip_types = skip,
+	};
+	struct brick_conf bconf = { .volume_id = d->conf.volume_id, .auth_option = auth_option, .auth_arg = d };
+	unsigned i;
+	int ret;
+
+	ret = graph_new(d->vf, &gconf, err, &d->graph);
+	if (ret < 0)
+		return ret;
+	bconf.name = d->conf.brick_name ? d->conf.brick_name : d->conf.volfile ? d->section.name : d->conf.directory;
+	for (i = 0; !bconf.volume_id && i < volfile_count(d->vf); i++)
+		bconf.volume_id = volfile_option(d->vf, i, "volume-id");
+	ret = brick_server_new(d->loop, d->graph, &bconf, err, &d->server);
+	if (!ret && d->down)
+		brick_server_event(d->server, XL_DOWN);
+	return ret;
+}
+
+/* Each address of --listen. A host without IPv6 is no failure while something else is listened on. */
+static int coroutine_fn start_listening(struct brickd *d, struct error *err)
+{
+	char *list = strdup(d->conf.listen), *next = list, *word;
+	struct sockaddr_storage addr;
+	struct error first = { "" };
+	unsigned open = 0;
+	uint16_t port = (uint16_t)(d->conf.port ? d->conf.port : d->section.port ? d->section.port : 49152);
+	int ret = list ? 0 : -ENOMEM;
+
+	while (ret >= 0 && (word = strsep(&next, ", "))) {
+		struct error own = { "" };
+
+		if (!*word)
+			continue;
+		ret = net_resolve(word, port, &addr, 1);
+		if (ret < 0) {
+			error_set(err, ret, "--listen: \"%s\" is no address of this host", word);
+			break;
+		}
+		ret = brick_server_listen(d->server, (struct sockaddr *)&addr, &own, &port);
+		if (ret == -EAFNOSUPPORT || ret == -EADDRNOTAVAIL) {
+			error_set(&first, ret, "%s", own.text);
+			ret = 0;
+		} else if (ret < 0) {
+			error_set(err, ret, "%s", own.text[0] ? own.text : strerror(-ret));
+		} else {
+			open++;
+		}
+	}
+	free(list);
+	d->conf.port = port;
+	if (ret >= 0 && !open)
+		ret = error_set(err, -EINVAL, "nothing to listen on: %s", first.text[0] ? first.text : "--listen is empty");
+	return ret < 0 ? ret : 0;
+}
+
+static int coroutine_fn bring_up(struct brickd *d, struct error *err)
+{
+	int ret = daemon_pid_file(d->conf.pid_file, err);
+
+	if (!ret)
+		ret = load_volfile(d, err);
+	if (!ret)
+		ret = start_server(d, err);
+	return ret ? ret : start_listening(d, err);
+}
+
+/* --- the end --- */
+
+static void coroutine_fn tear_down(struct brickd *d)
+{
+	uint64_t old;
+	int ret = 0;
+
+	if (d->server) {
+		old = co_set_deadline(loop_now_ns(d->loop) + DRAIN_NS);
+		ret = brick_server_drain(d->server);
+		co_restore_deadline(old);
+	}
+	if (ret < 0) {			/* calls still use all of it: leave it to the kernel */
+		log_warning("calls in flight did not end in time and were dropped", "seconds=%d", (int)(DRAIN_NS / 1000000000));
+		return;
+	}
+	brick_server_free(d->server);
+	d->server = NULL;
+	if (d->graph)
+		graph_free(d->graph);
+	volfile_free(d->vf);
+	if (d->signals_open)
+		daemon_signals_close(&d->signals);
+}
+
+static void coroutine_fn stop(void *arg)
+{
+	struct brickd *d = arg;
+
+	daemon_notify("STOPPING=1");
+	log_notice("stopping", "clients=%u", brick_server_clients(d->server));
+	tear_down(d);
+	loop_stop(d->loop);
+}
+
+static void on_signal(void *arg, int signo)
+{
+	struct brickd *d = arg;
+
+	if (signo == SIGHUP) {
+		log_reopen();
+	} else if (signo != SIGUSR1 && !d->stopping) {
+		d->stopping = true;
+		co_start(d->loop, stop, d);
+	}
+}
+
+static void coroutine_fn start(void *arg)
+{
+	struct brickd *d = arg;
+	int ret = bring_up(d, &d->err);
+
+	if (!ret) {
+		ret = daemon_signals_open(d->loop, &d->signals, on_signal, d);
+		d->signals_open = !ret;
+	}
+	if (ret < 0) {
+		log_error("cannot start", "reason=\"%s\"", d->err.text[0] ? d->err.text : strerror(-ret));
+		d->status = 1;
+		tear_down(d);
+		loop_stop(d->loop);
+		return;
+	}
+	log_notice("serving", "brick=%s port=%d", d->conf.directory ? d->conf.directory : d->section.name, (int)d->conf.port);
+	daemon_notify("READY=1");
+}
+
+/* --- command line --- */
+
+static int usage_error(const char *sentence)
+{
+	fprintf(stderr, "gatehouse-brick: %s (gatehouse-brick --help tells more)\n", sentence);
+	return 2;
+}
+
+/* "--option" may be given many times, which an option table cannot say. */
+static int collect_options(struct brickd *d, int argc, char **argv, struct error *err)
+{
+	char *word;
+	int i, ret = 0;
+
+	for (i = 1; !ret && i < argc && strcmp(argv[i], "--"); i++) {
+		word = NULL;
+		if (!strncmp(argv[i], "--option=", 9))
+			word = argv[i] + 9;
+		else if (!strcmp(argv[i], "--option") && i + 1 < argc)
+			word = argv[++i];
+		if (word && d->nlayer_options == OPTIONS_MAX)
+			ret = error_set(err, -EINVAL, "at most %d --option are taken", OPTIONS_MAX);
+		else if (word)
+			ret = brick_option_parse(word, &d->layer_options[d->nlayer_options++], err);
+	}
+	return ret;
+}
+
+static int check_conf(struct brickd *d, int argc, char **argv, int first)
+{
+	struct error err = { "" };
+	uint8_t id[16];
+
+	if (first < argc)
+		return usage_error("there are words that are no options");
+	if (!d->conf.volfile == !d->conf.directory)
+		return usage_error("give either --directory DIR or --volfile FILE");
+	if (d->conf.directory && d->conf.directory[0] != '/')
+		return usage_error("--directory wants a full path, beginning with a slash");
+	if (d->conf.volume_id && !gfid_parse(d->conf.volume_id, id))
+		return usage_error("--volume-id wants a uuid");
+	if (d->conf.volfile && d->conf.option)
+		return usage_error("--option goes with --directory: a volfile has options of its own");
+	if (collect_options(d, argc, argv, &err) < 0)
+		return usage_error(err.text);
+	if (geteuid() != 0)
+		return usage_error("a brick keeps its marks in trusted attributes and acts for all users: only root may run it");
+	return 0;
+}
+
+static void print_help(void)
+{
+	printf("Usage: gatehouse-brick --directory DIR --volume-id UUID OPTION...\n"
+	       "       gatehouse-brick --volfile FILE OPTION...\n"
+	       "Serves a directory as a brick by GlusterFS's protocol.\n\n");
+	options_help(options, stdout);
+}
+
+static int run(struct brickd *d)
+{
+	struct loop_limits limits = { .helpers = (unsigned)d->conf.helpers };
+
+	if (log_open("gatehouse-brick", d->conf.log_file, (enum log_level)d->conf.log_level) < 0)
+		return usage_error("the log file cannot be opened");
+	d->loop = loop_new(&limits);
+	if (!d->loop) {
+		log_error("cannot start the event loop", "reason=\"%s\"", strerror(errno));
+		return 1;
+	}
+	co_start(d->loop, start, d);
+	loop_run(d->loop);
+	daemon_pid_file_remove(d->conf.pid_file);
+	return d->status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct brickd d;
+	struct error err = { "" };
+	int first, ret;
+
+	daemon_signals_block();
+	options_init(options, &d.conf);
+	first = options_argv(options, &d.conf, argc, argv, &err);
+	if (first < 0) {
+		ret = usage_error(err.text);
+	} else if (d.conf.help) {
+		print_help();
+		ret = 0;
+	} else if (d.conf.version) {
+		printf("gatehouse-brick %s\n", PACKAGE_VERSION);
+		ret = 0;
+	} else {
+		ret = check_conf(&d, argc, argv, first);
+		if (!ret)
+			ret = run(&d);
+	}
+	options_free(options, &d.conf);
+	return ret;
+}

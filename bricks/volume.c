@@ -1,0 +1,142 @@
+/* bricks/volume.c: the layers of a brick, as a volfile's text; and what a stock brick volfile's protocol/server section tells. */
+#include "bricks/volume.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct { const char *layer, *type; } layers[] = {
+	{ "posix", "storage/posix" },
+	{ "access-control", "features/access-control" },
+	{ "locks", "features/locks" },
+	{ "upcall", "features/upcall" },
+	{ "index", "features/index" },
+};
+#define LAYERS (sizeof(layers) / sizeof(layers[0]))
+
+static int layer_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < LAYERS; i++)
+		if (!strcmp(layers[i].layer, name))
+			return (int)i;
+	return -1;
+}
+
+int brick_option_parse(char *word, struct brick_layer_option *o, struct error *err)
+{
+	char *dot = strchr(word, '.'), *equal = dot ? strchr(dot, '=') : NULL;
+
+	if (!equal || dot == word || equal == dot + 1)
+		return error_set(err, -EINVAL, "--option wants LAYER.KEY=VALUE, such as locks.notify-contention=off, not \"%s\"", word);
+	*dot = *equal = 0;
+	*o = (struct brick_layer_option){ word, dot + 1, equal + 1 };
+	if (strcmp(word, "*") && layer_find(word) < 0)
+		return error_set(err, -EINVAL, "--option: there is no layer \"%s\"; there are posix, access-control, locks, upcall and index",
+				 word);
+	return 0;
+}
+
+/* A word of the volfile grammar, in quotes; a backslash takes the next character as it is. */
+static void put_quoted(FILE *f, const char *word)
+{
+	fputc('"', f);
+	for (; *word; word++) {
+		if (*word == '"' || *word == '\\')
+			fputc('\\', f);
+		fputc(*word, f);
+	}
+	fputc('"', f);
+}
+
+static void put_option(FILE *f, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	fprintf(f, "    option %s ", key);
+	put_quoted(f, value);
+	fputc('\n', f);
+}
+
+static void put_index(FILE *f, const struct brick_volume_conf *conf)
+{
+	char *base, *pending;
+
+	if (asprintf(&base, "%s/.glusterfs/indices", conf->directory) > 0) {
+		put_option(f, "index-base", base);
+		free(base);
+	}
+	put_option(f, "xattrop-dirty-watchlist", "trusted.afr.dirty");
+	if (asprintf(&pending, "trusted.afr.%s%s", conf->volume ? conf->volume : "", conf->volume ? "-" : "") > 0) {
+		put_option(f, "xattrop-pending-watchlist", pending);
+		free(pending);
+	}
+}
+
+/* "*" stands for every layer that has the option. */
+static bool option_is_for(const struct brick_layer_option *o, unsigned layer)
+{
+	unsigned i;
+
+	if (strcmp(o->layer, "*"))
+		return !strcmp(o->layer, layers[layer].layer);
+	for (i = 0; xlator_classes[i]; i++)
+		if (!strcmp(xlator_classes[i]->name, layers[layer].type))
+			return xlator_classes[i]->options && option_find(xlator_classes[i]->options, o->key);
+	return false;
+}
+
+static void put_layer(FILE *f, const struct brick_volume_conf *conf, unsigned i)
+{
+	unsigned n;
+
+	fprintf(f, "volume brick-%s\n    type %s\n", layers[i].layer, layers[i].type);
+	if (i == 0) {
+		put_option(f, "directory", conf->directory);
+		put_option(f, "volume-id", conf->volume_id);
+	}
+	if (i == LAYERS - 1)
+		put_index(f, conf);
+	for (n = 0; n < conf->noptions; n++)
+		if (option_is_for(&conf->options[n], i))
+			put_option(f, conf->options[n].key, conf->options[n].value);
+	if (i)
+		fprintf(f, "    subvolumes brick-%s\n", layers[i - 1].layer);
+	fprintf(f, "end-volume\n");
+}
+
+int brick_volfile_text(const struct brick_volume_conf *conf, struct error *err, char **ret_text)
+{
+	size_t size;
+	FILE *f = open_memstream(ret_text, &size);
+	unsigned i;
+
+	if (!f)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < LAYERS; i++)
+		put_layer(f, conf, i);
+	return fclose(f) ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+int brick_server_section(const struct volfile *vf, struct brick_server_section *s, struct error *err)
+{
+	unsigned last = volfile_count(vf) - 1;
+	const char *port;
+
+	memset(s, 0, sizeof(*s));
+	if (!volfile_count(vf) || strcmp(volfile_type(vf, last), "protocol/server"))
+		return error_set(err, -EINVAL, "a brick's volfile ends with a section of type protocol/server");
+	if (!last)
+		return error_set(err, -EINVAL, "the volfile has nothing below protocol/server");
+	s->index = last;
+	s->name = volfile_name(vf, last - 1);
+	port = volfile_option(vf, last, "transport.socket.listen-port");
+	if (!port)
+		port = volfile_option(vf, last, "listen-port");
+	s->port = port ? atoi(port) : 0;
+	if (s->port < 0 || s->port > 65535)
+		return error_set(err, -EINVAL, "the volfile's listen-port %s is no port", port);
+	return 0;
+}
