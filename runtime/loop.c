@@ -39,13 +39,13 @@ int loop_init(struct loop *loop, const struct loop_ops *ops, const struct loop_l
 
 /* --- posts: a stack that other threads push to and the loop takes whole --- */
 
-void loop_post_item(struct loop *to, struct loop_item *item)
+void loop_post_items(struct loop *to, struct loop_item *newest, struct loop_item *oldest)
 {
 	struct loop_item *head = atomic_load_explicit(&to->posts, memory_order_relaxed);
 
 	do {
-		item->next = head;
-	} while (!atomic_compare_exchange_weak(&to->posts, &head, item));
+		oldest->next = head;
+	} while (!atomic_compare_exchange_weak(&to->posts, &head, newest));
 	/* The loop says asleep first and looks for posts after; we push first and look after: one of us sees the other. */
 	if (atomic_load(&to->asleep) && atomic_exchange(&to->asleep, false))
 		to->ops->wake(to);
@@ -63,7 +63,7 @@ void loop_post(struct loop *to, void (*fn)(void *), void *arg)
 	if (!item)
 		abort();
 	*item = (struct loop_item){ NULL, fn, arg, true };
-	loop_post_item(to, item);
+	loop_post_items(to, item, item);
 }
 
 static struct loop_item *take_posts(struct loop *loop)
@@ -148,6 +148,8 @@ static int wait_for_events(struct loop *loop)
 	if (loop->nready || !list_empty(&loop->defers) || loop->stopping)
 		until = 0;
 	if (until) {
+		offload_spin(loop);
+		until = offload_until(loop, until);
 		atomic_store(&loop->asleep, true);
 		if (loop_posted(loop))
 			until = 0;

@@ -53,7 +53,8 @@ struct loop {
 };
 
 int loop_init(struct loop *loop, const struct loop_ops *ops, const struct loop_limits *limits);
-void loop_post_item(struct loop *to, struct loop_item *item);	/* loop_post() without the allocation */
+/* loop_post() without the allocation, of a chain: newest->...->oldest run oldest first. */
+void loop_post_items(struct loop *to, struct loop_item *newest, struct loop_item *oldest);
 bool loop_posted(struct loop *loop);
 
 /* coroutine.c */
@@ -67,6 +68,8 @@ void timers_run(struct loop *loop);
 /* offload.c */
 int coroutine_fn offload_run(struct loop *loop, int (*blocking)(void *arg), void *arg);
 void offload_flush(struct loop *loop);		/* hands what this round collected to the helpers */
+void offload_spin(struct loop *loop);		/* before sleeping: a helper may be about to finish */
+uint64_t offload_until(struct loop *loop, uint64_t until_ns);	/* how long the loop may sleep with work queued */
 void offload_free(struct loop *loop);
 
 /* Pools of the calling thread. */

@@ -403,6 +403,75 @@ static void test_offload(void **state)
 	run(offload_entry, NULL);
 }
 
+/* A function that was always quick blocks for long once: neither what waits behind it nor what was done before it may wait with it. */
+static int quick_or_slow(void *arg)
+{
+	struct timespec nap = { 0, 200000000 };
+
+	if (*(unsigned *)arg == 5)
+		nanosleep(&nap, NULL);
+	return 0;
+}
+
+static int coroutine_fn one_slow(void *ctx, unsigned i)
+{
+	uint64_t *took = ctx, start = loop_now_ns(loop);
+
+	assert_int_equal(loop_offload(quick_or_slow, &i), 0);
+	took[i] = loop_now_ns(loop) - start;
+	return 0;
+}
+
+static void coroutine_fn surprise(void *arg)
+{
+	uint64_t took[20] = { 0 };
+	unsigned quick = 0, i;
+
+	for (i = 0; i < 200; i++)
+		loop_offload(quick_or_slow, &quick);
+	co_fanout(0xfffff, one_slow, took);
+	for (i = 0; i < 20; i++)
+		assert_true(i == 5 ? took[i] >= 200 * MS : took[i] < 100 * MS);
+	loop_stop(loop);
+}
+
+static void test_offload_surprise(void **state)
+{
+	run(surprise, NULL);
+}
+
+static int nap_20_ms(void *arg)
+{
+	struct timespec nap = { 0, 20000000 };
+
+	nanosleep(&nap, NULL);
+	return 0;
+}
+
+static int coroutine_fn nap_task(void *ctx, unsigned i)
+{
+	return loop_offload(nap_20_ms, NULL);
+}
+
+/* Four helpers: long jobs run side by side. */
+static void coroutine_fn side_by_side(void *arg)
+{
+	uint64_t start;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		start = loop_now_ns(loop);
+		assert_true(co_fanout(0xf, nap_task, NULL) == 0xf);
+		assert_true(loop_now_ns(loop) - start < 60 * MS);
+	}
+	loop_stop(loop);
+}
+
+static void test_offload_side_by_side(void **state)
+{
+	run(side_by_side, NULL);
+}
+
 /* --- watches --- */
 
 struct piped { struct watch w; int fds[2]; int events; struct piped *other; };
@@ -457,6 +526,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_post_from_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offload, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offload_surprise, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offload_side_by_side, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_watch_removed_in_batch, setup, teardown),
 	};
 
