@@ -1,0 +1,308 @@
+/* xlators/cluster/distribute/entry.c: making and removing names of files (brick-format.md B7).
+ *
+ * A new name goes to the subvolume it hashes to, under the condition that this subvolume's range is still the one we hashed with: the brick
+ * compares it with its own in the same step (the pre-op check), so a client with an old layout cannot put a name where nobody looks. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "xlators/cluster/distribute/distribute.h"
+
+#define ATTEMPTS 3
+
+/* What create, mknod and symlink have in common. @run makes the object on one child. */
+struct make {
+	struct inode *parent;
+	const char *name;
+	const uint8_t *gfid;
+	const void *args;
+	void *res;
+	struct iatt *stat, *pre, *post;
+	bool excl, overflow;
+	int coroutine_fn (*run)(struct make *m, struct xlator *child, struct call *call, const struct preop *preop, bool *ret_stale);
+};
+
+static int coroutine_fn run_create(struct make *m, struct xlator *child, struct call *call, const struct preop *preop, bool *ret_stale)
+{
+	struct create_args args = *(const struct create_args *)m->args;
+	struct create_res *res = m->res;
+	int ret;
+
+	args.preop = preop ? *preop : (struct preop){ 0 };
+	*res = (struct create_res){ 0 };
+	ret = xl_create(child, call, &args, res);
+	*ret_stale = res->preop_failed;
+	return ret;
+}
+
+static int coroutine_fn run_mknod(struct make *m, struct xlator *child, struct call *call, const struct preop *preop, bool *ret_stale)
+{
+	struct mknod_args args = *(const struct mknod_args *)m->args;
+	struct mknod_res *res = m->res;
+	int ret;
+
+	args.preop = preop ? *preop : (struct preop){ 0 };
+	*res = (struct mknod_res){ 0 };
+	ret = xl_mknod(child, call, &args, res);
+	*ret_stale = res->preop_failed;
+	return ret;
+}
+
+static int coroutine_fn run_symlink(struct make *m, struct xlator *child, struct call *call, const struct preop *preop, bool *ret_stale)
+{
+	struct symlink_res *res = m->res;
+
+	(void)preop;
+	*ret_stale = false;
+	*res = (struct symlink_res){ 0 };
+	return xl_symlink(child, call, m->args, res);
+}
+
+static int made(struct xlator *xl, struct make *m, int child)
+{
+	dht_set_cached_gfid(xl, m->stat, child);
+	dht_iatt_file(m->stat);
+	dht_parent_result(xl, m->parent, m->pre, m->post);
+	return 0;
+}
+
+/* CREATE without O_EXCL of a name that exists: opens it where it is. */
+static int coroutine_fn open_existing(struct xlator *xl, struct call *call, struct make *m, const struct dht_found *f)
+{
+	bool stale;
+	int ret;
+
+	if (m->excl)
+		return -EEXIST;
+	if (f->cached < 0)
+		return -EISDIR;
+	ret = m->run(m, xl->children[f->cached], call, NULL, &stale);
+	return ret < 0 ? ret : made(xl, m, f->cached);
+}
+
+/* The hashed subvolume is full: a linkto there, the file on the emptiest. */
+static int coroutine_fn make_elsewhere(struct xlator *xl, struct call *call, struct make *m, int hashed, int target,
+				       const struct preop *preop, bool *ret_stale)
+{
+	struct dht_found f;
+	bool stale;
+	int ret;
+
+	co_shield();
+	ret = dht_linkto_make(xl, call, m->parent, m->name, m->gfid, hashed, target, preop, false);
+	*ret_stale = ret == -ESTALE;
+	if (ret == 0) {
+		ret = m->run(m, xl->children[target], call, NULL, &stale);
+		if (ret < 0)
+			dht_linkto_remove(xl, call, m->parent, m->name, hashed);
+		else
+			dht_linkto_owner(xl, call, m->gfid, hashed, m->stat->uid, m->stat->gid);
+	} else if (ret == -EEXIST && !m->excl) {
+		ret = dht_find(xl, call, m->parent, m->name, &f);
+		ret = ret == 0 ? open_existing(xl, call, m, &f) : ret;
+		co_unshield();
+		return ret;
+	}
+	co_unshield();
+	return ret < 0 ? ret : made(xl, m, target);
+}
+
+static int coroutine_fn make_hashed(struct xlator *xl, struct call *call, struct make *m, int hashed, const struct preop *preop,
+				    bool *ret_stale)
+{
+	struct dht_found f;
+	int ret = m->run(m, xl->children[hashed], call, preop, ret_stale);
+
+	if (ret < 0)
+		return ret;
+	if (m->excl || !dht_phase2_mode(m->stat) || gfid_equal(m->stat->gfid, m->gfid))
+		return made(xl, m, hashed);
+	/* It opened what was there, and that may be a linkto. */
+	ret = dht_find(xl, call, m->parent, m->name, &f);
+	return ret < 0 ? ret : open_existing(xl, call, m, &f);
+}
+
+/* Where nothing promises that a name not found on its hashed child is nowhere, it must be looked for before it is made. */
+static int coroutine_fn make_once(struct xlator *xl, struct call *call, struct make *m, bool *ret_stale)
+{
+	const struct distribute *d = xl->priv;
+	struct dht_layout *l;
+	struct dht_found f;
+	uint8_t range[DHT_RANGE_SIZE];
+	struct preop preop = { DHT_XATTR, range, sizeof(range) };
+	bool settled;
+	int hashed, target = -1, ret;
+
+	*ret_stale = false;
+	hashed = dht_hashed(xl, call, m->parent, m->name, &l);
+	if (hashed < 0)
+		return hashed;
+	dht_range_encode(&l->v[hashed], range);
+	settled = dht_settled(d, l);
+	dht_layout_unref(l);
+	if (!settled) {
+		ret = dht_find(xl, call, m->parent, m->name, &f);
+		if (ret == 0)
+			return open_existing(xl, call, m, &f);
+		if (ret != -ENOENT)
+			return ret;
+	}
+	if (m->overflow) {
+		dht_space_know(xl, call);
+		if (d->retired[hashed] || dht_full(xl, (unsigned)hashed))
+			target = dht_emptiest(xl, hashed);
+	}
+	if (target >= 0)
+		return make_elsewhere(xl, call, m, hashed, target, &preop, ret_stale);
+	return make_hashed(xl, call, m, hashed, &preop, ret_stale);
+}
+
+static int coroutine_fn make(struct xlator *xl, struct call *call, struct make *m)
+{
+	struct dht_layout *l;
+	bool stale;
+	int ret = -EIO;
+
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		ret = make_once(xl, call, m, &stale);
+		if (!stale && !dht_gone(ret))
+			return ret;
+		/* The layout changed, or this child misses the directory: look at all copies, heal, and try again. */
+		ret = dht_layout_reread(xl, call, m->parent, &l);
+		if (ret < 0)
+			return ret;
+		dht_layout_unref(l);
+		ret = stale ? -EIO : -ESTALE;
+	}
+	return ret;
+}
+
+int coroutine_fn distribute_create(struct xlator *xl, struct call *call, const struct create_args *args, struct create_res *res)
+{
+	struct make m = { args->parent, args->name, args->gfid, args, res, &res->stat, &res->preparent, &res->postparent,
+			  (args->flags & O_EXCL) != 0, true, run_create };
+
+	if (dht_single(xl))
+		return xl_create(xl->children[0], call, args, res);
+	return make(xl, call, &m);
+}
+
+int coroutine_fn distribute_mknod(struct xlator *xl, struct call *call, const struct mknod_args *args, struct mknod_res *res)
+{
+	struct make m = { args->parent, args->name, args->gfid, args, res, &res->stat, &res->preparent, &res->postparent,
+			  true, true, run_mknod };
+
+	if (dht_single(xl))
+		return xl_mknod(xl->children[0], call, args, res);
+	return make(xl, call, &m);
+}
+
+int coroutine_fn distribute_symlink(struct xlator *xl, struct call *call, const struct symlink_args *args, struct symlink_res *res)
+{
+	struct make m = { args->parent, args->name, args->gfid, args, res, &res->stat, &res->preparent, &res->postparent,
+			  true, false, run_symlink };
+
+	if (dht_single(xl))
+		return xl_symlink(xl->children[0], call, args, res);
+	return make(xl, call, &m);
+}
+
+/* LINK goes where the file is; where the new name hashes, a linkto says so, and is made first so that the name is never lost. */
+static int coroutine_fn link_once(struct xlator *xl, struct call *call, const struct link_args *args, int hashed, int cached,
+				  struct link_res *res)
+{
+	int ret;
+
+	if (hashed == cached)
+		return xl_link(xl->children[cached], call, args, res);
+	co_shield();
+	ret = dht_linkto_make(xl, call, args->newparent, args->newname, args->inode->gfid, hashed, cached, NULL, false);
+	if (ret == 0) {
+		ret = xl_link(xl->children[cached], call, args, res);
+		if (ret < 0 && ret != -EEXIST)
+			dht_linkto_remove(xl, call, args->newparent, args->newname, hashed);
+		else if (ret == 0 && (res->stat.uid || res->stat.gid))
+			dht_linkto_owner(xl, call, args->inode->gfid, hashed, res->stat.uid, res->stat.gid);
+	}
+	co_unshield();
+	return ret;
+}
+
+static int coroutine_fn link_prepare(struct xlator *xl, struct call *call, const struct link_args *args)
+{
+	struct dht_layout *l;
+	struct dht_found f;
+	int hashed, ret;
+	bool settled;
+
+	hashed = dht_hashed(xl, call, args->newparent, args->newname, &l);
+	if (hashed < 0)
+		return hashed;
+	settled = dht_settled(xl->priv, l);
+	dht_layout_unref(l);
+	if (settled)
+		return hashed;
+	ret = dht_find(xl, call, args->newparent, args->newname, &f);
+	if (ret == 0)
+		return -EEXIST;
+	return ret == -ENOENT ? hashed : ret;
+}
+
+int coroutine_fn distribute_link(struct xlator *xl, struct call *call, const struct link_args *args, struct link_res *res)
+{
+	int ret = -ESTALE, hashed, cached;
+
+	if (dht_single(xl))
+		return xl_link(xl->children[0], call, args, res);
+	for (int attempt = 0; attempt < 2; attempt++) {
+		struct lookup_res again = { 0 };
+
+		cached = dht_locate(xl, call, args->inode);
+		if (cached == -EISDIR)
+			return -EPERM;
+		if (cached < 0)
+			return cached;
+		hashed = link_prepare(xl, call, args);
+		if (hashed < 0)
+			return hashed;
+		ret = link_once(xl, call, args, hashed, cached, res);
+		if (!dht_gone(ret))
+			break;
+		/* The file moved, or its directory is missing there. */
+		ret = dht_lookup_gfid(xl, call, &(struct lookup_args){ .inode = args->inode }, &again);
+		if (ret == 0)
+			ret = dht_lookup_gfid(xl, call, &(struct lookup_args){ .inode = args->newparent }, &again);
+		if (ret < 0)
+			return dht_gone(ret) ? -ESTALE : ret;
+		ret = -ESTALE;
+	}
+	if (ret < 0)
+		return ret;
+	dht_iatt_file(&res->stat);
+	dht_parent_result(xl, args->newparent, &res->preparent, &res->postparent);
+	return 0;
+}
+
+int coroutine_fn distribute_unlink(struct xlator *xl, struct call *call, const struct unlink_args *args, struct unlink_res *res)
+{
+	struct dht_found f;
+	int ret = -ENOENT;
+
+	if (dht_single(xl))
+		return xl_unlink(xl->children[0], call, args, res);
+	for (int attempt = 0; attempt < 2 && dht_gone(ret); attempt++) {
+		ret = dht_find(xl, call, args->parent, args->name, &f);
+		if (ret < 0)
+			return ret;
+		if (f.cached < 0)
+			return -EISDIR;
+		co_shield();
+		ret = xl_unlink(xl->children[f.cached], call, args, res);
+		if (ret == 0 && f.linkto >= 0)
+			dht_linkto_remove(xl, call, args->parent, args->name, f.linkto);
+		co_unshield();
+	}
+	if (ret < 0)
+		return ret;
+	dht_parent_result(xl, args->parent, &res->preparent, &res->postparent);
+	return 0;
+}

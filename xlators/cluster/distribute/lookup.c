@@ -1,0 +1,417 @@
+/* xlators/cluster/distribute/lookup.c: finding an object (brick-format.md B6).
+ *
+ * A name is asked of the subvolume it hashes to; a linkto there says where else; only when neither answers and the directory's layout makes
+ * no promise are all asked. Directories are on all subvolumes, so their copies are read together, and made whole when they are not. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xlators/cluster/distribute/distribute.h"
+
+static const char *const want_names[] = { DHT_XATTR, DHT_LINKTO, DHT_MDS, DHT_COMMIT };
+
+struct xattr_want dht_want(const struct xattr_want *next)
+{
+	return (struct xattr_want){ want_names, 4, next };
+}
+
+static void answer_parts(const struct answer *a, enum fop op, const struct iatt **st, const struct xattrs **xattrs)
+{
+	*st = op == FOP_stat ? &a->res->stat.stat : &a->res->lookup.stat;
+	*xattrs = op == FOP_stat ? &a->res->stat.xattrs : &a->res->lookup.xattrs;
+}
+
+/* Decimal text; absent on a volume that was never rebalanced. */
+static void learn_commit(struct distribute *d, const struct xattrs *xattrs)
+{
+	const struct xattr *x = xattrs_find(xattrs, DHT_COMMIT);
+	char text[16] = "0";
+
+	if (x && x->len < sizeof(text)) {
+		memcpy(text, x->value, x->len);
+		text[x->len] = '\0';
+	}
+	d->commit = (uint32_t)strtoul(text, NULL, 10);
+	d->commit_known = true;
+}
+
+static void learn_mds(struct dht_copies *c, const struct xattrs *xattrs, unsigned child)
+{
+	const struct xattr *x = xattrs_find(xattrs, DHT_MDS);
+	const uint8_t *p;
+
+	if (!x || x->len != 4 || c->mds >= 0)
+		return;
+	p = x->value;
+	c->mds = (int)child;
+	c->mds_pending = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Mode and owner of the authoritative copy for the whole. */
+static void adopt_owner(struct xlator *xl, const struct answer *ans, enum fop op, struct dht_copies *c)
+{
+	const struct distribute *d = xl->priv;
+	const struct iatt *base = NULL, *st;
+	const struct xattrs *xattrs;
+
+	if (c->mds >= 0)
+		answer_parts(&ans[c->mds], op, &base, &xattrs);
+	for (unsigned k = 0; k < xl->nchildren; k++) {
+		if (ans[d->order[k]].err)
+			continue;
+		answer_parts(&ans[d->order[k]], op, &st, &xattrs);
+		if (!base)
+			base = st;
+		if (st->mode != base->mode || st->uid != base->uid || st->gid != base->gid)
+			c->differ = true;
+	}
+	if (base) {
+		c->stat.mode = base->mode;
+		c->stat.uid = base->uid;
+		c->stat.gid = base->gid;
+	}
+}
+
+int dht_copies_read(struct xlator *xl, const struct answer *ans, enum fop op, struct dht_copies *c)
+{
+	const struct iatt *st;
+	const struct xattrs *xattrs;
+
+	*c = (struct dht_copies){ .mds = -1, .layout = dht_layout_new(xl->nchildren) };
+	if (!c->layout)
+		return -ENOMEM;
+	for (unsigned i = 0; i < xl->nchildren; i++) {
+		if (ans[i].err) {
+			c->layout->v[i].err = dht_gone(ans[i].err) ? -ENOENT : ans[i].err == 1 ? -ENOTCONN : ans[i].err;
+			continue;
+		}
+		answer_parts(&ans[i], op, &st, &xattrs);
+		if (!S_ISDIR(st->mode) || (c->found && !gfid_equal(st->gfid, c->stat.gfid))) {
+			dht_layout_unref(c->layout);
+			c->layout = NULL;
+			return -EIO;	/* a directory here and something else under its name there */
+		}
+		c->found++;
+		dht_range_decode(&c->layout->v[i], xattrs_find(xattrs, DHT_XATTR));
+		learn_mds(c, xattrs, i);
+		dht_iatt_merge(&c->stat, st);
+		if (gfid_is_root(st->gfid))
+			learn_commit(xl->priv, xattrs);
+	}
+	adopt_owner(xl, ans, op, c);
+	c->layout->at_ns = loop_now_ns(xl_loop(xl));
+	dht_layout_settle(c->layout);
+	return 0;
+}
+
+/* What a child that is away held when it was last heard of, it holds still. */
+static void keep_unheard(struct xlator *xl, struct inode *inode, struct dht_layout *l)
+{
+	struct dht_dir *had = dht_dir(xl, inode);
+
+	if (!had || !had->layout || !l->unheard)
+		return;
+	for (unsigned i = 0; i < l->n; i++) {
+		if (l->v[i].err && l->v[i].err != -ENOENT && l->v[i].err != -ENODATA && had->layout->v[i].err == 0)
+			l->v[i] = had->layout->v[i];
+	}
+	dht_layout_settle(l);
+	l->unheard = true;
+}
+
+/* The copies of a directory are in @ans: heals it when it needs that, remembers it, and fills @res. */
+static int coroutine_fn directory_found(struct xlator *xl, struct call *call, const struct lookup_args *args, const struct answer *ans,
+					int prefer, struct lookup_res *res)
+{
+	struct dht_copies c;
+	struct inode *inode;
+	int ret = dht_copies_read(xl, ans, FOP_lookup, &c);
+
+	if (ret < 0)
+		return ret;
+	if (c.mds >= 0)
+		prefer = c.mds;
+	for (unsigned i = 0; prefer < 0 || ans[prefer].err; i++)
+		prefer = (int)i;
+	inode = inode_get(xl_inodes(xl), c.stat.gfid);
+	if (!inode) {
+		dht_layout_unref(c.layout);
+		return -ENOMEM;
+	}
+	if (dht_needs_heal(&c))
+		dht_heal_dir(xl, call, args->name ? args->parent : NULL, args->name, &c);
+	keep_unheard(xl, inode, c.layout);
+	ret = dht_set_dir(xl, inode, c.layout, c.mds);
+	*res = ans[prefer].res->lookup;
+	res->stat = c.stat;
+	res->parent = (struct iatt){ 0 };
+	dht_iatt_complete(xl, inode, &c.stat);
+	inode_unref(inode);
+	dht_layout_unref(c.layout);
+	return ret;
+}
+
+static void file_found(struct xlator *xl, struct lookup_res *res, int child)
+{
+	dht_set_cached_gfid(xl, &res->stat, child);
+	dht_iatt_file(&res->stat);
+	res->parent = (struct iatt){ 0 };
+}
+
+/* Among the answers of all: the child with the file's data. -1 none, -EIO two files of one name. @ret_linkto: a child with a linkto. */
+static int pick_data(struct xlator *xl, const struct answer *ans, int *ret_linkto)
+{
+	int data = -1;
+
+	*ret_linkto = -1;
+	for (unsigned i = 0; i < xl->nchildren; i++) {
+		const struct lookup_res *r;
+
+		if (ans[i].err)
+			continue;
+		r = &ans[i].res->lookup;
+		if (dht_is_linkto(&r->stat, &r->xattrs)) {
+			*ret_linkto = (int)i;
+			continue;
+		}
+		if (data >= 0 && !gfid_equal(r->stat.gfid, ans[data].res->lookup.stat.gfid))
+			return -EIO;
+		/* Both ends of a migration may look alike for a moment: the source is the one marked so. */
+		if (data < 0 || dht_phase1_mode(&r->stat))
+			data = (int)i;
+	}
+	return data;
+}
+
+/* What all children say together: 0 when one has it, -ENOTCONN when one that is away might, -ENOENT, or the first real error. */
+static int join_errors(struct xlator *xl, const struct answer *ans, bool *ret_dir)
+{
+	int away = 0, found = 0, other = 0;
+
+	*ret_dir = false;
+	for (unsigned i = 0; i < xl->nchildren; i++) {
+		if (!ans[i].err) {
+			found = 1;
+			*ret_dir |= S_ISDIR(ans[i].res->lookup.stat.mode);
+		} else if (ans[i].err == -ENOTCONN || ans[i].err == -ETIMEDOUT) {
+			away = ans[i].err;
+		} else if (ans[i].err != 1 && !dht_gone(ans[i].err)) {
+			other = ans[i].err;
+		}
+	}
+	if (found)
+		return 0;
+	return other ? other : away ? away : -ENOENT;
+}
+
+int coroutine_fn dht_lookup_gfid(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+{
+	struct xattr_want want = dht_want(args->want);
+	struct lookup_args a = *args;
+	struct answer *ans;
+	int child = dht_cached(xl, args->inode), linkto, ret;
+	bool dir;
+
+	a.want = &want;
+	if (child >= 0) {
+		ret = xl_lookup(xl->children[child], call, &a, res);
+		if (ret == 0 && !dht_is_linkto(&res->stat, &res->xattrs)) {
+			dht_iatt_file(&res->stat);
+			return 0;
+		}
+		if (ret < 0 && !dht_gone(ret))
+			return ret;
+	}
+	ans = dht_fanout_same(xl, call, FOP_lookup, &a, -1);
+	if (!ans)
+		return -ENOMEM;
+	ret = join_errors(xl, ans, &dir);
+	if (ret < 0)
+		return ret;
+	if (dir)
+		return directory_found(xl, call, &a, ans, -1, res);
+	child = pick_data(xl, ans, &linkto);
+	if (child == -1)		/* linktos only: what they point to is away, or gone */
+		return dht_all_up(xl) ? -ENOENT : -ENOTCONN;
+	if (child < 0)
+		return child;
+	*res = ans[child].res->lookup;
+	file_found(xl, res, child);
+	return 0;
+}
+
+/* A file that is not where its name hashes gets a linkto there, so that the next look is short; a linkto to nowhere goes. */
+static void coroutine_fn mend_linkto(struct xlator *xl, struct call *call, const struct lookup_args *args, const struct answer *ans,
+				     struct dht_found *f)
+{
+	const struct distribute *d = xl->priv;
+	const struct iatt *st = &f->res.stat;
+
+	if (!d->up[f->hashed] || f->hashed == f->cached || (ans[f->hashed].err && !dht_gone(ans[f->hashed].err)))
+		return;
+	if (!ans[f->hashed].err) {
+		if (dht_linkto_remove(xl, call, args->parent, args->name, f->hashed) < 0)
+			return;
+		f->linkto = -1;
+	}
+	if (f->cached < 0)
+		return;
+	if (dht_linkto_make(xl, call, args->parent, args->name, st->gfid, f->hashed, f->cached, NULL, false) < 0)
+		return;
+	f->linkto = f->hashed;
+	if (st->uid || st->gid)
+		dht_linkto_owner(xl, call, st->gfid, f->hashed, st->uid, st->gid);
+}
+
+/* Asks all. @known: what the hashed child said already, or NULL. */
+static int coroutine_fn find_everywhere(struct xlator *xl, struct call *call, const struct lookup_args *a, struct dht_found *f)
+{
+	struct answer *ans = dht_fanout_same(xl, call, FOP_lookup, a, -1);
+	int ret, linkto;
+	bool dir;
+
+	if (!ans)
+		return -ENOMEM;
+	ret = join_errors(xl, ans, &dir);
+	if (ret < 0)
+		return ret;
+	f->cached = f->linkto = -1;
+	if (dir)
+		return directory_found(xl, call, a, ans, ans[f->hashed].err ? -1 : f->hashed, &f->res);
+	f->cached = pick_data(xl, ans, &linkto);
+	if (f->cached < -1)
+		return f->cached;
+	f->linkto = linkto;
+	if (f->cached == -1) {
+		if (!dht_all_up(xl))
+			return -ENOTCONN;
+		mend_linkto(xl, call, a, ans, f);
+		return -ENOENT;
+	}
+	f->res = ans[f->cached].res->lookup;
+	mend_linkto(xl, call, a, ans, f);
+	file_found(xl, &f->res, f->cached);
+	return 0;
+}
+
+static int coroutine_fn find_directory(struct xlator *xl, struct call *call, const struct lookup_args *a, struct dht_found *f)
+{
+	struct answer *ans = dht_fanout_same(xl, call, FOP_lookup, a, f->hashed);
+
+	if (!ans)
+		return -ENOMEM;
+	ans[f->hashed].err = 0;
+	ans[f->hashed].res = arena_alloc(call->arena, sizeof(*ans[0].res));
+	if (!ans[f->hashed].res)
+		return -ENOMEM;
+	ans[f->hashed].res->lookup = f->res;
+	f->cached = f->linkto = -1;
+	return directory_found(xl, call, a, ans, f->hashed, &f->res);
+}
+
+static int coroutine_fn follow_linkto(struct xlator *xl, struct call *call, const struct lookup_args *a, struct dht_found *f)
+{
+	const struct xattr *x = xattrs_find(&f->res.xattrs, DHT_LINKTO);
+	struct lookup_res link = f->res;
+	int ret;
+
+	f->linkto = f->hashed;
+	f->cached = dht_child_by_name(xl, x->value, x->len);
+	if (f->cached < 0)
+		return find_everywhere(xl, call, a, f);
+	ret = xl_lookup(xl->children[f->cached], call, a, &f->res);
+	if (ret < 0 && !dht_gone(ret))
+		return ret;
+	if (ret < 0 || !gfid_equal(f->res.stat.gfid, link.stat.gfid) || dht_is_linkto(&f->res.stat, &f->res.xattrs))
+		return find_everywhere(xl, call, a, f);
+	file_found(xl, &f->res, f->cached);
+	return 0;
+}
+
+/* The hashed child has no such name: is that the answer? A layout read long ago is not trusted with it. */
+static int coroutine_fn find_missing(struct xlator *xl, struct call *call, const struct lookup_args *a, const struct dht_layout *l,
+				     struct dht_found *f)
+{
+	const struct distribute *d = xl->priv;
+	struct dht_layout *fresh;
+	int ret, hashed;
+
+	if (!dht_settled(d, l))
+		return find_everywhere(xl, call, a, f);
+	ret = dht_layout_get(xl, call, a->parent, d->layout_timeout_ms * 1000000, &fresh);
+	if (ret < 0)
+		return ret;
+	hashed = dht_layout_search(fresh, dht_hash_name(d, a->name));
+	ret = dht_settled(d, fresh) && hashed == f->hashed ? -ENOENT : 0;
+	if (hashed >= 0)
+		f->hashed = hashed;
+	dht_layout_unref(fresh);
+	return ret < 0 ? ret : find_everywhere(xl, call, a, f);
+}
+
+static int coroutine_fn find_once(struct xlator *xl, struct call *call, const struct lookup_args *a, const struct dht_layout *l,
+				  struct dht_found *f)
+{
+	int ret = xl_lookup(xl->children[f->hashed], call, a, &f->res);
+
+	if (ret == -ENOENT)
+		return find_missing(xl, call, a, l, f);
+	if (ret == -ENOTCONN)
+		return find_everywhere(xl, call, a, f);	/* directories, and files that live elsewhere, can still be had */
+	if (ret < 0)
+		return ret;
+	if (S_ISDIR(f->res.stat.mode))
+		return find_directory(xl, call, a, f);
+	if (dht_is_linkto(&f->res.stat, &f->res.xattrs))
+		return follow_linkto(xl, call, a, f);
+	f->cached = f->hashed;
+	f->linkto = -1;
+	file_found(xl, &f->res, f->hashed);
+	return 0;
+}
+
+static int coroutine_fn find(struct xlator *xl, struct call *call, const struct lookup_args *args, struct dht_found *f)
+{
+	struct xattr_want want = dht_want(args->want);
+	struct lookup_args a = *args;
+	struct dht_layout *l;
+	int ret = 0;
+
+	a.want = &want;
+	for (int attempt = 0; attempt < 2; attempt++) {
+		*f = (struct dht_found){ .cached = -1, .linkto = -1 };
+		ret = dht_hashed(xl, call, args->parent, args->name, &l);
+		if (ret < 0)
+			return ret;
+		f->hashed = ret;
+		ret = find_once(xl, call, &a, l, f);
+		dht_layout_unref(l);
+		if (ret != -ESTALE)
+			return ret;
+		/* The hashed child does not have the directory itself: look at all copies and heal, then ask again. */
+		ret = dht_layout_reread(xl, call, args->parent, &l);
+		if (ret < 0)
+			return ret;
+		dht_layout_unref(l);
+	}
+	return -ESTALE;
+}
+
+int coroutine_fn dht_find(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret)
+{
+	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, ret);
+}
+
+int coroutine_fn distribute_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+{
+	struct dht_found f;
+	int ret;
+
+	if (dht_single(xl))
+		return xl_lookup(xl->children[0], call, args, res);
+	if (!args->name)
+		return dht_lookup_gfid(xl, call, args, res);
+	ret = find(xl, call, args, &f);
+	*res = f.res;
+	return ret;
+}

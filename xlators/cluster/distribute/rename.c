@@ -1,0 +1,353 @@
+/* xlators/cluster/distribute/rename.c: renaming a file in all its cases (brick-format.md B8).
+ *
+ * The file's data never moves: it keeps its subvolume, and where the new name hashes elsewhere a linkto says so. Letters as in the fact page:
+ * sh, sc where the old name hashes and the file is; dh, dc the same of the new name and of what it names so far. Locks keep out other
+ * renames of the names (entry), new layouts (layout) and the migration of both files (migrate); what was found is found under them. */
+#include <string.h>
+
+#include "xlators/cluster/distribute/distribute.h"
+
+#define ATTEMPTS 6
+
+struct renaming {
+	const struct rename_args *args;
+	struct rename_res *res;
+	struct dht_locks locks;
+	int sh, dh;
+	struct dht_found src, dst;
+	bool dst_exists, stale;
+	/* Files to be locked against migration before anything else is locked, as the last attempt found them. */
+	struct inode *src_inode, *dst_inode;
+	int sc, dc;
+};
+
+/* Every client locks names in this order: subvolume's name, parent's gfid, name. */
+static bool name_first(const struct xlator *xl, const struct renaming *r)
+{
+	const struct distribute *d = xl->priv;
+	int c;
+
+	if (r->sh != r->dh)
+		return d->rank[r->sh] < d->rank[r->dh];
+	c = memcmp(r->args->oldparent->gfid, r->args->newparent->gfid, 16);
+	return c ? c < 0 : strcmp(r->args->oldname, r->args->newname) <= 0;
+}
+
+static void add_name(struct dht_locks *l, int child, struct inode *parent, const char *name)
+{
+	dht_locks_add(l, (unsigned)child, parent, DHT_DOMAIN_LAYOUT, NULL, LOCK_READ);
+	dht_locks_add(l, (unsigned)child, parent, DHT_DOMAIN_ENTRY, name, LOCK_WRITE);
+}
+
+static void add_migrate(const struct xlator *xl, struct renaming *r)
+{
+	const struct distribute *d = xl->priv;
+	bool src = r->src_inode != NULL, dst = r->dst_inode != NULL, dst_first = false;
+
+	if (src && dst)
+		dst_first = d->rank[r->dc] < d->rank[r->sc] ||
+			    (r->dc == r->sc && memcmp(r->dst_inode->gfid, r->src_inode->gfid, 16) < 0);
+	if (dst && dst_first)
+		dht_locks_add(&r->locks, (unsigned)r->dc, r->dst_inode, DHT_DOMAIN_MIGRATE, NULL, LOCK_WRITE);
+	if (src)
+		dht_locks_add(&r->locks, (unsigned)r->sc, r->src_inode, DHT_DOMAIN_MIGRATE, NULL, LOCK_WRITE);
+	if (dst && !dst_first)
+		dht_locks_add(&r->locks, (unsigned)r->dc, r->dst_inode, DHT_DOMAIN_MIGRATE, NULL, LOCK_WRITE);
+}
+
+static int coroutine_fn lock_names(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	const struct rename_args *a = r->args;
+
+	r->sh = dht_hashed(xl, call, a->oldparent, a->oldname, NULL);
+	if (r->sh < 0)
+		return r->sh;
+	r->dh = dht_hashed(xl, call, a->newparent, a->newname, NULL);
+	if (r->dh < 0)
+		return r->dh;
+	dht_locks_init(xl, &r->locks);
+	add_migrate(xl, r);
+	if (name_first(xl, r)) {
+		add_name(&r->locks, r->sh, a->oldparent, a->oldname);
+		add_name(&r->locks, r->dh, a->newparent, a->newname);
+	} else {
+		add_name(&r->locks, r->dh, a->newparent, a->newname);
+		add_name(&r->locks, r->sh, a->oldparent, a->oldname);
+	}
+	return dht_locks_take(xl, call, &r->locks);
+}
+
+struct find_both { struct xlator *xl; struct call *call; struct renaming *r; int err[2]; };
+
+static int coroutine_fn find_task(void *ctx, unsigned i)
+{
+	struct find_both *f = ctx;
+	const struct rename_args *a = f->r->args;
+
+	if (i == 0)
+		f->err[0] = dht_find(f->xl, f->call, a->oldparent, a->oldname, &f->r->src);
+	else
+		f->err[1] = dht_find(f->xl, f->call, a->newparent, a->newname, &f->r->dst);
+	return 0;
+}
+
+static int coroutine_fn find_names(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	struct find_both f = { xl, call, r, { -ENOMEM, -ENOMEM } };
+
+	co_fanout(3, find_task, &f);
+	if (f.err[0] < 0)
+		return f.err[0];
+	if (f.err[1] < 0 && f.err[1] != -ENOENT)
+		return f.err[1];
+	r->dst_exists = f.err[1] == 0;
+	/* The layout that said where to lock is not the one that holds now. */
+	r->stale = r->src.hashed != r->sh || r->dst.hashed != r->dh;
+	return 0;
+}
+
+static void forget_files(struct renaming *r)
+{
+	inode_unref(r->src_inode);
+	inode_unref(r->dst_inode);
+	r->src_inode = r->dst_inode = NULL;
+}
+
+static bool locked_as_found(const struct renaming *r)
+{
+	if (!r->src_inode || !gfid_equal(r->src_inode->gfid, r->src.res.stat.gfid) || r->sc != r->src.cached)
+		return false;
+	if (!r->dst_exists)
+		return true;
+	return r->dst_inode && gfid_equal(r->dst_inode->gfid, r->dst.res.stat.gfid) && r->dc == r->dst.cached;
+}
+
+static int adopt_files(struct xlator *xl, struct renaming *r)
+{
+	forget_files(r);
+	r->sc = r->src.cached;
+	r->src_inode = inode_get(xl_inodes(xl), r->src.res.stat.gfid);
+	if (r->dst_exists) {
+		r->dc = r->dst.cached;
+		r->dst_inode = inode_get(xl_inodes(xl), r->dst.res.stat.gfid);
+	}
+	return r->src_inode && (r->dst_inode || !r->dst_exists) ? 0 : -ENOMEM;
+}
+
+struct still { struct xlator *xl; struct call *call; struct inode *inode[2]; int child[2]; int err[2]; };
+
+static int coroutine_fn still_task(void *ctx, unsigned i)
+{
+	struct still *s = ctx;
+	struct call own = dht_internal(s->call);
+	struct xattr_want want = dht_want(NULL);
+	struct lookup_args args = { .inode = s->inode[i], .want = &want };
+	struct lookup_res res = { 0 };
+
+	s->err[i] = xl_lookup(s->xl->children[s->child[i]], &own, &args, &res);
+	if (s->err[i] == 0 && dht_is_linkto(&res.stat, &res.xattrs))
+		s->err[i] = -ESTALE;
+	return 0;
+}
+
+/* The migrate locks came after the names were found: did a file move in between? */
+static int coroutine_fn still_there(struct xlator *xl, struct call *call, const struct renaming *r)
+{
+	struct still s = { xl, call, { r->src_inode, r->dst_inode }, { r->sc, r->dc }, { -ENOMEM, r->dst_inode ? -ENOMEM : 0 } };
+
+	co_fanout(r->dst_inode ? 3 : 1, still_task, &s);
+	return s.err[0] < 0 ? s.err[0] : s.err[1];
+}
+
+/* 0: both files are locked against migration. -EAGAIN: start over, with the files known now. */
+static int coroutine_fn lock_files(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	unsigned names;
+	int ret;
+
+	if (locked_as_found(r))
+		return 0;
+	if (r->src_inode) {		/* locked others than these: their locks go with all */
+		ret = adopt_files(xl, r);
+		return ret < 0 ? ret : -EAGAIN;
+	}
+	ret = adopt_files(xl, r);
+	if (ret < 0)
+		return ret;
+	names = r->locks.n;
+	add_migrate(xl, r);
+	ret = dht_locks_try(xl, call, &r->locks, names);
+	if (ret == 0)
+		ret = still_there(xl, call, r);
+	return dht_gone(ret) ? -EAGAIN : ret;
+}
+
+static void parents(struct renaming *r, const struct rename_res *from)
+{
+	r->res->postold = from->postold;
+	r->res->postnew = from->postnew;
+}
+
+/* B: the new name hashes to where the file is. */
+static int coroutine_fn rename_in_place(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	return xl_rename(xl->children[r->sc], call, r->args, r->res);
+}
+
+/* A linkto to the file under its old name on dh, owned like the file, so that RENAME there means the same as on the file. */
+static int coroutine_fn signpost(struct xlator *xl, struct call *call, struct renaming *r, bool *ret_made)
+{
+	const struct rename_args *a = r->args;
+	const struct iatt *st = &r->src.res.stat;
+	int ret = 0;
+
+	*ret_made = !(r->sh == r->dh && r->src.linkto == r->dh);
+	if (*ret_made)
+		ret = dht_linkto_make(xl, call, a->oldparent, a->oldname, st->gfid, r->dh, r->sc, NULL, true);
+	if (ret == 0)
+		dht_linkto_owner(xl, call, st->gfid, r->dh, st->uid, st->gid);
+	return ret;
+}
+
+/* A: the new name hashes elsewhere, and what it names is not on the file's subvolume. RENAME of the linkto is the moment it happens. */
+static int coroutine_fn rename_by_linkto(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	const struct rename_args *a = r->args;
+	struct call own = dht_internal(call);
+	struct link_args link = { .inode = r->src_inode, .newparent = a->newparent, .newname = a->newname,
+				  .internal = true, .force_replace = true, .dont_account = true };
+	struct unlink_args undo = { .parent = a->newparent, .name = a->newname, .internal = true, .dont_account = true };
+	struct unlink_args old = { .parent = a->oldparent, .name = a->oldname, .internal = true, .dont_account = true };
+	struct unlink_res unused;
+	struct link_res linked = { 0 };
+	struct rename_res moved = { 0 };
+	bool made;
+	int ret = signpost(xl, call, r, &made);
+
+	if (ret == 0)
+		ret = xl_link(xl->children[r->sc], &own, &link, &linked);
+	if (ret == 0) {
+		ret = xl_rename(xl->children[r->dh], call, a, &moved);
+		if (ret < 0)
+			xl_unlink(xl->children[r->sc], &own, &undo, &unused);
+	}
+	if (ret < 0) {
+		if (made)
+			dht_linkto_remove(xl, call, a->oldparent, a->oldname, r->dh);
+		return ret;
+	}
+	xl_unlink(xl->children[r->sc], &own, &old, &unused);
+	r->res->stat = linked.stat;
+	r->res->stat.nlink -= r->res->stat.nlink > 1;
+	parents(r, &moved);
+	return 0;
+}
+
+/* A: the same, but what the new name names so far is on the file's subvolume too: RENAME there is the moment, the linkto follows. */
+static int coroutine_fn rename_over(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	struct call own = dht_internal(call);
+	struct rename_res unused = { 0 };
+	bool made;
+	int ret = signpost(xl, call, r, &made);
+
+	if (ret == 0) {
+		ret = xl_rename(xl->children[r->sc], call, r->args, r->res);
+		if (ret < 0 && made)
+			dht_linkto_remove(xl, call, r->args->oldparent, r->args->oldname, r->dh);
+	}
+	if (ret < 0)
+		return ret;
+	/* When this fails, the linkto there names another gfid than the file has, so the next lookup mends it. */
+	if (xl_rename(xl->children[r->dh], &own, r->args, &unused) < 0)
+		dht_linkto_remove(xl, call, r->args->oldparent, r->args->oldname, r->dh);
+	return 0;
+}
+
+/* What the old names left behind. The rename has happened; leftovers are harmless, and found by lookups. */
+static void coroutine_fn clean_up(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	const struct rename_args *a = r->args;
+	struct call own = dht_internal(call);
+	struct unlink_args args = { .parent = a->newparent, .name = a->newname, .internal = true };
+	struct unlink_res unused;
+
+	if (r->src.linkto >= 0 && r->src.linkto != r->sc && r->src.linkto != r->dh)
+		dht_linkto_remove(xl, call, a->oldparent, a->oldname, r->src.linkto);
+	if (r->src.linkto == r->dh && r->dh == r->sc)
+		return;
+	if (r->dst_exists && r->dc != r->sc && r->dc != r->dh)
+		xl_unlink(xl->children[r->dc], &own, &args, &unused);
+}
+
+static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	int ret;
+
+	if (r->dst_exists && S_ISDIR(r->dst.res.stat.mode))
+		return -EISDIR;
+	if (r->dst_exists && gfid_equal(r->src.res.stat.gfid, r->dst.res.stat.gfid)) {
+		r->res->stat = r->src.res.stat;		/* two names of one file: POSIX wants nothing done */
+		return 0;
+	}
+	ret = lock_files(xl, call, r);
+	if (ret < 0)
+		return ret;
+	co_shield();
+	if (r->dh == r->sc)
+		ret = rename_in_place(xl, call, r);
+	else if (r->dst_exists && r->dc == r->sc)
+		ret = rename_over(xl, call, r);
+	else
+		ret = rename_by_linkto(xl, call, r);
+	if (ret == 0)
+		clean_up(xl, call, r);
+	co_unshield();
+	if (ret == 0)
+		dht_iatt_file(&r->res->stat);
+	return ret;
+}
+
+static int coroutine_fn rename_once(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	int ret = lock_names(xl, call, r);
+
+	if (ret < 0)
+		return dht_gone(ret) ? -ESTALE : ret;
+	*r->res = (struct rename_res){ 0 };
+	ret = find_names(xl, call, r);
+	if (ret == 0 && r->stale)
+		ret = -EAGAIN;
+	else if (ret == 0 && S_ISDIR(r->src.res.stat.mode))
+		ret = dht_rename_dir(xl, call, r->args, &r->src, r->dst_exists ? &r->dst : NULL, r->dh, r->res);
+	else if (ret == 0)
+		ret = rename_file(xl, call, r);
+	dht_locks_release_later(xl, call, &r->locks);
+	return ret;
+}
+
+int coroutine_fn distribute_rename(struct xlator *xl, struct call *call, const struct rename_args *args, struct rename_res *res)
+{
+	struct renaming *r;
+	int ret = -EAGAIN;
+
+	if (dht_single(xl))
+		return xl_rename(xl->children[0], call, args, res);
+	r = arena_alloc(call->arena, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->args = args;
+	r->res = res;
+	if (args->inode && dht_cached(xl, args->inode) >= 0) {
+		r->src_inode = inode_ref(args->inode);
+		r->sc = dht_cached(xl, args->inode);
+	}
+	for (int attempt = 0; attempt < ATTEMPTS && ret == -EAGAIN; attempt++)
+		ret = rename_once(xl, call, r);
+	forget_files(r);
+	if (ret < 0)
+		return ret;
+	dht_parent_result(xl, args->oldparent, &res->preold, &res->postold);
+	dht_parent_result(xl, args->newparent, &res->prenew, &res->postnew);
+	return 0;
+}
