@@ -14,6 +14,7 @@
 #include "runtime/loop_private.h"
 
 #define BACKLOG 1024
+#define VECTORS_MAX 1024	/* the kernel refuses more; the rest is a short write */
 #define RETRY_NS 100000000u	/* accept again after we ran out of descriptors */
 
 struct socket_stream { struct stream s; struct watch watch; };
@@ -27,7 +28,7 @@ static ssize_t socket_readv(struct stream *s, const struct iovec *iov, int n)
 	ssize_t ret;
 
 	do {
-		ret = readv(ss->watch.fd, iov, n);
+		ret = readv(ss->watch.fd, iov, n < VECTORS_MAX ? n : VECTORS_MAX);
 	} while (ret < 0 && errno == EINTR);
 	return ret < 0 ? -errno : ret;
 }
@@ -35,7 +36,7 @@ static ssize_t socket_readv(struct stream *s, const struct iovec *iov, int n)
 static ssize_t socket_writev(struct stream *s, const struct iovec *iov, int n)
 {
 	struct socket_stream *ss = container_of(s, struct socket_stream, s);
-	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n };
+	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n < VECTORS_MAX ? (size_t)n : VECTORS_MAX };
 	ssize_t ret;
 
 	do {

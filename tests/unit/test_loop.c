@@ -7,8 +7,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,6 +92,49 @@ static void test_start_from_loop_runs_at_once(void **state)
 	assert_null(co_self());
 	assert_non_null(co_start(loop, note, &ran));
 	assert_int_equal(ran, 1);
+}
+
+static void coroutine_fn stop_at_once(void *arg)
+{
+	loop_stop(loop);
+}
+
+static void test_stop_before_run(void **state)
+{
+	run(stop_at_once, NULL);
+	run(stop_at_once, NULL);
+}
+
+static unsigned __attribute__((noinline)) dig(volatile uint8_t *above, unsigned depth)
+{
+	volatile uint8_t here[512];
+
+	here[0] = above ? above[0] : 1;
+	return depth ? dig(here, depth - 1) + here[0] : here[0];
+}
+
+static void coroutine_fn overflow(void *arg)
+{
+	_exit(dig(NULL, 1000) == 0);
+}
+
+/* 500 KiB do not fit: the guard page must end the process before another stack is written to. */
+static void test_guard_page(void **state)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		signal(SIGSEGV, SIG_DFL);
+		close(STDERR_FILENO);
+		co_start(loop, overflow, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 }
 
 static void stop_it(void *arg)
@@ -517,6 +563,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_wake, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_from_loop_runs_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_before_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_guard_page, setup, teardown),
 		cmocka_unit_test(test_cap_of_coroutines),
 		cmocka_unit_test_setup_teardown(test_fanout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),

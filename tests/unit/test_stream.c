@@ -147,6 +147,33 @@ static void test_bytes(void **state)
 	run(bytes);
 }
 
+static void coroutine_fn many_vectors(void *arg)
+{
+	static struct iovec iov[3000];
+	struct end e;
+	size_t sent = 0;
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < 3000; i++)
+		iov[i] = (struct iovec){ "ab", 2 };
+	begin(&e, client());
+	while (sent < 6000) {
+		n = stream_writev(e.s, iov + sent / 2, (int)(3000 - sent / 2));
+		assert_true(n > 0 && n % 2 == 0);
+		sent += (size_t)n;
+	}
+	wait_for(&server.got, 6000);
+	stream_close(e.s);
+	stream_close(server.s);
+	loop_stop(loop);
+}
+
+static void test_many_vectors(void **state)
+{
+	run(many_vectors);
+}
+
 /* Reading paused: the writer fills the pipe and waits; no CPU is burnt; then all goes on. */
 static void coroutine_fn back_pressure(void *arg)
 {
@@ -387,7 +414,7 @@ static void test_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_bytes), T(test_back_pressure), T(test_reset_while_paused), T(test_close_inside_callback), T(test_refused),
+		T(test_bytes), T(test_many_vectors), T(test_back_pressure), T(test_reset_while_paused), T(test_close_inside_callback), T(test_refused),
 		T(test_connect_deadline), T(test_listener_pause), T(test_no_descriptors), T(test_addresses),
 	};
 
