@@ -18,17 +18,17 @@ struct undo {
 	struct list link;
 	uint64_t txn;
 	enum undo_kind kind;
-	struct object *object;		/* a reference */
-	struct dentry *dentry;		/* NAME_DEL: owned */
+	struct disk_object *object;		/* a reference */
+	struct disk_entry *dentry;		/* NAME_DEL: owned */
 	struct mxattr *xattr;		/* XATTR: the old one, or an empty one with len UINT32_MAX: there was none */
 	struct iatt st;
-	struct object *parent;
+	struct disk_object *parent;
 	bool mdata;
 };
 
 static struct list disks = LIST_INIT(disks);
 
-void *must_alloc(size_t size)
+void *disk_alloc(size_t size)
 {
 	void *p = calloc(1, size);
 
@@ -53,22 +53,12 @@ static uint64_t gfid_hash(const uint8_t *gfid)
 	return hash_bytes(gfid, 16, 0);
 }
 
-static struct object *object_any(struct memory_disk *disk, const uint8_t *gfid)
-{
-	struct hash_link *l;
-
-	for (l = hash_find(&disk->objects, gfid_hash(gfid)); l; l = hash_next(l))
-		if (gfid_equal(container_of(l, struct object, link)->st.gfid, gfid))
-			return container_of(l, struct object, link);
-	return NULL;
-}
-
-struct object *object_find(struct memory_disk *disk, const uint8_t *gfid)
+struct disk_object *disk_object_find(struct memory_disk *disk, const uint8_t *gfid)
 {
 	struct hash_link *l;
 
 	for (l = hash_find(&disk->objects, gfid_hash(gfid)); l; l = hash_next(l)) {
-		struct object *obj = container_of(l, struct object, link);
+		struct disk_object *obj = container_of(l, struct disk_object, link);
 
 		if (obj->st.nlink && gfid_equal(obj->st.gfid, gfid))
 			return obj;
@@ -76,19 +66,19 @@ struct object *object_find(struct memory_disk *disk, const uint8_t *gfid)
 	return NULL;
 }
 
-struct object *object_ref(struct object *obj)
+struct disk_object *disk_object_ref(struct disk_object *obj)
 {
 	obj->refs++;
 	return obj;
 }
 
-void object_unref(struct object *obj)
+void disk_object_unref(struct disk_object *obj)
 {
 	if (--obj->refs > 0)
 		return;
 	hash_remove(&obj->disk->objects, &obj->link);
 	list_remove(&obj->all);
-	data_free(obj);
+	disk_data_free(obj);
 	while (!list_empty(&obj->xattrs)) {
 		struct mxattr *x = list_entry(list_pop(&obj->xattrs), struct mxattr, link);
 
@@ -101,22 +91,22 @@ void object_unref(struct object *obj)
 	free(obj);
 }
 
-static struct undo *undo_add(struct object *obj, enum undo_kind kind)
+static struct undo *undo_add(struct disk_object *obj, enum undo_kind kind)
 {
-	struct undo *u = must_alloc(sizeof(*u));
+	struct undo *u = disk_alloc(sizeof(*u));
 
 	u->kind = kind;
 	u->txn = obj->last_txn = obj->disk->txn;
-	u->object = object_ref(obj);
+	u->object = disk_object_ref(obj);
 	list_append(&obj->disk->journal, &u->link);
 	if (++obj->disk->njournal > JOURNAL_MAX)	/* a real log is not endless either */
 		disk_force(obj->disk, list_first(&obj->disk->journal, struct undo, link)->txn);
 	return u;
 }
 
-static struct object *object_alloc(struct memory_disk *disk, const uint8_t *gfid, uint32_t mode)
+static struct disk_object *object_alloc(struct memory_disk *disk, const uint8_t *gfid, uint32_t mode)
 {
-	struct object *obj = must_alloc(sizeof(*obj));
+	struct disk_object *obj = disk_alloc(sizeof(*obj));
 
 	obj->disk = disk;
 	obj->refs = 1;
@@ -135,15 +125,15 @@ static struct object *object_alloc(struct memory_disk *disk, const uint8_t *gfid
 	return obj;
 }
 
-struct object *object_new(struct memory_disk *disk, const uint8_t *gfid, uint32_t mode)
+struct disk_object *disk_object_new(struct memory_disk *disk, const uint8_t *gfid, uint32_t mode)
 {
-	struct object *obj = object_alloc(disk, gfid, mode);
+	struct disk_object *obj = object_alloc(disk, gfid, mode);
 
 	undo_add(obj, UNDO_OBJECT_NEW);
 	return obj;
 }
 
-void object_touch(struct object *obj)
+void disk_object_touch(struct disk_object *obj)
 {
 	struct undo *u = undo_add(obj, UNDO_ATTRIBUTES);
 
@@ -152,7 +142,7 @@ void object_touch(struct object *obj)
 	u->parent = obj->parent;
 }
 
-void object_stat(const struct object *obj, struct iatt *ret_st)
+void disk_object_stat(const struct disk_object *obj, struct iatt *ret_st)
 {
 	*ret_st = obj->st;
 	ret_st->size = obj->size;
@@ -170,54 +160,54 @@ static uint64_t name_hash(const char *name)
 	return hash_bytes(name, strlen(name), 0);
 }
 
-struct dentry *entry_find(const struct object *dir, const char *name)
+struct disk_entry *disk_entry_find(const struct disk_object *dir, const char *name)
 {
 	struct hash_link *l;
 
 	for (l = hash_find(&dir->names, name_hash(name)); l; l = hash_next(l))
-		if (strcmp(container_of(l, struct dentry, link)->name, name) == 0)
-			return container_of(l, struct dentry, link);
+		if (strcmp(container_of(l, struct disk_entry, link)->name, name) == 0)
+			return container_of(l, struct disk_entry, link);
 	return NULL;
 }
 
 /* Back to its old place, so that offsets stay stable. */
-static void entry_link(struct object *dir, struct dentry *d)
+static void entry_link(struct disk_object *dir, struct disk_entry *d)
 {
 	struct list *pos = dir->order.prev;
 
-	while (pos != &dir->order && list_entry(pos, struct dentry, order)->off > d->off)
+	while (pos != &dir->order && list_entry(pos, struct disk_entry, order)->off > d->off)
 		pos = pos->prev;
 	list_insert(pos, &d->order);
 	hash_insert(&dir->names, &d->link, name_hash(d->name));
 	dir->nentries++;
 }
 
-static void entry_unlink(struct object *dir, struct dentry *d)
+static void entry_unlink(struct disk_object *dir, struct disk_entry *d)
 {
 	list_remove(&d->order);
 	hash_remove(&dir->names, &d->link);
 	dir->nentries--;
 }
 
-static void entry_free(struct dentry *d)
+static void entry_free(struct disk_entry *d)
 {
-	object_unref(d->object);
+	disk_object_unref(d->object);
 	free(d);
 }
 
-void entry_add(struct object *dir, const char *name, struct object *obj)
+void disk_entry_add(struct disk_object *dir, const char *name, struct disk_object *obj)
 {
-	struct dentry *d = must_alloc(sizeof(*d) + strlen(name) + 1);
+	struct disk_entry *d = disk_alloc(sizeof(*d) + strlen(name) + 1);
 
 	strcpy(d->name, name);
-	d->object = object_ref(obj);
+	d->object = disk_object_ref(obj);
 	d->off = dir->next_off++;
 	entry_link(dir, d);
 	undo_add(dir, UNDO_NAME_ADD)->dentry = d;
 	obj->last_txn = dir->disk->txn;
 }
 
-void entry_del(struct object *dir, struct dentry *d)
+void disk_entry_del(struct disk_object *dir, struct disk_entry *d)
 {
 	entry_unlink(dir, d);
 	undo_add(dir, UNDO_NAME_DEL)->dentry = d;
@@ -226,7 +216,7 @@ void entry_del(struct object *dir, struct dentry *d)
 
 /* ---- extended attributes ---- */
 
-struct mxattr *mxattr_find(const struct object *obj, const char *name)
+struct mxattr *disk_xattr_find(const struct disk_object *obj, const char *name)
 {
 	struct list *pos;
 
@@ -238,13 +228,13 @@ struct mxattr *mxattr_find(const struct object *obj, const char *name)
 
 static struct mxattr *mxattr_new(const char *name, const void *value, uint32_t len)
 {
-	struct mxattr *x = must_alloc(sizeof(*x) + strlen(name) + 1);
+	struct mxattr *x = disk_alloc(sizeof(*x) + strlen(name) + 1);
 
 	strcpy(x->name, name);
 	list_init(&x->link);
 	x->len = len;
 	if (value) {
-		x->value = must_alloc(len + 1);
+		x->value = disk_alloc(len + 1);
 		memcpy(x->value, value, len);
 	}
 	return x;
@@ -258,9 +248,9 @@ static void mxattr_free(struct mxattr *x)
 	free(x);
 }
 
-void mxattr_set(struct object *obj, const char *name, const void *value, uint32_t len)
+void disk_xattr_set(struct disk_object *obj, const char *name, const void *value, uint32_t len)
 {
-	struct mxattr *old = mxattr_find(obj, name);
+	struct mxattr *old = disk_xattr_find(obj, name);
 	struct undo *u = undo_add(obj, UNDO_XATTR);
 
 	if (old)
@@ -284,7 +274,7 @@ static void undo_free(struct undo *u)
 	if (u->kind == UNDO_NAME_DEL && u->dentry)
 		entry_free(u->dentry);
 	mxattr_free(u->xattr);
-	object_unref(u->object);
+	disk_object_unref(u->object);
 	free(u);
 }
 
@@ -303,7 +293,7 @@ void disk_force(struct memory_disk *disk, uint64_t upto_txn)
 
 static void undo_xattr(struct undo *u)
 {
-	struct mxattr *now = mxattr_find(u->object, u->xattr->name);
+	struct mxattr *now = disk_xattr_find(u->object, u->xattr->name);
 
 	if (now) {
 		list_remove(&now->link);
@@ -352,7 +342,7 @@ void memory_disk_kill(struct memory_disk *disk)
 
 	disk->epoch++;
 	list_for_each(pos, &disk->all)
-		list_entry(pos, struct object, all)->opens = 0;
+		list_entry(pos, struct disk_object, all)->opens = 0;
 }
 
 void memory_disk_crash(struct memory_disk *disk)
@@ -370,7 +360,7 @@ void memory_disk_crash(struct memory_disk *disk)
 	}
 	disk_force(disk, disk->txn);
 	list_for_each_safe(pos, tmp, &disk->all)
-		data_crash(list_entry(pos, struct object, all));
+		disk_data_crash(list_entry(pos, struct disk_object, all));
 }
 
 /* ---- disks ---- */
@@ -387,9 +377,9 @@ struct memory_disk *memory_disk_find(const char *name)
 
 struct memory_disk *memory_disk_new(const char *name, uint64_t seed, uint64_t limit)
 {
-	struct memory_disk *disk = must_alloc(sizeof(*disk));
+	struct memory_disk *disk = disk_alloc(sizeof(*disk));
 
-	disk->name = must_alloc(strlen(name) + 1);
+	disk->name = disk_alloc(strlen(name) + 1);
 	strcpy(disk->name, name);
 	disk->rng = seed;
 	disk->limit = limit ? limit : 1ull << 30;
@@ -403,10 +393,10 @@ struct memory_disk *memory_disk_new(const char *name, uint64_t seed, uint64_t li
 	return disk;
 }
 
-static void empty_directory(struct object *dir)
+static void empty_directory(struct disk_object *dir)
 {
 	while (!list_empty(&dir->order)) {
-		struct dentry *d = list_first(&dir->order, struct dentry, order);
+		struct disk_entry *d = list_first(&dir->order, struct disk_entry, order);
 
 		entry_unlink(dir, d);
 		entry_free(d);
@@ -421,13 +411,13 @@ void memory_disk_free(struct memory_disk *disk)
 		return;
 	disk_force(disk, UINT64_MAX);
 	list_for_each(pos, &disk->all)
-		object_ref(list_entry(pos, struct object, all));
+		disk_object_ref(list_entry(pos, struct disk_object, all));
 	list_for_each(pos, &disk->all)
-		empty_directory(list_entry(pos, struct object, all));
-	object_unref(disk->root);
+		empty_directory(list_entry(pos, struct disk_object, all));
+	disk_object_unref(disk->root);
 	while (!list_empty(&disk->all)) {
-		assert(list_first(&disk->all, struct object, all)->refs == 1);
-		object_unref(list_first(&disk->all, struct object, all));
+		assert(list_first(&disk->all, struct disk_object, all)->refs == 1);
+		disk_object_unref(list_first(&disk->all, struct disk_object, all));
 	}
 	list_remove(&disk->link);
 	hash_fini(&disk->objects);

@@ -24,10 +24,10 @@ struct memory_disk {
 	struct list journal;		/* struct undo, oldest first */
 	uint64_t njournal;
 	uint64_t txn, forced;		/* the last transaction begun; the last one forced */
-	struct object *root;
+	struct disk_object *root;
 };
 
-struct object {
+struct disk_object {
 	struct hash_link link;		/* in disk.objects, by gfid */
 	struct list all;
 	struct memory_disk *disk;
@@ -42,42 +42,42 @@ struct object {
 	uint64_t nundo;
 	struct list xattrs;
 	char *target;			/* symbolic link */
-	struct hash_table names;	/* directory: struct dentry by name */
+	struct hash_table names;	/* directory: struct disk_entry by name */
 	struct list order;		/* the same, by offset */
 	uint64_t next_off, nentries;
-	struct object *parent;		/* of a directory; no reference */
+	struct disk_object *parent;		/* of a directory; no reference */
 };
 
-struct dentry { struct hash_link link; struct list order; struct object *object; uint64_t off; char name[]; };
+struct disk_entry { struct hash_link link; struct list order; struct disk_object *object; uint64_t off; char name[]; };
 struct mxattr { struct list link; uint32_t len; void *value; char name[]; };
-struct page { struct hash_link link; uint64_t index; uint8_t data[MEMORY_PAGE]; };
+struct disk_page { struct hash_link link; uint64_t index; uint8_t data[MEMORY_PAGE]; };
 
-void *must_alloc(size_t size);		/* zeroed; aborts */
+void *disk_alloc(size_t size);		/* zeroed; aborts */
 uint64_t disk_random(struct memory_disk *disk, uint64_t below);
 
 /* disk.c: the journal */
 void disk_begin(struct memory_disk *disk);
 void disk_force(struct memory_disk *disk, uint64_t upto_txn);
-struct object *object_find(struct memory_disk *disk, const uint8_t *gfid);	/* has a name; no reference */
-struct object *object_new(struct memory_disk *disk, const uint8_t *gfid, uint32_t mode);	/* a reference for the caller */
-struct object *object_ref(struct object *obj);
-void object_unref(struct object *obj);
-void object_touch(struct object *obj);		/* before any change of obj->st, mdata, parent */
-void object_stat(const struct object *obj, struct iatt *ret_st);
-struct dentry *entry_find(const struct object *dir, const char *name);
-void entry_add(struct object *dir, const char *name, struct object *obj);
-void entry_del(struct object *dir, struct dentry *d);
-struct mxattr *mxattr_find(const struct object *obj, const char *name);
-void mxattr_set(struct object *obj, const char *name, const void *value, uint32_t len);	/* value NULL: removes it */
+struct disk_object *disk_object_find(struct memory_disk *disk, const uint8_t *gfid);	/* has a name; no reference */
+struct disk_object *disk_object_new(struct memory_disk *disk, const uint8_t *gfid, uint32_t mode);	/* a reference for the caller */
+struct disk_object *disk_object_ref(struct disk_object *obj);
+void disk_object_unref(struct disk_object *obj);
+void disk_object_touch(struct disk_object *obj);		/* before any change of obj->st, mdata, parent */
+void disk_object_stat(const struct disk_object *obj, struct iatt *ret_st);
+struct disk_entry *disk_entry_find(const struct disk_object *dir, const char *name);
+void disk_entry_add(struct disk_object *dir, const char *name, struct disk_object *obj);
+void disk_entry_del(struct disk_object *dir, struct disk_entry *d);
+struct mxattr *disk_xattr_find(const struct disk_object *obj, const char *name);
+void disk_xattr_set(struct disk_object *obj, const char *name, const void *value, uint32_t len);	/* value NULL: removes it */
 
 /* disk_data.c: content */
-int data_write(struct object *obj, uint64_t offset, const uint8_t *from, uint32_t len);	/* 0, -ENOSPC, -EFBIG */
-void data_read(const struct object *obj, uint64_t offset, uint8_t *to, uint32_t len);
-int data_truncate(struct object *obj, uint64_t size);
-void data_punch(struct object *obj, uint64_t offset, uint64_t len);	/* reads as zeros then; the size stays */
-bool data_next(const struct object *obj, uint64_t offset, bool hole, uint64_t *ret_offset);	/* SEEK_DATA, SEEK_HOLE */
-void data_sync(struct object *obj);		/* unsynced content becomes stable */
-void data_crash(struct object *obj);		/* a seeded part of what is unsynced goes */
-void data_free(struct object *obj);
+int disk_data_write(struct disk_object *obj, uint64_t offset, const uint8_t *from, uint32_t len);	/* 0, -ENOSPC, -EFBIG */
+void disk_data_read(const struct disk_object *obj, uint64_t offset, uint8_t *to, uint32_t len);
+int disk_data_truncate(struct disk_object *obj, uint64_t size);
+void disk_data_punch(struct disk_object *obj, uint64_t offset, uint64_t len);	/* reads as zeros then; the size stays */
+bool disk_data_next(const struct disk_object *obj, uint64_t offset, bool hole, uint64_t *ret_offset);	/* SEEK_DATA, SEEK_HOLE */
+void disk_data_sync(struct disk_object *obj);		/* unsynced content becomes stable */
+void disk_data_crash(struct disk_object *obj);		/* a seeded part of what is unsynced goes */
+void disk_data_free(struct disk_object *obj);
 
 #endif

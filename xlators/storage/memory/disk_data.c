@@ -12,10 +12,10 @@
 struct undo_page {
 	struct list link;
 	uint64_t write, index, size;	/* which change; what was there before */
-	struct page *old;		/* NULL: there was none */
+	struct disk_page *old;		/* NULL: there was none */
 };
 
-static void undo_drop(struct object *obj, struct undo_page *u)
+static void undo_drop(struct disk_object *obj, struct undo_page *u)
 {
 	list_remove(&u->link);
 	obj->nundo--;
@@ -28,26 +28,26 @@ static uint64_t page_hash(uint64_t index)
 	return hash_bytes(&index, sizeof(index), 0);
 }
 
-static struct page *page_find(const struct object *obj, uint64_t index)
+static struct disk_page *page_find(const struct disk_object *obj, uint64_t index)
 {
 	struct hash_link *l;
 
 	for (l = hash_find(&obj->pages, page_hash(index)); l; l = hash_next(l))
-		if (container_of(l, struct page, link)->index == index)
-			return container_of(l, struct page, link);
+		if (container_of(l, struct disk_page, link)->index == index)
+			return container_of(l, struct disk_page, link);
 	return NULL;
 }
 
-static void page_insert(struct object *obj, struct page *page)
+static void page_insert(struct disk_object *obj, struct disk_page *page)
 {
 	hash_insert(&obj->pages, &page->link, page_hash(page->index));
 	obj->npages++;
 	obj->disk->used += MEMORY_PAGE;
 }
 
-static struct page *page_take(struct object *obj, uint64_t index)
+static struct disk_page *page_take(struct disk_object *obj, uint64_t index)
 {
-	struct page *page = page_find(obj, index);
+	struct disk_page *page = page_find(obj, index);
 
 	if (!page)
 		return NULL;
@@ -58,9 +58,9 @@ static struct page *page_take(struct object *obj, uint64_t index)
 }
 
 /* Takes page @index out and remembers it as what was there before this change. */
-static struct page *page_retire(struct object *obj, uint64_t index)
+static struct disk_page *page_retire(struct disk_object *obj, uint64_t index)
 {
-	struct undo_page *u = must_alloc(sizeof(*u));
+	struct undo_page *u = disk_alloc(sizeof(*u));
 
 	u->write = obj->writes;
 	u->index = index;
@@ -72,9 +72,9 @@ static struct page *page_retire(struct object *obj, uint64_t index)
 	return u->old;
 }
 
-static struct page *page_for_change(struct object *obj, uint64_t index)
+static struct disk_page *page_for_change(struct disk_object *obj, uint64_t index)
 {
-	struct page *old = page_retire(obj, index), *page = must_alloc(sizeof(*page));
+	struct disk_page *old = page_retire(obj, index), *page = disk_alloc(sizeof(*page));
 
 	if (old)
 		memcpy(page->data, old->data, MEMORY_PAGE);
@@ -83,7 +83,7 @@ static struct page *page_for_change(struct object *obj, uint64_t index)
 	return page;
 }
 
-int data_write(struct object *obj, uint64_t offset, const uint8_t *from, uint32_t len)
+int disk_data_write(struct disk_object *obj, uint64_t offset, const uint8_t *from, uint32_t len)
 {
 	uint64_t end = offset + len;
 
@@ -105,11 +105,11 @@ int data_write(struct object *obj, uint64_t offset, const uint8_t *from, uint32_
 	return 0;
 }
 
-void data_read(const struct object *obj, uint64_t offset, uint8_t *to, uint32_t len)
+void disk_data_read(const struct disk_object *obj, uint64_t offset, uint8_t *to, uint32_t len)
 {
 	while (len) {
 		uint32_t in = (uint32_t)(offset % MEMORY_PAGE), n = MEMORY_PAGE - in < len ? MEMORY_PAGE - in : len;
-		const struct page *page = page_find(obj, offset / MEMORY_PAGE);
+		const struct disk_page *page = page_find(obj, offset / MEMORY_PAGE);
 
 		if (page)
 			memcpy(to, page->data + in, n);
@@ -122,7 +122,7 @@ void data_read(const struct object *obj, uint64_t offset, uint8_t *to, uint32_t 
 }
 
 /* First page with an index in [from, end). By stepping where that is short, else through the table. */
-static bool next_page(const struct object *obj, uint64_t from, uint64_t end, uint64_t *ret_index)
+static bool next_page(const struct disk_object *obj, uint64_t from, uint64_t end, uint64_t *ret_index)
 {
 	uint64_t best = end;
 	size_t i;
@@ -137,7 +137,7 @@ static bool next_page(const struct object *obj, uint64_t from, uint64_t end, uin
 		struct hash_link *l;
 
 		for (l = obj->pages.buckets[i]; l; l = l->next) {
-			uint64_t index = container_of(l, struct page, link)->index;
+			uint64_t index = container_of(l, struct disk_page, link)->index;
 
 			if (index >= from && index < best)
 				best = index;
@@ -147,7 +147,7 @@ static bool next_page(const struct object *obj, uint64_t from, uint64_t end, uin
 	return best < end;
 }
 
-static void punch(struct object *obj, uint64_t offset, uint64_t len)
+static void punch(struct disk_object *obj, uint64_t offset, uint64_t len)
 {
 	uint64_t end = offset + len < offset || offset + len > FILE_MAX ? FILE_MAX : offset + len, index;
 
@@ -163,13 +163,13 @@ static void punch(struct object *obj, uint64_t offset, uint64_t len)
 	}
 }
 
-void data_punch(struct object *obj, uint64_t offset, uint64_t len)
+void disk_data_punch(struct disk_object *obj, uint64_t offset, uint64_t len)
 {
 	obj->writes++;
 	punch(obj, offset, len);
 }
 
-int data_truncate(struct object *obj, uint64_t size)
+int disk_data_truncate(struct disk_object *obj, uint64_t size)
 {
 	if (size > FILE_MAX)
 		return -EFBIG;
@@ -181,7 +181,7 @@ int data_truncate(struct object *obj, uint64_t size)
 	return 0;
 }
 
-bool data_next(const struct object *obj, uint64_t offset, bool hole, uint64_t *ret_offset)
+bool disk_data_next(const struct disk_object *obj, uint64_t offset, bool hole, uint64_t *ret_offset)
 {
 	uint64_t index = offset / MEMORY_PAGE, found;
 
@@ -200,13 +200,13 @@ bool data_next(const struct object *obj, uint64_t offset, bool hole, uint64_t *r
 	return true;
 }
 
-void data_sync(struct object *obj)
+void disk_data_sync(struct disk_object *obj)
 {
 	while (!list_empty(&obj->undo_data))
 		undo_drop(obj, list_first(&obj->undo_data, struct undo_page, link));
 }
 
-void data_crash(struct object *obj)
+void disk_data_crash(struct disk_object *obj)
 {
 	uint64_t first, survive;
 
@@ -227,20 +227,20 @@ void data_crash(struct object *obj)
 		obj->size = u->size;
 		undo_drop(obj, u);
 	}
-	data_sync(obj);
+	disk_data_sync(obj);
 }
 
-void data_free(struct object *obj)
+void disk_data_free(struct disk_object *obj)
 {
 	size_t i;
 
-	data_sync(obj);
+	disk_data_sync(obj);
 	for (i = 0; i < obj->pages.nbuckets; i++) {
 		struct hash_link *l, *next;
 
 		for (l = obj->pages.buckets[i]; l; l = next) {
 			next = l->next;
-			free(container_of(l, struct page, link));
+			free(container_of(l, struct disk_page, link));
 			obj->disk->used -= MEMORY_PAGE;
 		}
 	}

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int memory_object(struct memory *m, struct inode *inode, struct fd *fd, struct object **ret_obj)
+int memory_object(struct memory *m, struct inode *inode, struct fd *fd, struct disk_object **ret_obj)
 {
 	struct memory_handle *h = fd ? fd->handle : NULL;
 
@@ -20,11 +20,11 @@ int memory_object(struct memory *m, struct inode *inode, struct fd *fd, struct o
 	}
 	if (!inode && fd)
 		inode = fd->inode;
-	*ret_obj = object_find(m->disk, inode->gfid);
+	*ret_obj = disk_object_find(m->disk, inode->gfid);
 	return *ret_obj ? 0 : -ESTALE;
 }
 
-int memory_directory(struct memory *m, struct inode *inode, struct object **ret_dir)
+int memory_directory(struct memory *m, struct inode *inode, struct disk_object **ret_dir)
 {
 	int ret = memory_object(m, inode, NULL, ret_dir);
 
@@ -41,7 +41,7 @@ bool memory_in_group(const struct call *call, uint32_t gid)
 	return call->gid == gid;
 }
 
-bool memory_allowed(const struct object *obj, const struct call *call, uint32_t mask)
+bool memory_allowed(const struct disk_object *obj, const struct call *call, uint32_t mask)
 {
 	uint32_t mode = obj->st.mode;
 
@@ -59,7 +59,7 @@ static bool later(struct iatt_time a, struct iatt_time b)
 	return a.sec > b.sec || (a.sec == b.sec && a.nsec > b.nsec);
 }
 
-static void set_times(struct object *obj, uint32_t which, struct iatt_time t, bool forward_only)
+static void set_times(struct disk_object *obj, uint32_t which, struct iatt_time t, bool forward_only)
 {
 	if ((which & TIME_CTIME) && (!forward_only || later(t, obj->st.ctime)))
 		obj->st.ctime = t;
@@ -69,12 +69,12 @@ static void set_times(struct object *obj, uint32_t which, struct iatt_time t, bo
 		obj->st.atime = t;
 }
 
-void memory_stamp(struct xlator *xl, const struct call *call, struct object *obj, uint32_t which, bool parent)
+void memory_stamp(struct xlator *xl, const struct call *call, struct disk_object *obj, uint32_t which, bool parent)
 {
 	uint32_t flags = parent ? call->time_flags >> 3 : call->time_flags & 7;
 	struct iatt_time now;
 
-	object_touch(obj);
+	disk_object_touch(obj);
 	if (call->time_flags) {
 		obj->mdata = true;
 		set_times(obj, flags, call->time, true);
@@ -114,18 +114,18 @@ static void handle_close(struct fd *fd)
 
 	if (h->epoch == h->object->disk->epoch)
 		h->object->opens--;
-	object_unref(h->object);
+	disk_object_unref(h->object);
 	free(h);
 }
 
-struct fd *memory_open(struct memory *m, struct object *obj, struct inode *inode, int flags)
+struct fd *memory_open(struct memory *m, struct disk_object *obj, struct inode *inode, int flags)
 {
 	struct fd *fd = fd_new(inode, flags);
-	struct memory_handle *h = must_alloc(sizeof(*h));
+	struct memory_handle *h = disk_alloc(sizeof(*h));
 
 	if (!fd)
 		abort();
-	h->object = object_ref(obj);
+	h->object = disk_object_ref(obj);
 	h->epoch = m->epoch;
 	obj->opens++;
 	fd->handle = h;
@@ -136,7 +136,7 @@ struct fd *memory_open(struct memory *m, struct object *obj, struct inode *inode
 static int coroutine_fn memory_open_file(struct xlator *xl, struct call *call, const struct open_args *args, struct open_res *res)
 {
 	static const uint32_t need[] = { [O_RDONLY] = 4, [O_WRONLY] = 2, [O_RDWR] = 6, [O_ACCMODE] = 6 };
-	struct object *obj;
+	struct disk_object *obj;
 	int ret = memory_object(xl->priv, args->inode, NULL, &obj);
 
 	if (ret < 0)
@@ -146,14 +146,14 @@ static int coroutine_fn memory_open_file(struct xlator *xl, struct call *call, c
 	if (!memory_allowed(obj, call, need[args->flags & O_ACCMODE]))
 		return -EACCES;
 	if (args->flags & O_TRUNC)
-		data_truncate(obj, 0);
+		disk_data_truncate(obj, 0);
 	res->fd = memory_open(xl->priv, obj, args->inode, (int)args->flags);
 	return 0;
 }
 
 static int coroutine_fn memory_opendir(struct xlator *xl, struct call *call, const struct opendir_args *args, struct opendir_res *res)
 {
-	struct object *dir;
+	struct disk_object *dir;
 	int ret = memory_directory(xl->priv, args->inode, &dir);
 
 	if (ret < 0)
@@ -171,7 +171,7 @@ static int coroutine_fn memory_flush(struct xlator *xl, struct call *call, const
 
 static int coroutine_fn memory_fsyncdir(struct xlator *xl, struct call *call, const struct fsyncdir_args *args, struct fsyncdir_res *res)
 {
-	struct object *dir;
+	struct disk_object *dir;
 	int ret = memory_object(xl->priv, args->inode, args->fd, &dir);
 
 	return ret < 0 ? ret : memory_force(xl, dir->last_txn);
@@ -179,10 +179,10 @@ static int coroutine_fn memory_fsyncdir(struct xlator *xl, struct call *call, co
 
 /* ---- looking ---- */
 
-static int lookup_name(struct memory *m, struct call *call, const struct lookup_args *args, struct lookup_res *res, struct object **ret_obj)
+static int lookup_name(struct memory *m, struct call *call, const struct lookup_args *args, struct lookup_res *res, struct disk_object **ret_obj)
 {
-	struct object *dir;
-	struct dentry *d;
+	struct disk_object *dir;
+	struct disk_entry *d;
 	int ret = memory_directory(m, args->parent, &dir);
 
 	if (ret < 0)
@@ -191,12 +191,12 @@ static int lookup_name(struct memory *m, struct call *call, const struct lookup_
 		return -EACCES;
 	if (strlen(args->name) > 255)
 		return -ENAMETOOLONG;
-	object_stat(dir, &res->parent);
+	disk_object_stat(dir, &res->parent);
 	if (strcmp(args->name, ".") == 0 || strcmp(args->name, "..") == 0) {
 		*ret_obj = args->name[1] ? dir->parent : dir;
 		return 0;
 	}
-	d = entry_find(dir, args->name);
+	d = disk_entry_find(dir, args->name);
 	if (!d)
 		return -ENOENT;
 	*ret_obj = d->object;
@@ -206,7 +206,7 @@ static int lookup_name(struct memory *m, struct call *call, const struct lookup_
 static int coroutine_fn memory_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
 {
 	struct memory *m = xl->priv;
-	struct object *obj;
+	struct disk_object *obj;
 	int ret;
 
 	memset(res, 0, sizeof(*res));
@@ -217,7 +217,7 @@ static int coroutine_fn memory_lookup(struct xlator *xl, struct call *call, cons
 		return -ENOENT;
 	if (ret < 0)
 		return ret;
-	object_stat(obj, &res->stat);
+	disk_object_stat(obj, &res->stat);
 	res->counts.open_fd = obj->opens;
 	if (S_ISREG(obj->st.mode) && args->content_max && obj->size <= args->content_max)
 		ret = memory_content(call, obj, 0, (uint32_t)obj->size, &res->content);
@@ -226,34 +226,34 @@ static int coroutine_fn memory_lookup(struct xlator *xl, struct call *call, cons
 
 static int coroutine_fn memory_stat(struct xlator *xl, struct call *call, const struct stat_args *args, struct stat_res *res)
 {
-	struct object *obj;
+	struct disk_object *obj;
 	int ret = memory_object(xl->priv, args->inode, args->fd, &obj);
 
 	memset(res, 0, sizeof(*res));
 	if (ret < 0)
 		return ret;
-	object_stat(obj, &res->stat);
+	disk_object_stat(obj, &res->stat);
 	res->counts.open_fd = obj->opens;
 	return memory_wanted(call, obj, args->want, false, &res->xattrs);
 }
 
 static int coroutine_fn memory_readlink(struct xlator *xl, struct call *call, const struct readlink_args *args, struct readlink_res *res)
 {
-	struct object *obj;
+	struct disk_object *obj;
 	int ret = memory_object(xl->priv, args->inode, NULL, &obj);
 
 	if (ret < 0)
 		return ret;
 	if (!obj->target)
 		return -EINVAL;
-	object_stat(obj, &res->stat);
+	disk_object_stat(obj, &res->stat);
 	res->target = arena_strndup(call->arena, obj->target, strnlen(obj->target, args->size));
 	return res->target ? 0 : -ENOMEM;
 }
 
 static int coroutine_fn memory_access(struct xlator *xl, struct call *call, const struct access_args *args, struct access_res *res)
 {
-	struct object *obj;
+	struct disk_object *obj;
 	uint32_t bit;
 	int ret = memory_object(xl->priv, args->inode, NULL, &obj);
 
@@ -286,7 +286,7 @@ static int coroutine_fn memory_statfs(struct xlator *xl, struct call *call, cons
 
 /* ---- attributes ---- */
 
-static int may_setattr(const struct object *obj, const struct call *call, const struct setattr_args *args)
+static int may_setattr(const struct disk_object *obj, const struct call *call, const struct setattr_args *args)
 {
 	uint32_t now = SET_ATIME_NOW | SET_MTIME_NOW;
 	bool owner = call->uid == 0 || call->uid == obj->st.uid;
@@ -306,7 +306,7 @@ static int may_setattr(const struct object *obj, const struct call *call, const 
 	return 0;
 }
 
-static void apply_mode_owner(struct object *obj, const struct call *call, const struct setattr_args *args)
+static void apply_mode_owner(struct disk_object *obj, const struct call *call, const struct setattr_args *args)
 {
 	if ((args->valid & (SET_UID | SET_GID)) && S_ISREG(obj->st.mode))
 		obj->st.mode &= ~(uint32_t)(obj->st.mode & S_IXGRP ? S_ISUID | S_ISGID : S_ISUID);
@@ -321,7 +321,7 @@ static void apply_mode_owner(struct object *obj, const struct call *call, const 
 		obj->st.mode &= ~(uint32_t)S_ISGID;
 }
 
-static void apply_times(struct xlator *xl, struct object *obj, const struct setattr_args *args)
+static void apply_times(struct xlator *xl, struct disk_object *obj, const struct setattr_args *args)
 {
 	struct iatt_time now;
 
@@ -337,19 +337,19 @@ static void apply_times(struct xlator *xl, struct object *obj, const struct seta
 static int coroutine_fn memory_setattr(struct xlator *xl, struct call *call, const struct setattr_args *args, struct setattr_res *res)
 {
 	struct memory *m = xl->priv;
-	struct object *obj;
+	struct disk_object *obj;
 	int ret = memory_object(m, args->inode, args->fd, &obj);
 
 	if (ret == 0)
 		ret = may_setattr(obj, call, args);
 	if (ret < 0)
 		return ret;
-	object_stat(obj, &res->pre);
+	disk_object_stat(obj, &res->pre);
 	disk_begin(m->disk);
 	memory_stamp(xl, call, obj, TIME_CTIME, false);
 	apply_mode_owner(obj, call, args);
 	apply_times(xl, obj, args);
-	object_stat(obj, &res->post);
+	disk_object_stat(obj, &res->post);
 	return memory_settle(xl, call);
 }
 

@@ -13,7 +13,7 @@ static int check_name(const char *name)
 }
 
 /* The directory, if the caller may change names in it. */
-static int writable_directory(struct memory *m, struct call *call, struct inode *inode, const char *name, struct object **ret_dir)
+static int writable_directory(struct memory *m, struct call *call, struct inode *inode, const char *name, struct disk_object **ret_dir)
 {
 	int ret = memory_directory(m, inode, ret_dir);
 
@@ -25,23 +25,23 @@ static int writable_directory(struct memory *m, struct call *call, struct inode 
 }
 
 /* A sticky directory: only the owner of the object or of the directory takes a name away. */
-static bool may_remove(const struct object *dir, const struct object *obj, const struct call *call)
+static bool may_remove(const struct disk_object *dir, const struct disk_object *obj, const struct call *call)
 {
 	return !(dir->st.mode & S_ISVTX) || call->uid == 0 || call->uid == dir->st.uid || call->uid == obj->st.uid;
 }
 
-static bool is_linkto(const struct object *obj)
+static bool is_linkto(const struct disk_object *obj)
 {
-	return S_ISREG(obj->st.mode) && (obj->st.mode & 07777) == S_ISVTX && mxattr_find(obj, XATTR_LINKTO);
+	return S_ISREG(obj->st.mode) && (obj->st.mode & 07777) == S_ISVTX && disk_xattr_find(obj, XATTR_LINKTO);
 }
 
-static bool preop_holds(const struct object *dir, const struct preop *preop)
+static bool preop_holds(const struct disk_object *dir, const struct preop *preop)
 {
 	const struct mxattr *x;
 
 	if (!preop->key)
 		return true;
-	x = mxattr_find(dir, preop->key);
+	x = disk_xattr_find(dir, preop->key);
 	return x && x->len == preop->len && memcmp(x->value, preop->value, preop->len) == 0;
 }
 
@@ -54,7 +54,7 @@ struct making {
 	const struct xattrs *xattrs;
 	const struct preop *preop;
 	const char *target;
-	struct object *dir, *made;
+	struct disk_object *dir, *made;
 	struct iatt pre, post, stat;
 	bool preop_failed;
 };
@@ -62,15 +62,15 @@ struct making {
 /* Everything that can refuse a new name; -EEXIST leaves the existing object in mk->made. */
 static int may_make(struct memory *m, struct call *call, struct making *mk)
 {
-	struct dentry *d;
+	struct disk_entry *d;
 	int ret = writable_directory(m, call, mk->parent, mk->name, &mk->dir);
 
-	if (ret == -EACCES && entry_find(mk->dir, mk->name) && memory_allowed(mk->dir, call, 1))
+	if (ret == -EACCES && disk_entry_find(mk->dir, mk->name) && memory_allowed(mk->dir, call, 1))
 		ret = 0;		/* it exists: that is the better answer */
 	if (ret < 0)
 		return ret;
-	object_stat(mk->dir, &mk->pre);
-	d = entry_find(mk->dir, mk->name);
+	disk_object_stat(mk->dir, &mk->pre);
+	d = disk_entry_find(mk->dir, mk->name);
 	if (d) {
 		mk->made = d->object;
 		return -EEXIST;
@@ -84,7 +84,7 @@ static int may_make(struct memory *m, struct call *call, struct making *mk)
 	return 0;
 }
 
-static void own(struct object *obj, const struct object *dir, const struct call *call)
+static void own(struct disk_object *obj, const struct disk_object *dir, const struct call *call)
 {
 	obj->st.uid = call->uid;
 	obj->st.gid = call->gid;
@@ -95,29 +95,29 @@ static void own(struct object *obj, const struct object *dir, const struct call 
 		obj->st.mode |= S_ISGID;
 }
 
-static void enter(struct xlator *xl, struct call *call, struct making *mk, struct object *obj)
+static void enter(struct xlator *xl, struct call *call, struct making *mk, struct disk_object *obj)
 {
-	entry_add(mk->dir, mk->name, obj);
+	disk_entry_add(mk->dir, mk->name, obj);
 	memory_stamp(xl, call, mk->dir, TIME_CTIME | TIME_MTIME, true);
-	object_stat(obj, &mk->stat);
-	object_stat(mk->dir, &mk->post);
+	disk_object_stat(obj, &mk->stat);
+	disk_object_stat(mk->dir, &mk->post);
 	mk->made = obj;
 }
 
 static void make(struct xlator *xl, struct call *call, struct making *mk)
 {
 	struct memory *m = xl->priv;
-	struct object *obj;
+	struct disk_object *obj;
 
 	disk_begin(m->disk);
-	obj = object_new(m->disk, mk->gfid, mk->mode);
+	obj = disk_object_new(m->disk, mk->gfid, mk->mode);
 	own(obj, mk->dir, call);
 	obj->st.rdev = mk->rdev;
 	if (mk->target)
-		obj->target = strcpy(must_alloc(strlen(mk->target) + 1), mk->target);
+		obj->target = strcpy(disk_alloc(strlen(mk->target) + 1), mk->target);
 	memory_stamp(xl, call, obj, TIME_CTIME | TIME_MTIME | TIME_ATIME, false);
 	memory_store_xattrs(obj, mk->xattrs);
-	object_touch(mk->dir);
+	disk_object_touch(mk->dir);
 	obj->st.nlink = 1;
 	if (S_ISDIR(mk->mode)) {
 		obj->st.nlink = 2;
@@ -125,7 +125,7 @@ static void make(struct xlator *xl, struct call *call, struct making *mk)
 		mk->dir->st.nlink++;
 	}
 	enter(xl, call, mk, obj);
-	object_unref(obj);
+	disk_object_unref(obj);
 }
 
 static int make_new(struct xlator *xl, struct call *call, struct making *mk)
@@ -135,7 +135,7 @@ static int make_new(struct xlator *xl, struct call *call, struct making *mk)
 
 	if (ret < 0)
 		return ret;
-	if (object_find(m->disk, mk->gfid))
+	if (disk_object_find(m->disk, mk->gfid))
 		return -EEXIST;
 	make(xl, call, mk);
 	return 0;
@@ -145,21 +145,21 @@ static int make_new(struct xlator *xl, struct call *call, struct making *mk)
 static int mknod_known(struct xlator *xl, struct call *call, const struct mknod_args *args, struct making *mk, int why)
 {
 	struct memory *m = xl->priv;
-	struct object *obj = object_find(m->disk, args->gfid);
+	struct disk_object *obj = disk_object_find(m->disk, args->gfid);
 
 	if (why == -EEXIST) {
 		if (!args->force_replace || mk->made != obj || !is_linkto(obj))
 			return -EEXIST;
 		disk_begin(m->disk);
 		memory_store_xattrs(obj, mk->xattrs);
-		object_stat(obj, &mk->stat);
-		object_stat(mk->dir, &mk->post);
+		disk_object_stat(obj, &mk->stat);
+		disk_object_stat(mk->dir, &mk->post);
 		return 0;
 	}
 	if (S_ISDIR(obj->st.mode))
 		return -EEXIST;
 	disk_begin(m->disk);
-	object_touch(obj);
+	disk_object_touch(obj);
 	obj->st.nlink++;
 	enter(xl, call, mk, obj);
 	return 0;
@@ -175,7 +175,7 @@ int coroutine_fn memory_mknod(struct xlator *xl, struct call *call, const struct
 	if (!(args->mode & S_IFMT))
 		mk.mode |= S_IFREG;
 	ret = may_make(m, call, &mk);
-	if (ret == 0 && !object_find(m->disk, args->gfid))
+	if (ret == 0 && !disk_object_find(m->disk, args->gfid))
 		make(xl, call, &mk);
 	else if ((ret == 0 && args->internal) || ret == -EEXIST)
 		ret = mknod_known(xl, call, args, &mk, ret);
@@ -216,8 +216,8 @@ static int open_existing(struct xlator *xl, struct call *call, const struct crea
 	if (!memory_allowed(mk->made, call, need[args->flags & O_ACCMODE]))
 		return -EACCES;
 	if (args->flags & O_TRUNC)
-		data_truncate(mk->made, 0);
-	object_stat(mk->made, &mk->stat);
+		disk_data_truncate(mk->made, 0);
+	disk_object_stat(mk->made, &mk->stat);
 	mk->post = mk->pre;
 	return 0;
 }
@@ -253,14 +253,14 @@ int coroutine_fn memory_link(struct xlator *xl, struct call *call, const struct 
 {
 	struct memory *m = xl->priv;
 	struct making mk = { .parent = args->newparent, .name = args->newname, .gfid = args->inode->gfid };
-	struct object *obj;
+	struct disk_object *obj;
 	int ret = memory_object(m, args->inode, NULL, &obj);
 
 	if (ret == 0)
 		ret = S_ISDIR(obj->st.mode) ? -EPERM : may_make(m, call, &mk);
 	if (ret == -EEXIST && args->force_replace && mk.made == obj) {
 		ret = 0;
-		object_stat(obj, &mk.stat);
+		disk_object_stat(obj, &mk.stat);
 		mk.post = mk.pre;
 	} else if (ret == 0) {
 		disk_begin(m->disk);
@@ -275,30 +275,30 @@ int coroutine_fn memory_link(struct xlator *xl, struct call *call, const struct 
 /* ---- removing ---- */
 
 /* Takes a name away, and with the last one the object's life. */
-static void drop_name(struct xlator *xl, struct call *call, struct object *dir, struct dentry *d)
+static void drop_name(struct xlator *xl, struct call *call, struct disk_object *dir, struct disk_entry *d)
 {
-	struct object *obj = d->object;
+	struct disk_object *obj = d->object;
 
 	memory_stamp(xl, call, obj, TIME_CTIME, false);
 	if (S_ISDIR(obj->st.mode)) {
 		obj->st.nlink = 0;
-		object_touch(dir);
+		disk_object_touch(dir);
 		dir->st.nlink--;
 	} else {
 		obj->st.nlink--;
 	}
-	entry_del(dir, d);
+	disk_entry_del(dir, d);
 	memory_stamp(xl, call, dir, TIME_CTIME | TIME_MTIME, true);
 }
 
-static int find_to_remove(struct memory *m, struct call *call, struct inode *parent, const char *name, struct object **ret_dir,
-			  struct dentry **ret_d)
+static int find_to_remove(struct memory *m, struct call *call, struct inode *parent, const char *name, struct disk_object **ret_dir,
+			  struct disk_entry **ret_d)
 {
 	int ret = writable_directory(m, call, parent, name, ret_dir);
 
 	if (ret < 0)
 		return ret;
-	*ret_d = entry_find(*ret_dir, name);
+	*ret_d = disk_entry_find(*ret_dir, name);
 	if (!*ret_d)
 		return -ENOENT;
 	return may_remove(*ret_dir, (*ret_d)->object, call) ? 0 : -EPERM;
@@ -307,8 +307,8 @@ static int find_to_remove(struct memory *m, struct call *call, struct inode *par
 int coroutine_fn memory_unlink(struct xlator *xl, struct call *call, const struct unlink_args *args, struct unlink_res *res)
 {
 	struct memory *m = xl->priv;
-	struct object *dir;
-	struct dentry *d;
+	struct disk_object *dir;
+	struct disk_entry *d;
 	int ret = find_to_remove(m, call, args->parent, args->name, &dir, &d);
 
 	if (ret < 0)
@@ -318,23 +318,23 @@ int coroutine_fn memory_unlink(struct xlator *xl, struct call *call, const struc
 	if ((args->only_if_linkto && !is_linkto(d->object)) || (args->not_if_open && d->object->opens))
 		return -EBUSY;
 	res->nlink_before = d->object->st.nlink;
-	object_stat(dir, &res->preparent);
+	disk_object_stat(dir, &res->preparent);
 	disk_begin(m->disk);
 	drop_name(xl, call, dir, d);
-	object_stat(dir, &res->postparent);
+	disk_object_stat(dir, &res->postparent);
 	return memory_settle(xl, call);
 }
 
 /* The whole tree, leaves first, without recursion: down to some empty directory or file, take it, start over. */
-static void empty_tree(struct xlator *xl, struct call *call, struct object *top)
+static void empty_tree(struct xlator *xl, struct call *call, struct disk_object *top)
 {
 	while (top->nentries) {
-		struct object *dir = top;
-		struct dentry *d = list_first(&dir->order, struct dentry, order);
+		struct disk_object *dir = top;
+		struct disk_entry *d = list_first(&dir->order, struct disk_entry, order);
 
 		while (S_ISDIR(d->object->st.mode) && d->object->nentries) {
 			dir = d->object;
-			d = list_first(&dir->order, struct dentry, order);
+			d = list_first(&dir->order, struct disk_entry, order);
 		}
 		drop_name(xl, call, dir, d);
 	}
@@ -343,8 +343,8 @@ static void empty_tree(struct xlator *xl, struct call *call, struct object *top)
 int coroutine_fn memory_rmdir(struct xlator *xl, struct call *call, const struct rmdir_args *args, struct rmdir_res *res)
 {
 	struct memory *m = xl->priv;
-	struct object *dir;
-	struct dentry *d;
+	struct disk_object *dir;
+	struct disk_entry *d;
 	int ret = find_to_remove(m, call, args->parent, args->name, &dir, &d);
 
 	if (ret < 0)
@@ -353,19 +353,19 @@ int coroutine_fn memory_rmdir(struct xlator *xl, struct call *call, const struct
 		return -ENOTDIR;
 	if (d->object->nentries && !args->recursive)
 		return -ENOTEMPTY;
-	object_stat(dir, &res->preparent);
+	disk_object_stat(dir, &res->preparent);
 	disk_begin(m->disk);
 	empty_tree(xl, call, d->object);
 	drop_name(xl, call, dir, d);
-	object_stat(dir, &res->postparent);
+	disk_object_stat(dir, &res->postparent);
 	return memory_settle(xl, call);
 }
 
 /* ---- rename ---- */
 
-struct renaming { struct object *from, *to, *obj; struct dentry *source, *victim; };
+struct renaming { struct disk_object *from, *to, *obj; struct disk_entry *source, *victim; };
 
-static bool is_inside(const struct object *dir, const struct object *of)
+static bool is_inside(const struct disk_object *dir, const struct disk_object *of)
 {
 	while (dir != of && dir->parent != dir)
 		dir = dir->parent;
@@ -374,7 +374,7 @@ static bool is_inside(const struct object *dir, const struct object *of)
 
 static int may_replace(const struct renaming *rn, const struct call *call)
 {
-	const struct object *victim = rn->victim->object;
+	const struct disk_object *victim = rn->victim->object;
 
 	if (!may_remove(rn->to, victim, call))
 		return -EPERM;
@@ -394,7 +394,7 @@ static int may_rename(struct memory *m, struct call *call, const struct rename_a
 	if (ret < 0)
 		return ret;
 	rn->obj = rn->source->object;
-	rn->victim = entry_find(rn->to, args->newname);
+	rn->victim = disk_entry_find(rn->to, args->newname);
 	if (S_ISDIR(rn->obj->st.mode) && is_inside(rn->to, rn->obj))
 		return -EINVAL;
 	return rn->victim && rn->victim->object != rn->obj ? may_replace(rn, call) : 0;
@@ -402,12 +402,12 @@ static int may_rename(struct memory *m, struct call *call, const struct rename_a
 
 static void move(struct xlator *xl, struct call *call, const struct rename_args *args, struct renaming *rn)
 {
-	struct object *obj = object_ref(rn->obj);
+	struct disk_object *obj = disk_object_ref(rn->obj);
 
 	if (rn->victim)
 		drop_name(xl, call, rn->to, rn->victim);
-	entry_del(rn->from, rn->source);
-	entry_add(rn->to, args->newname, obj);
+	disk_entry_del(rn->from, rn->source);
+	disk_entry_add(rn->to, args->newname, obj);
 	memory_stamp(xl, call, obj, TIME_CTIME, false);
 	memory_stamp(xl, call, rn->from, TIME_CTIME | TIME_MTIME, true);
 	memory_stamp(xl, call, rn->to, TIME_CTIME | TIME_MTIME, true);
@@ -416,7 +416,7 @@ static void move(struct xlator *xl, struct call *call, const struct rename_args 
 		rn->to->st.nlink++;
 		obj->parent = rn->to;
 	}
-	object_unref(obj);
+	disk_object_unref(obj);
 }
 
 int coroutine_fn memory_rename(struct xlator *xl, struct call *call, const struct rename_args *args, struct rename_res *res)
@@ -427,14 +427,14 @@ int coroutine_fn memory_rename(struct xlator *xl, struct call *call, const struc
 
 	if (ret < 0)
 		return ret;
-	object_stat(rn.from, &res->preold);
-	object_stat(rn.to, &res->prenew);
+	disk_object_stat(rn.from, &res->preold);
+	disk_object_stat(rn.to, &res->prenew);
 	if (!rn.victim || rn.victim->object != rn.obj) {	/* two names of one object: nothing to do */
 		disk_begin(m->disk);
 		move(xl, call, args, &rn);
 	}
-	object_stat(rn.obj, &res->stat);
-	object_stat(rn.from, &res->postold);
-	object_stat(rn.to, &res->postnew);
+	disk_object_stat(rn.obj, &res->stat);
+	disk_object_stat(rn.from, &res->postold);
+	disk_object_stat(rn.to, &res->postnew);
 	return memory_settle(xl, call);
 }

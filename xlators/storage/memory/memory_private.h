@@ -16,16 +16,16 @@ struct memory {
 	uint64_t epoch;			/* of the disk when we started: see memory_disk_crash() */
 };
 
-struct memory_handle { struct object *object; uint64_t epoch; };
+struct memory_handle { struct disk_object *object; uint64_t epoch; };
 
 /* memory.c */
-int memory_object(struct memory *m, struct inode *inode, struct fd *fd, struct object **ret_obj);	/* no reference; -EIO, -ESTALE */
-int memory_directory(struct memory *m, struct inode *inode, struct object **ret_dir);		/* and -ENOTDIR */
-bool memory_allowed(const struct object *obj, const struct call *call, uint32_t mask);	/* 4 read, 2 write, 1 search or execute */
+int memory_object(struct memory *m, struct inode *inode, struct fd *fd, struct disk_object **ret_obj);	/* no reference; -EIO, -ESTALE */
+int memory_directory(struct memory *m, struct inode *inode, struct disk_object **ret_dir);		/* and -ENOTDIR */
+bool memory_allowed(const struct disk_object *obj, const struct call *call, uint32_t mask);	/* 4 read, 2 write, 1 search or execute */
 bool memory_in_group(const struct call *call, uint32_t gid);
-struct fd *memory_open(struct memory *m, struct object *obj, struct inode *inode, int flags);
+struct fd *memory_open(struct memory *m, struct disk_object *obj, struct inode *inode, int flags);
 /* Sets times after a change: @which (TIME_CTIME...) from the clock, or what the call's flags say; for @parent its PARENT flags. Journalled. */
-void memory_stamp(struct xlator *xl, const struct call *call, struct object *obj, uint32_t which, bool parent);
+void memory_stamp(struct xlator *xl, const struct call *call, struct disk_object *obj, uint32_t which, bool parent);
 /* Forces the journal as the call demands. 0, or -EIO: the disk crashed meanwhile. Parks. */
 int coroutine_fn memory_settle(struct xlator *xl, const struct call *call);
 int coroutine_fn memory_force(struct xlator *xl, uint64_t upto_txn);
@@ -50,11 +50,11 @@ int coroutine_fn memory_discard(struct xlator *, struct call *, const struct dis
 int coroutine_fn memory_zerofill(struct xlator *, struct call *, const struct zerofill_args *, struct zerofill_res *);
 int coroutine_fn memory_seek(struct xlator *, struct call *, const struct seek_args *, struct seek_res *);
 int coroutine_fn memory_rchecksum(struct xlator *, struct call *, const struct rchecksum_args *, struct rchecksum_res *);
-int memory_content(struct call *call, const struct object *obj, uint64_t offset, uint32_t size, struct payload *ret_data);
+int memory_content(struct call *call, const struct disk_object *obj, uint64_t offset, uint32_t size, struct payload *ret_data);
 
 /* memory_xattr.c */
-int memory_wanted(struct call *call, const struct object *obj, const struct xattr_want *want, bool all, struct xattrs *ret_set);
-void memory_store_xattrs(struct object *obj, const struct xattrs *set);
+int memory_wanted(struct call *call, const struct disk_object *obj, const struct xattr_want *want, bool all, struct xattrs *ret_set);
+void memory_store_xattrs(struct disk_object *obj, const struct xattrs *set);
 int coroutine_fn memory_setxattr(struct xlator *, struct call *, const struct setxattr_args *, struct setxattr_res *);
 int coroutine_fn memory_getxattr(struct xlator *, struct call *, const struct getxattr_args *, struct getxattr_res *);
 int coroutine_fn memory_removexattr(struct xlator *, struct call *, const struct removexattr_args *, struct removexattr_res *);

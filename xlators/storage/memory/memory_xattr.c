@@ -41,12 +41,12 @@ static void mdata_encode(const struct iatt *st, uint8_t out[MDATA_SIZE])
 	}
 }
 
-static void mdata_decode(struct object *obj, const uint8_t *in)
+static void mdata_decode(struct disk_object *obj, const uint8_t *in)
 {
 	struct iatt_time *t[] = { &obj->st.ctime, &obj->st.mtime, &obj->st.atime };
 	int i;
 
-	object_touch(obj);
+	disk_object_touch(obj);
 	obj->mdata = true;
 	for (i = 0; i < 3; i++) {
 		t[i]->sec = (int64_t)get64(in + 9 + 16 * i);
@@ -85,7 +85,7 @@ static int collect(struct collector *c, const char *name, const void *value, uin
 	return 0;
 }
 
-static int collect_name(struct collector *c, const struct object *obj, const char *name)
+static int collect_name(struct collector *c, const struct disk_object *obj, const char *name)
 {
 	uint8_t mdata[MDATA_SIZE];
 	const struct mxattr *x;
@@ -96,11 +96,11 @@ static int collect_name(struct collector *c, const struct object *obj, const cha
 		mdata_encode(&obj->st, mdata);
 		return collect(c, name, mdata, sizeof(mdata));
 	}
-	x = mxattr_find(obj, name);
+	x = disk_xattr_find(obj, name);
 	return x ? collect(c, name, x->value, x->len) : 0;
 }
 
-static int collect_matching(struct collector *c, const struct object *obj, const char *pattern)
+static int collect_matching(struct collector *c, const struct disk_object *obj, const char *pattern)
 {
 	struct list *pos;
 	int ret = 0;
@@ -114,7 +114,7 @@ static int collect_matching(struct collector *c, const struct object *obj, const
 	return ret;
 }
 
-int memory_wanted(struct call *call, const struct object *obj, const struct xattr_want *want, bool all, struct xattrs *ret_set)
+int memory_wanted(struct call *call, const struct disk_object *obj, const struct xattr_want *want, bool all, struct xattrs *ret_set)
 {
 	struct collector c = { call, ret_set, 0 };
 	unsigned i;
@@ -132,7 +132,7 @@ int memory_wanted(struct call *call, const struct object *obj, const struct xatt
 int coroutine_fn memory_getxattr(struct xlator *xl, struct call *call, const struct getxattr_args *args, struct getxattr_res *res)
 {
 	struct xattr_want want = { &args->name, 1, NULL };
-	struct object *obj;
+	struct disk_object *obj;
 	int ret = memory_object(xl->priv, args->inode, args->fd, &obj);
 
 	if (ret < 0)
@@ -148,17 +148,17 @@ static bool is_fixed(const char *name)
 	return strcmp(name, "trusted.gfid") == 0 || strcmp(name, "trusted.glusterfs.volume-id") == 0;
 }
 
-static void store_one(struct object *obj, const struct xattr *x)
+static void store_one(struct disk_object *obj, const struct xattr *x)
 {
 	if (is_fixed(x->name))		/* accepted and ignored, as on disk */
 		return;
 	if (strcmp(x->name, XATTR_MDATA) == 0 && x->len == MDATA_SIZE)
 		mdata_decode(obj, x->value);
 	else
-		mxattr_set(obj, x->name, x->value ? x->value : "", x->len);
+		disk_xattr_set(obj, x->name, x->value ? x->value : "", x->len);
 }
 
-void memory_store_xattrs(struct object *obj, const struct xattrs *set)
+void memory_store_xattrs(struct disk_object *obj, const struct xattrs *set)
 {
 	uint32_t i;
 
@@ -166,7 +166,7 @@ void memory_store_xattrs(struct object *obj, const struct xattrs *set)
 		store_one(obj, &set->v[i]);
 }
 
-static int may_change(const struct object *obj, const struct call *call, const char *name)
+static int may_change(const struct disk_object *obj, const struct call *call, const char *name)
 {
 	if (strncmp(name, "user.", 5) == 0)
 		return memory_allowed(obj, call, 2) ? 0 : -EACCES;
@@ -175,13 +175,13 @@ static int may_change(const struct object *obj, const struct call *call, const c
 	return strncmp(name, "trusted.", 8) == 0 || strncmp(name, "security.", 9) == 0 ? 0 : -EOPNOTSUPP;
 }
 
-static int may_set(const struct object *obj, const struct call *call, const struct setxattr_args *args)
+static int may_set(const struct disk_object *obj, const struct call *call, const struct setxattr_args *args)
 {
 	uint32_t i;
 
 	for (i = 0; i < args->xattrs.n; i++) {
 		const struct xattr *x = &args->xattrs.v[i];
-		bool there = mxattr_find(obj, x->name) != NULL;
+		bool there = disk_xattr_find(obj, x->name) != NULL;
 		int ret = may_change(obj, call, x->name);
 
 		if (ret < 0)
@@ -199,18 +199,18 @@ static int may_set(const struct object *obj, const struct call *call, const stru
 int coroutine_fn memory_setxattr(struct xlator *xl, struct call *call, const struct setxattr_args *args, struct setxattr_res *res)
 {
 	struct memory *m = xl->priv;
-	struct object *obj;
+	struct disk_object *obj;
 	int ret = memory_object(m, args->inode, args->fd, &obj);
 
 	if (ret == 0)
 		ret = may_set(obj, call, args);
 	if (ret < 0)
 		return ret;
-	object_stat(obj, &res->pre);
+	disk_object_stat(obj, &res->pre);
 	disk_begin(m->disk);
 	memory_stamp(xl, call, obj, TIME_CTIME, false);
 	memory_store_xattrs(obj, &args->xattrs);
-	object_stat(obj, &res->post);
+	disk_object_stat(obj, &res->post);
 	return memory_settle(xl, call);
 }
 
@@ -219,7 +219,7 @@ int coroutine_fn memory_removexattr(struct xlator *xl, struct call *call, const 
 	struct xattr one = { args->name, NULL, 0 };
 	struct xattrs names = *args->name ? (struct xattrs){ &one, 1 } : args->many;
 	struct memory *m = xl->priv;
-	struct object *obj;
+	struct disk_object *obj;
 	uint32_t i;
 	int ret = memory_object(m, args->inode, args->fd, &obj);
 
@@ -227,15 +227,15 @@ int coroutine_fn memory_removexattr(struct xlator *xl, struct call *call, const 
 		ret = may_change(obj, call, names.v[i].name);
 	if (ret < 0)
 		return ret;
-	if (*args->name && !mxattr_find(obj, args->name))
+	if (*args->name && !disk_xattr_find(obj, args->name))
 		return -ENODATA;
-	object_stat(obj, &res->pre);
+	disk_object_stat(obj, &res->pre);
 	disk_begin(m->disk);
 	memory_stamp(xl, call, obj, TIME_CTIME, false);
 	for (i = 0; i < names.n; i++)
-		if (mxattr_find(obj, names.v[i].name))
-			mxattr_set(obj, names.v[i].name, NULL, 0);
-	object_stat(obj, &res->post);
+		if (disk_xattr_find(obj, names.v[i].name))
+			disk_xattr_set(obj, names.v[i].name, NULL, 0);
+	disk_object_stat(obj, &res->post);
 	return memory_settle(xl, call);
 }
 
@@ -275,9 +275,9 @@ static void combine(enum xattrop op, uint8_t *to, const uint8_t *operand, uint32
 }
 
 /* The old value for XATTROP_GET_AND_SET, the new one else. */
-static int xattrop_one(struct call *call, struct object *obj, enum xattrop op, const struct xattr *x, struct xattr *ret_value)
+static int xattrop_one(struct call *call, struct disk_object *obj, enum xattrop op, const struct xattr *x, struct xattr *ret_value)
 {
-	const struct mxattr *old = mxattr_find(obj, x->name);
+	const struct mxattr *old = disk_xattr_find(obj, x->name);
 	uint32_t len = old && old->len > x->len ? old->len : x->len;
 	uint8_t *value, *before;
 
@@ -295,7 +295,7 @@ static int xattrop_one(struct call *call, struct object *obj, enum xattrop op, c
 		return 0;
 	before = op == XATTROP_GET_AND_SET ? arena_memdup(call->arena, value, len) : NULL;
 	combine(op, value, x->value, x->len);
-	mxattr_set(obj, x->name, value, len);
+	disk_xattr_set(obj, x->name, value, len);
 	if (before)
 		ret_value->value = before;
 	return 0;
@@ -304,7 +304,7 @@ static int xattrop_one(struct call *call, struct object *obj, enum xattrop op, c
 int coroutine_fn memory_xattrop(struct xlator *xl, struct call *call, const struct xattrop_args *args, struct xattrop_res *res)
 {
 	struct memory *m = xl->priv;
-	struct object *obj;
+	struct disk_object *obj;
 	uint32_t i;
 	int ret = memory_object(m, args->inode, args->fd, &obj);
 
@@ -328,7 +328,7 @@ int coroutine_fn memory_xattrop(struct xlator *xl, struct call *call, const stru
 struct listing { struct call *call; const struct readdir_args *args; struct readdir_res *res; uint32_t room, used; };
 
 /* False when the page is full. */
-static int list_one(struct listing *l, const char *name, uint64_t off, const struct object *obj)
+static int list_one(struct listing *l, const char *name, uint64_t off, const struct disk_object *obj)
 {
 	uint32_t len = (uint32_t)strlen(name), budget = l->args->size < LISTING_MAX ? l->args->size : LISTING_MAX;
 	struct dirent_plus *e = &l->res->entries[l->res->n];
@@ -347,11 +347,11 @@ static int list_one(struct listing *l, const char *name, uint64_t off, const str
 	l->res->n++;
 	if (!l->args->plus)
 		return 0;
-	object_stat(obj, &e->stat);
+	disk_object_stat(obj, &e->stat);
 	return memory_wanted(l->call, obj, l->args->want, false, &e->xattrs);
 }
 
-static int list_all(struct listing *l, const struct object *dir)
+static int list_all(struct listing *l, const struct disk_object *dir)
 {
 	struct list *pos;
 	int ret = 0;
@@ -361,7 +361,7 @@ static int list_all(struct listing *l, const struct object *dir)
 	if (ret == 0 && l->args->offset < 2)
 		ret = list_one(l, "..", 2, dir->parent);
 	list_for_each(pos, &dir->order) {
-		const struct dentry *d = list_entry(pos, struct dentry, order);
+		const struct disk_entry *d = list_entry(pos, struct disk_entry, order);
 
 		if (ret < 0)
 			break;
@@ -374,7 +374,7 @@ static int list_all(struct listing *l, const struct object *dir)
 int coroutine_fn memory_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
 {
 	struct listing l = { call, args, res, LISTING_MAX / ENTRY_COST + 1, 0 };
-	struct object *dir;
+	struct disk_object *dir;
 	int ret = memory_object(xl->priv, args->inode, args->fd, &dir);
 
 	if (ret == 0 && !S_ISDIR(dir->st.mode))
