@@ -31,10 +31,10 @@ void rpc_client_drop(struct rpc_client *c, int why)
 	c->state = RPC_CLIENT_DOWN;
 	timer_cancel(&c->watchdog);
 	rpc_link_close(&c->link);
-	rpc_client_fail_all(c, -ENOTCONN);
 	if (c->waiting)
-		co_wake(&c->lost, why);
+		co_wake(&c->lost, why);	/* first: whoever's call failed shall find us known to be down */
 	c->waiting = false;
+	rpc_client_fail_all(c, -ENOTCONN);
 }
 
 static void on_lost(struct rpc_link *l, int why)

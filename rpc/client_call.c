@@ -128,10 +128,8 @@ static bool_t encode_call(XDR *xdrs, void *arg)
 
 static void watch(struct rpc_client *c)
 {
-	if (!c->conf.ping_ms || !c->conf.ping || timer_armed(&c->watchdog))
-		return;
-	c->waiting_since_ns = loop_now_ns(c->loop);
-	timer_arm(c->loop, &c->watchdog, c->waiting_since_ns + c->conf.ping_ms * MS);
+	if (c->conf.ping_ms && c->conf.ping && !timer_armed(&c->watchdog))
+		timer_arm(c->loop, &c->watchdog, loop_now_ns(c->loop) + c->conf.ping_ms * MS);
 }
 
 static int coroutine_fn call_and_wait(struct rpc_client *c, struct rpc_call *call)
@@ -148,6 +146,8 @@ static int coroutine_fn call_and_wait(struct rpc_client *c, struct rpc_call *cal
 		table_take(&c->pending, p.xid);
 		return ret == -EMSGSIZE ? -E2BIG : ret;
 	}
+	if (c->pending.count == 1)
+		c->waiting_since_ns = loop_now_ns(c->loop);
 	watch(c);
 	ret = co_park(&p.wait);
 	table_take(&c->pending, p.xid);		/* still there after an interruption only */
