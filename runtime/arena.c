@@ -1,5 +1,5 @@
-/* runtime/arena.c: a chain of chunks handed out front to back. The arena itself lies in its first chunk, so that a call that needs
- * little memory costs one pop from the pool and one push back. */
+/* runtime/arena.c: a chain of chunks handed out front to back. The arena itself lies in its first chunk, so that a
+ * call that needs little memory costs one pop from the pool and one push back. */
 #include "runtime/arena.h"
 
 #include <stdarg.h>

@@ -17,8 +17,8 @@ void *arena_memdup(struct arena *a, const void *data, size_t len);
 char *arena_strndup(struct arena *a, const char *text, size_t len);	/* adds the NUL */
 char *arena_strdup(struct arena *a, const char *text);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Calls fn(arg) when the arena is freed: for references (iobuf, inode) that live as long as the call. -ENOMEM past the limit,
- * and then fn(arg) has been called already. */
+/* Calls fn(arg) when the arena is freed: for references (iobuf, inode) that live as long as the call. -ENOMEM past
+ * the limit, and then fn(arg) has been called already. */
 int arena_cleanup(struct arena *a, void (*fn)(void *), void *arg);
 size_t arena_used(const struct arena *a);
 

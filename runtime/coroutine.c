@@ -1,7 +1,8 @@
 /* runtime/coroutine.c: stackful coroutines: start, park and wake, fan-out, deadline and cancellation.
  *
- * The struct lies at the top of its own stack, and finished ones are kept with the stack, last used first, so that starting one touches
- * warm memory only. Whoever resumes a coroutine gets control back when that one parks: the loop, or a parent that starts its children. */
+ * The struct lies at the top of its own stack, and finished ones are kept with the stack, last used first, so that
+ * starting one touches warm memory only. Whoever resumes a coroutine gets control back when that one parks: the loop,
+ * or a parent that starts its children. */
 #include "runtime/coroutine.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "runtime/loop_private.h"
 
 #define STACKS_KEPT 128
-#define CHILDREN_FACTOR 16	/* fan-out children may go this far beyond the cap: refusing one looks like a failed brick */
+#define CHILDREN_FACTOR 16	/* how far children may go beyond the cap: a refused one looks like a failed brick */
 
 struct coroutine {
 	struct list link;		/* in ready or in the pool of stacks */
@@ -61,7 +62,8 @@ static struct coroutine *stack_map(void)
 #if defined(CO_ASAN) || defined(CO_TSAN)
 	size *= 2;
 #endif
-	map = mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	map = mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK,
+		   -1, 0);
 	if (map == MAP_FAILED)
 		return NULL;
 	if (mprotect(map, page, PROT_NONE) < 0) {
@@ -384,8 +386,9 @@ int co_interrupted(void)
 	return interruption(co_self());
 }
 
-/* Interrupts @co and its descendants whose deadline has come; returns the earliest one that has not (0: none). A caller that runs one
- * task of a fan-out itself may have an earlier deadline than the children, hence the second round of the timer. */
+/* Interrupts @co and its descendants whose deadline has come; returns the earliest one that has not (0: none). A
+ * caller that runs one task of a fan-out itself may have an earlier deadline than the children, hence the second
+ * round of the timer. */
 static uint64_t expire(struct coroutine *co)
 {
 	uint64_t next = 0, below;

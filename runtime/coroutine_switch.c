@@ -1,7 +1,8 @@
 /* runtime/coroutine_switch.c: from one stack to another without a system call.
  *
- * A switch is an ordinary function call to the compiler, so only callee-saved registers must survive: they are pushed, the stack pointers
- * are exchanged, and they are popped from the other stack. Sanitizers and valgrind follow stacks, so each switch is announced to them. */
+ * A switch is an ordinary function call to the compiler, so only callee-saved registers must survive: they are
+ * pushed, the stack pointers are exchanged, and they are popped from the other stack. Sanitizers and valgrind follow
+ * stacks, so each switch is announced to them. */
 #include "runtime/coroutine_switch.h"
 
 #include <assert.h>

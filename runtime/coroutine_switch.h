@@ -1,4 +1,5 @@
-/* runtime/coroutine_switch.h: the machine's part of a coroutine: a stack and the place where it stopped. Private to runtime/. */
+/* runtime/coroutine_switch.h: the machine's part of a coroutine: a stack and the place where it stopped. Private to
+ * runtime/. */
 #ifndef RUNTIME_COROUTINE_SWITCH_H
 #define RUNTIME_COROUTINE_SWITCH_H
 

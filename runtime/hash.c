@@ -1,4 +1,5 @@
-/* runtime/hash.c: chains in a power-of-two array that doubles when it holds one element a bucket. The only file that knows libxxhash. */
+/* runtime/hash.c: chains in a power-of-two array that doubles when it holds one element a bucket. The only file that
+ * knows libxxhash. */
 #include "runtime/hash.h"
 
 #include <assert.h>

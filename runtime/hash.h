@@ -1,4 +1,5 @@
-/* runtime/hash.h: an intrusive chained hash table that grows, and one fast hash (XXH3 through libxxhash, its only door). */
+/* runtime/hash.h: an intrusive chained hash table that grows, and one fast hash (XXH3 through libxxhash, its only
+ * door). */
 #ifndef RUNTIME_HASH_H
 #define RUNTIME_HASH_H
 

@@ -1,5 +1,5 @@
-/* runtime/iobuf.c: payload blocks. Head and bytes are separate so that the bytes can be page aligned; both stay together in the pool of
- * their size class, because a block that was just used has its pages mapped and warm. */
+/* runtime/iobuf.c: payload blocks. Head and bytes are separate so that the bytes can be page aligned; both stay
+ * together in the pool of their size class, because a block that was just used has its pages mapped and warm. */
 #include "runtime/iobuf.h"
 
 #include <assert.h>

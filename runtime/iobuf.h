@@ -1,7 +1,8 @@
 /* runtime/iobuf.h: refcounted blocks for payload; payload bytes are never copied in between.
  *
- * A block belongs to the thread that made it (references are not atomic); a helper thread of loop_offload() may fill or read the bytes
- * while the loop holds a reference. Blocks up to 1 MiB + 64 KiB are pooled by size class; the pool is bounded. */
+ * A block belongs to the thread that made it (references are not atomic); a helper thread of loop_offload() may fill
+ * or read the bytes while the loop holds a reference. Blocks up to 1 MiB + 64 KiB are pooled by size class; the pool
+ * is bounded. */
 #ifndef RUNTIME_IOBUF_H
 #define RUNTIME_IOBUF_H
 

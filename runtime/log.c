@@ -68,7 +68,8 @@ int log_open(const char *program, const char *file, enum log_level level)
 	return 0;
 }
 
-/* The number stays and what it means is exchanged: another thread that is writing a line never sees a closed descriptor. */
+/* The number stays and what it means is exchanged: another thread that is writing a line never sees a closed
+ * descriptor. */
 int log_reopen(void)
 {
 	int fd, ret = 0;
@@ -184,8 +185,8 @@ void log_write(struct log_site *site, enum log_level level, const char *message,
 	if (!admit(site, sec, &dropped))
 		return;
 	len = append_time(line, sec, nsec);
-	len = append(line, len, snprintf(line + len, sizeof(line) - len, " %c %s[%ld]: %s", "EWNID"[level], state.program,
-					 (long)getpid(), message));
+	len = append(line, len, snprintf(line + len, sizeof(line) - len, " %c %s[%ld]: %s", "EWNID"[level],
+					 state.program, (long)getpid(), message));
 	if (*fmt) {
 		line[len] = ' ';
 		len = append(line, len, 1);

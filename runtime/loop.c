@@ -1,7 +1,7 @@
 /* runtime/loop.c: one round of the loop, whatever the backend.
  *
- *   wait for events, run their callbacks -> coroutines and posts until none is ready -> expired timers and what they made ready
- *   -> defers. Offloads collected meanwhile go to the helpers before the defers run and before the loop sleeps. */
+ *   wait for events, run their callbacks -> coroutines and posts until none is ready -> expired timers and what they
+ *   made ready -> defers. Offloads collected meanwhile go to the helpers before the defers run. */
 #include "runtime/loop.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #define COROUTINES_DEFAULT 4096
 #define HELPERS_DEFAULT 4
-#define PASSES_MAX 64		/* coroutines that only yield to each other must not keep the loop from its descriptors */
+#define PASSES_MAX 64		/* coroutines that yield to each other must not keep the loop from its descriptors */
 
 static _Thread_local struct loop *self;
 
@@ -46,7 +46,8 @@ void loop_post_items(struct loop *to, struct loop_item *newest, struct loop_item
 	do {
 		oldest->next = head;
 	} while (!atomic_compare_exchange_weak(&to->posts, &head, newest));
-	/* The loop says asleep first and looks for posts after; we push first and look after: one of us sees the other. */
+	/* The loop says asleep first and looks for posts after; we push first and look after: one of us sees the
+	 * other. */
 	if (atomic_load(&to->asleep) && atomic_exchange(&to->asleep, false))
 		to->ops->wake(to);
 }

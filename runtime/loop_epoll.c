@@ -1,7 +1,7 @@
 /* runtime/loop_epoll.c: the loop over epoll.
  *
- * Level triggered; an event's data is its `struct watch`, called directly. A watch that is removed while a batch of events is being served is
- * struck from the rest of the batch, so that its memory may go at once. */
+ * Level triggered; an event's data is its `struct watch`, called directly. A watch that is removed while a batch of
+ * events is being served is struck from the rest of the batch, so that its memory may go at once. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -41,7 +41,7 @@ static int timeout_ms(struct loop *loop, uint64_t until_ns)
 	now = clock_ns();
 	if (until_ns <= now)
 		return 0;
-	ms = (until_ns - now + 999999) / 1000000;	/* never early: a round for nothing costs more than a late timer */
+	ms = (until_ns - now + 999999) / 1000000;	/* never early: an empty round costs more than a late timer */
 	return ms < 3600000 ? (int)ms : 3600000;
 }
 

@@ -1,6 +1,7 @@
 /* runtime/loop_private.h: what the files of runtime/ know of each other; nobody outside includes it.
  *
- * A loop is common parts (coroutines, timers, defers, posts, offloads) over a backend, which knows how to wait and how bytes travel. */
+ * A loop is common parts (coroutines, timers, defers, posts, offloads) over a backend, which knows how to wait and
+ * how bytes travel. */
 #ifndef RUNTIME_LOOP_PRIVATE_H
 #define RUNTIME_LOOP_PRIVATE_H
 
@@ -13,8 +14,8 @@
 #include "runtime/stream_private.h"
 
 struct loop_ops {
-	/* Waits for events at most until @until_ns (UINT64_MAX: for ever; not in the future: not at all), sets now_ns and runs the
-	 * callbacks. -EDEADLK when nothing can ever happen. */
+	/* Waits for events at most until @until_ns (UINT64_MAX: for ever; not in the future: not at all), sets now_ns
+	 * and runs the callbacks. -EDEADLK when nothing can ever happen. */
 	int (*wait)(struct loop *loop, uint64_t until_ns);
 	void (*wake)(struct loop *loop);	/* from any thread: makes wait() return */
 	void (*wallclock)(struct loop *loop, int64_t *ret_sec, uint32_t *ret_nsec);

@@ -1,7 +1,8 @@
 /* runtime/loop_sim.c: the simulated loop: time that jumps and chance that repeats.
  *
- * Everything that happens later is a timer, so waiting is setting the clock to the next one. Whatever has a choice (which ready coroutine
- * goes first, how long a packet takes) asks one generator, so that a seed tells the whole story. */
+ * Everything that happens later is a timer, so waiting is setting the clock to the next one. Whatever has a choice
+ * (which ready coroutine goes first, how long a packet takes) asks one generator, so that a seed tells the whole
+ * story. */
 #include <stdlib.h>
 #include <string.h>
 

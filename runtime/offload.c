@@ -1,8 +1,9 @@
 /* runtime/offload.c: helper threads for calls that block.
  *
- * Jobs lie on the stacks of the coroutines that wait for them. The loop collects a round's jobs and hands them over under one lock. Waking a
- * thread costs ten times what reading a cached page does, so it is learnt per function how long its jobs take: short ones are left to
- * the helpers that are awake, long ones get a helper each. The loop wakes one at most; that one wakes the next. */
+ * Jobs lie on the stacks of the coroutines that wait for them. The loop collects a round's jobs and hands them over
+ * under one lock. Waking a thread costs ten times what reading a cached page does, so it is learnt per function how
+ * long its jobs take: short ones are left to the helpers that are awake, long ones get a helper each. The loop wakes
+ * one at most; that one wakes the next. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -36,7 +37,8 @@ struct job {
 
 struct experience { int (*blocking)(void *arg); uint32_t average_ns; };
 
-/* Looking again for a moment before sleeping pays when jobs are short, and is pure loss when they are long: experience decides. */
+/* Looking again for a moment before sleeping pays when jobs are short, and is pure loss when they are long:
+ * experience decides. */
 struct spin { int vain; unsigned skipped; };
 
 struct offload {
@@ -72,6 +74,11 @@ static uint64_t clock_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static unsigned peek(atomic_uint *n)	/* without the lock: a hint */
+{
+	return atomic_load_explicit(n, memory_order_relaxed);
 }
 
 static bool spin_worth_it(struct spin *spin)
@@ -123,7 +130,7 @@ static void helper_spin(struct offload *o)
 		return;
 	o->spinning = true;
 	pthread_mutex_unlock(&o->lock);
-	for (end = clock_ns() + SPIN_NS; !atomic_load_explicit(&o->queued, memory_order_relaxed) && clock_ns() < end; relax())
+	for (end = clock_ns() + SPIN_NS; !peek(&o->queued) && clock_ns() < end; relax())
 		;
 	pthread_mutex_lock(&o->lock);
 	o->spinning = false;
@@ -297,7 +304,8 @@ static void run_all_here(struct offload *o)
 	}
 }
 
-/* A job takes longer than its function ever did: what waits behind it gets another helper, what was done before it is told. */
+/* A job takes longer than its function ever did: what waits behind it gets another helper, what was done before it is
+ * told. */
 static void rescue(struct offload *o, struct loop *loop)
 {
 	uint64_t plenty = (uint64_t)HELPER_NS * o->max;
@@ -315,7 +323,7 @@ static void rescue(struct offload *o, struct loop *loop)
 
 static bool needs_care(struct offload *o)
 {
-	return atomic_load_explicit(&o->queued, memory_order_relaxed) || atomic_load_explicit(&o->untold, memory_order_relaxed);
+	return peek(&o->queued) || peek(&o->untold);
 }
 
 void offload_flush(struct loop *loop)

@@ -350,7 +350,8 @@ void options_help(const struct option *table, FILE *to)
 	for (; table->name; table++) {
 		if (table->type == OPT_T_ENUM)
 			join(words, sizeof(words), table->words, "|");
-		snprintf(left, sizeof(left), "--%s=%s", table->name, table->type == OPT_T_ENUM ? words : kinds[table->type]);
+		snprintf(left, sizeof(left), "--%s=%s", table->name,
+			 table->type == OPT_T_ENUM ? words : kinds[table->type]);
 		fprintf(to, "  %-32s  %s", left, table->help);
 		if (table->flags & OPT_REQUIRED)
 			fprintf(to, " [required]\n");

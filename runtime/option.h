@@ -1,12 +1,12 @@
 /* runtime/option.h: one row an option. From the row come parsing, range check, help, live change and the manual.
  *
  *   static const struct option options[] = {
- *       OPT_SIZE("cache-size", struct io_cache, size, "32MiB", 1 << 20, 1ull << 40, OPT_LIVE, "memory for cached pages"),
+ *       OPT_SIZE("cache-size", struct io_cache, size, "32MiB", 1 << 20, 1ull << 40, OPT_LIVE, "memory for pages"),
  *       OPT_END
  *   };
  *
- * Names follow GlusterFS's where it has the option. Sizes accept B, KB, MB, GB, TB (and KiB...), powers of 1024; booleans
- * on/off yes/no true/false enable/disable 1/0; times plain seconds or with ms, s, min. */
+ * Names follow GlusterFS's where it has the option. Sizes accept B, KB, MB, GB, TB (and KiB...), powers of 1024;
+ * booleans on/off yes/no true/false enable/disable 1/0; times plain seconds or with ms, s, min. */
 #ifndef RUNTIME_OPTION_H
 #define RUNTIME_OPTION_H
 
@@ -42,14 +42,14 @@ struct option {
 void options_init(const struct option *table, void *base);		/* every row's default */
 /* -ENOENT: no such option (the nearest name is in @err); -EINVAL or -ERANGE: the sentence says what was expected. */
 int option_set(const struct option *table, void *base, const char *name, const char *value, struct error *err);
-int options_check(const struct option *table, const void *base, struct error *err);	/* required ones set? 0 or -EINVAL */
+int options_check(const struct option *table, const void *base, struct error *err);	/* required ones set? */
 void options_free(const struct option *table, void *base);		/* the strings */
 void options_help(const struct option *table, FILE *to);		/* "  --name=VALUE  help [default]" */
 const struct option *option_find(const struct option *table, const char *name);
 const char *option_nearest(const struct option *table, const char *name);	/* NULL when nothing is near */
 
-/* Command lines of our programs: "--name=value", "--name value", "--bool". Stops at the first word that is no option, or after "--".
- * Returns its index in argv, or -errno. */
+/* Command lines of our programs: "--name=value", "--name value", "--bool". Stops at the first word that is no option,
+ * or after "--". Returns its index in argv, or -errno. */
 int options_argv(const struct option *table, void *base, int argc, char **argv, struct error *err);
 
 #endif

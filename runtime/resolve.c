@@ -1,4 +1,5 @@
-/* runtime/resolve.c: host names to addresses, and addresses to text. The resolver blocks, so names go to a helper thread. */
+/* runtime/resolve.c: host names to addresses, and addresses to text. The resolver blocks, so names go to a helper
+ * thread. */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netdb.h>

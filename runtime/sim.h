@@ -1,9 +1,10 @@
 /* runtime/sim.h: what a test may do to the simulated world. Everything follows from the seed of loop_new_sim().
  *
- * A host is an IPv4 address. Streams between hosts carry bytes in order with seeded delays (0.05 to 2 ms unless changed), cut at seeded
- * places. A partition holds bytes back until it ends; a killed host's streams end with -ECONNRESET at their peers (with silence when the
- * kill is a power cut: peers learn by time-out) and its listeners go. A host that lost its power is unreachable until sim_start_host() or until
- * it listens again; the old streams of its peers are reset when they write after that. */
+ * A host is an IPv4 address. Streams between hosts carry bytes in order with seeded delays (0.05 to 2 ms unless
+ * changed), cut at seeded places. A partition holds bytes back until it ends; a killed host's streams end with
+ * -ECONNRESET at their peers (with silence when the kill is a power cut: peers learn by time-out) and its listeners
+ * go. A host that lost its power is unreachable until sim_start_host() or until it listens again; the old streams of
+ * its peers are reset when they write after that. */
 #ifndef RUNTIME_SIM_H
 #define RUNTIME_SIM_H
 

@@ -5,14 +5,15 @@
 
 #include "runtime/loop_private.h"
 
-int stream_connect(struct loop *loop, const struct sockaddr *to, const struct sockaddr *from, struct stream **ret_stream)
+int stream_connect(struct loop *loop, const struct sockaddr *to, const struct sockaddr *from,
+		   struct stream **ret_stream)
 {
 	*ret_stream = NULL;
 	return loop->ops->connect(loop, to, from, ret_stream);
 }
 
-int listener_open(struct loop *loop, const struct sockaddr *addr, void (*accepted)(void *arg, struct stream *s), void *arg,
-		  struct listener **ret_listener)
+int listener_open(struct loop *loop, const struct sockaddr *addr, void (*accepted)(void *arg, struct stream *s),
+		  void *arg, struct listener **ret_listener)
 {
 	int ret;
 

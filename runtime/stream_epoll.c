@@ -1,7 +1,7 @@
 /* runtime/stream_epoll.c: streams over sockets.
  *
- * Back-pressure is lazy: stream_want_read(false) touches nothing until bytes really come while nobody wants them, because most of the time
- * reading is wanted again before that. */
+ * Back-pressure is lazy: stream_want_read(false) touches nothing until bytes really come while nobody wants them,
+ * because most of the time reading is wanted again before that. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -202,7 +202,8 @@ static void accept_event(void *arg, uint32_t events)
 	struct stream *s;
 	int fd;
 
-	/* One connection an event: the owner may pause or close the listener from accepted(). Level triggering brings the next. */
+	/* One connection an event: the owner may pause or close the listener from accepted(). Level triggering brings
+	 * the next. */
 	memset(&peer, 0, sizeof(peer));
 	len = sizeof(peer);
 	fd = accept4(sl->watch.fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);

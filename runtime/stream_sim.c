@@ -1,8 +1,8 @@
 /* runtime/stream_sim.c: the simulated network.
  *
- * A stream end holds what is on its way to it: a list of pieces with arrival times that never decrease. The end of the stream and a reset are
- * pieces as well, so they keep their place behind the data. A partition only hides pieces that have arrived. Each end has one timer, for the
- * next moment at which its owner might have to be called. */
+ * A stream end holds what is on its way to it: a list of pieces with arrival times that never decrease. The end of
+ * the stream and a reset are pieces as well, so they keep their place behind the data. A partition only hides pieces
+ * that have arrived. Each end has one timer, for the next moment at which its owner might have to be called. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +79,8 @@ static struct partition *partition_find(struct sim *sim, struct in_addr a, struc
 
 	list_for_each(link, &sim->partitions) {
 		p = list_entry(link, struct partition, link);
-		if ((p->a.s_addr == a.s_addr && p->b.s_addr == b.s_addr) || (p->a.s_addr == b.s_addr && p->b.s_addr == a.s_addr))
+		if ((p->a.s_addr == a.s_addr && p->b.s_addr == b.s_addr) ||
+		    (p->a.s_addr == b.s_addr && p->b.s_addr == a.s_addr))
 			return p;
 	}
 	return NULL;
@@ -160,7 +161,8 @@ static void stream_event(void *arg)
 
 /* --- pieces --- */
 
-static void send_piece(struct sim_stream *to, enum piece_kind kind, const struct iovec *iov, int n, size_t skip, size_t len)
+static void send_piece(struct sim_stream *to, enum piece_kind kind, const struct iovec *iov, int n, size_t skip,
+		       size_t len)
 {
 	struct piece *p = must_alloc(sizeof(*p) + len);
 	uint64_t at = to->sim->loop->now_ns + sim_network_delay(to->sim);

@@ -1,5 +1,6 @@
-/* runtime/sync.c: locks and conditions between coroutines of one loop. A waiter lies on the stack of the coroutine that waits; the one who
- * releases hands over directly, so that nobody can slip in between and order of arrival is order of service. */
+/* runtime/sync.c: locks and conditions between coroutines of one loop. A waiter lies on the stack of the coroutine
+ * that waits; the one who releases hands over directly, so that nobody can slip in between and order of arrival is
+ * order of service. */
 #include "runtime/sync.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* runtime/sync.h: waiting between coroutines of one loop. No atomics: one thread only. All are fair (first come, first served). */
+/* runtime/sync.h: waiting between coroutines of one loop. No atomics: one thread only. All are fair (first come,
+ * first served). */
 #ifndef RUNTIME_SYNC_H
 #define RUNTIME_SYNC_H
 
@@ -20,7 +21,7 @@ int coroutine_fn co_queue_wait(struct co_queue *q);	/* 0 after a wake, or the in
 void co_queue_wake_all(struct co_queue *q);
 bool co_queue_wake_one(struct co_queue *q);		/* false when nobody waits */
 
-struct co_gate { uint32_t holders; bool closed; struct co_queue drained; };	/* counts what is in flight; drains it */
+struct co_gate { uint32_t holders; bool closed; struct co_queue drained; };	/* counts who is in; drains */
 void co_gate_init(struct co_gate *g);
 bool co_gate_enter(struct co_gate *g);			/* false once closed */
 void co_gate_leave(struct co_gate *g);

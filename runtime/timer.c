@@ -1,4 +1,5 @@
-/* runtime/timer.c: a binary heap of pointers; each timer knows its place, so that moving and cancelling need no search. */
+/* runtime/timer.c: a binary heap of pointers; each timer knows its place, so that moving and cancelling need no
+ * search. */
 #include <stdlib.h>
 
 #include "runtime/loop_private.h"

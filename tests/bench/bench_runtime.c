@@ -1,4 +1,5 @@
-/* tests/bench/bench_runtime.c: what the ground floor costs: switches, fan-outs, offloads, timers, bytes over loopback. */
+/* tests/bench/bench_runtime.c: what the ground floor costs: switches, fan-outs, offloads, timers, bytes over
+ * loopback. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -68,7 +68,8 @@ static void test_line(void **state)
 	assert_int_equal(text[4], '-');
 	assert_int_equal(text[10], 'T');
 	assert_int_equal(text[23], 'Z');
-	snprintf(want, sizeof(want), "Z W gatehouse-test[%ld]: brick went down brick=demo-client-0 port=49152\n", (long)getpid());
+	snprintf(want, sizeof(want), "Z W gatehouse-test[%ld]: brick went down brick=demo-client-0 port=49152\n",
+		 (long)getpid());
 	assert_non_null(strstr(text, want));
 	assert_non_null(strstr(text, "]: bare message\n"));
 	assert_null(strstr(text, "nobody"));

@@ -228,7 +228,8 @@ static void test_deadline(void **state)
 	run(fan_deadline, NULL);
 }
 
-/* The task that runs on the caller's stack sets an earlier deadline: it must not reach its siblings, and theirs must still come. */
+/* The task that runs on the caller's stack sets an earlier deadline: it must not reach its siblings, and theirs must
+ * still come. */
 static int coroutine_fn inner_deadline(void *ctx, unsigned i)
 {
 	int *rets = ctx;
@@ -449,7 +450,8 @@ static void test_offload(void **state)
 	run(offload_entry, NULL);
 }
 
-/* A function that was always quick blocks for long once: neither what waits behind it nor what was done before it may wait with it. */
+/* A function that was always quick blocks for long once: neither what waits behind it nor what was done before it may
+ * wait with it. */
 static int quick_or_slow(void *arg)
 {
 	struct timespec nap = { 0, 200000000 };
@@ -544,7 +546,9 @@ static void test_watch_removed_in_batch(void **state)
 	b.other = &a;
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(pipe(both[i]->fds), 0);
-		both[i]->w = (struct watch){ .fd = both[i]->fds[0], .events = EPOLLIN, .fn = pipe_readable, .arg = both[i] };
+		both[i]->w = (struct watch){ .fd = both[i]->fds[0], .events = EPOLLIN };
+		both[i]->w.fn = pipe_readable;
+		both[i]->w.arg = both[i];
 		assert_int_equal(watch_add(loop, &both[i]->w), 0);
 		assert_int_equal(write(both[i]->fds[1], "x", 1), 1);
 	}

@@ -83,12 +83,15 @@ static void test_booleans(void **state)
 static void test_sizes(void **state)
 {
 	static const struct { const char *text; uint64_t bytes; } good[] = {
-		{ "1048576", 1 << 20 }, { "1048576B", 1 << 20 }, { "2048KB", 2 << 20 }, { "1.5MB", 3 << 19 }, { "7GiB", 7ull << 30 },
+		{ "1048576", 1 << 20 }, { "1048576B", 1 << 20 }, { "2048KB", 2 << 20 }, { "1.5MB", 3 << 19 },
+		{ "7GiB", 7ull << 30 },
 		{ "1tb", 1ull << 40 }, { "64 MB", 64 << 20 }, { "2m", 2 << 20 },
 	};
 	static const struct { const char *text; int ret; } bad[] = {
-		{ "", -EINVAL }, { "MB", -EINVAL }, { "-1MB", -EINVAL }, { "1XB", -EINVAL }, { "1MB x", -EINVAL }, { " 1MB", -EINVAL },
-		{ "1KB", -ERANGE }, { "2TB", -ERANGE }, { "99999999999999999999", -ERANGE }, { "18446744073709551615TB", -ERANGE },
+		{ "", -EINVAL }, { "MB", -EINVAL }, { "-1MB", -EINVAL }, { "1XB", -EINVAL }, { "1MB x", -EINVAL },
+		{ " 1MB", -EINVAL },
+		{ "1KB", -ERANGE }, { "2TB", -ERANGE }, { "99999999999999999999", -ERANGE },
+		{ "18446744073709551615TB", -ERANGE },
 	};
 	unsigned i;
 
@@ -156,7 +159,8 @@ static void test_required(void **state)
 
 static void test_command_line(void **state)
 {
-	char *argv[] = { "prog", "--eager-lock", "--cache-size=2MB", "--remote-host", "h1", "brick", "--quorum-count=3", NULL };
+	char *argv[] = { "prog", "--eager-lock", "--cache-size=2MB", "--remote-host", "h1", "brick", "--quorum-count=3",
+			 NULL };
 	char *dashes[] = { "prog", "--eager-lock=off", "--", "--cache-size=4MB", NULL };
 	char *lacking[] = { "prog", "--cache-size", NULL };
 	char *wrong[] = { "prog", "--cache-sice=1MB", NULL };
@@ -223,7 +227,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_defaults), T(test_booleans), T(test_sizes), T(test_times), T(test_numbers_words_and_texts),
-		T(test_unknown_names), T(test_required), T(test_command_line), T(test_help), cmocka_unit_test(test_error),
+		T(test_unknown_names), T(test_required), T(test_command_line), T(test_help),
+		cmocka_unit_test(test_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* tests/unit/test_sim.c: the simulated loop and network: repeatable from the seed, and honest about partitions and kills. */
+/* tests/unit/test_sim.c: the simulated loop and network: repeatable from the seed, and honest about partitions and
+ * kills. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

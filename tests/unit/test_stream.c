@@ -276,7 +276,8 @@ static void coroutine_fn refused(void *arg)
 	listener = NULL;
 	assert_int_equal(stream_connect(loop, (struct sockaddr *)&address, NULL, &s), -ECONNREFUSED);
 	assert_null(s);
-	assert_int_equal(stream_connect(loop, (struct sockaddr *)&address, (struct sockaddr *)&elsewhere, &s), -EADDRNOTAVAIL);
+	assert_int_equal(stream_connect(loop, (struct sockaddr *)&address, (struct sockaddr *)&elsewhere, &s),
+			 -EADDRNOTAVAIL);
 	loop_stop(loop);
 }
 
@@ -381,7 +382,8 @@ static struct sockaddr_storage parse(const char *host, uint16_t port)
 
 static void coroutine_fn resolve(void *arg)
 {
-	struct sockaddr_storage a = parse("192.0.2.1", 2049), b = parse("[2001:db8::1]", 111), c = parse("::ffff:192.0.2.1", 1);
+	struct sockaddr_storage a = parse("192.0.2.1", 2049), b = parse("[2001:db8::1]", 111);
+	struct sockaddr_storage c = parse("::ffff:192.0.2.1", 1);
 	struct sockaddr_storage many[8];
 	char text[64];
 	int n;
@@ -414,7 +416,8 @@ static void test_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_bytes), T(test_many_vectors), T(test_back_pressure), T(test_reset_while_paused), T(test_close_inside_callback), T(test_refused),
+		T(test_bytes), T(test_many_vectors), T(test_back_pressure), T(test_reset_while_paused),
+		T(test_close_inside_callback), T(test_refused),
 		T(test_connect_deadline), T(test_listener_pause), T(test_no_descriptors), T(test_addresses),
 	};
 
