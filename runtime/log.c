@@ -211,9 +211,9 @@ const char *log_quote(const char *text)
 	*at++ = '"';
 	for (; (c = (unsigned char)*text) && at < end; text++) {
 		if (c == '"' || c == '\\')
-			at += sprintf(at, "\\%c", c);
+			at += snprintf(at, 8, "\\%c", c);
 		else if (c < ' ' || c == 0x7f)
-			at += sprintf(at, "\\x%02x", c);
+			at += snprintf(at, 8, "\\x%02x", c);
 		else
 			*at++ = (char)c;
 	}

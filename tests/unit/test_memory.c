@@ -75,7 +75,7 @@ static char order[8];
 
 static void note(void *arg)
 {
-	strcat(order, arg);
+	strncat(order, arg, sizeof(order) - strlen(order) - 1);
 }
 
 static void test_arena_cleanups(void **state)
