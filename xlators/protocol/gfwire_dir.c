@@ -97,6 +97,7 @@ GFWIRE_GET_RES(readdir)
 	uint32_t i;
 
 	r->eof = get_eof(from);
+	r->n = 0;
 	if (!p->list.n)
 		return 0;
 	r->entries = arena_alloc(gw->arena, p->list.n * sizeof(*r->entries));
@@ -154,6 +155,7 @@ GFWIRE_GET_RES(readdirp)
 	int ret;
 
 	r->eof = get_eof(from);
+	r->n = 0;
 	if (!p->list.n)
 		return 0;
 	r->entries = arena_alloc(gw->arena, p->list.n * sizeof(*r->entries));
