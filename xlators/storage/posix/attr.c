@@ -228,9 +228,10 @@ static void mdata_changed(struct posix *px, struct node *node)	/* node locked */
 	node->mdata_state = store_mdata(node) < 0 ? MDATA_ABSENT : MDATA_PRESENT;
 }
 
-static bool move_forward(struct iatt_time *t, const struct iatt_time *to)
+/* Times move forward only; but a time that was never stored is the kernel's, by another clock, and counts for nothing. */
+static bool move_forward(struct iatt_time *t, const struct iatt_time *to, bool first)
 {
-	if (!later(to, t))
+	if (!first && !later(to, t))
 		return false;
 	*t = *to;
 	return true;
@@ -239,16 +240,16 @@ static bool move_forward(struct iatt_time *t, const struct iatt_time *to)
 void node_touch_locked(struct posix *px, struct node *node, const struct call *call, uint32_t bits)
 {
 	struct mdata *md = &node->mdata;
-	bool changed = node->mdata_state == MDATA_ABSENT;
+	bool first = node->mdata_state == MDATA_ABSENT, changed = first;
 
-	if (changed)
+	if (first)
 		mdata_start(node);
 	if (bits & TIME_CTIME)
-		changed |= move_forward(&md->ctime, &call->time);
+		changed |= move_forward(&md->ctime, &call->time, first);
 	if (bits & TIME_MTIME)
-		changed |= move_forward(&md->mtime, &call->time);
+		changed |= move_forward(&md->mtime, &call->time, first);
 	if (bits & TIME_ATIME)
-		changed |= move_forward(&md->atime, &call->time);
+		changed |= move_forward(&md->atime, &call->time, first);
 	if (changed)
 		mdata_changed(px, node);
 }

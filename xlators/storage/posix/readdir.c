@@ -177,6 +177,8 @@ static int readdir_job(struct posix *px, struct call *call, const struct readdir
 
 	if (ret < 0)
 		return ret;
+	res->n = 0;
+	res->eof = false;
 	l.budget = args->size < BUDGET_MAX ? args->size : BUDGET_MAX;
 	l.room = l.budget / ENTRY_COST + 1;
 	res->entries = arena_alloc(call->arena, l.room * sizeof(*res->entries));

@@ -132,6 +132,7 @@ static int xattrop_job(struct posix *px, struct call *call, const struct xattrop
 	if (ret < 0)
 		return ret;
 	value = malloc(OPERAND_MAX);
+	res->values.n = 0;
 	res->values.v = arena_alloc(call->arena, (args->operands.n + 1) * sizeof(*res->values.v));
 	if (!value || !res->values.v)
 		ret = -ENOMEM;
