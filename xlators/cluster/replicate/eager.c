@@ -253,6 +253,8 @@ void coroutine_fn epoch_record(struct epoch *e, struct call *call, const struct 
 
 	if (v->took_effect)
 		e->took_effect = true;
+	if (!v->ok && !v->refused)
+		e->unclear = true;
 	if (!v->missed)
 		return;
 	copies_blame(replicate_of(e->xl), e->copies, v->blamers, v->missed, DATA);
@@ -302,7 +304,7 @@ static void coroutine_fn epoch_end(struct epoch *e)
 
 	call_init(&call, arena);
 	replicate_sub_call(&sub, &call, arena, e->copies->owner);
-	if (e->dirty) {
+	if (e->dirty && (e->took_effect || !e->unclear)) {	/* else perhaps something was done: let the marks stand */
 		epoch_sync(e, &sub);
 		lower_marks(e, &sub);
 	}

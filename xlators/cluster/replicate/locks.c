@@ -29,6 +29,13 @@ static int coroutine_fn lock_one(struct xlator *child, struct call *call, const 
 	}
 }
 
+/* A refusal that says nothing of a lock: whether it was taken is not known, so it is given back. */
+static void coroutine_fn take_back(struct xlator *child, struct call *call, const struct locks *l, const struct lockee *v, int err)
+{
+	if (err != -EAGAIN && err != -ENOENT && err != -ESTALE && err != -ENOTCONN && err != -EINVAL)
+		lock_one(child, call, l, v, LOCK_UNLOCK);
+}
+
 struct round {
 	struct xlator *xl;
 	struct call *call;
@@ -55,6 +62,8 @@ static int coroutine_fn round_task(void *ctx, unsigned i)
 		r->conflict = 1;
 	else if (!errno_is_loss(ret))
 		r->err = ret;
+	if (ret < 0)
+		take_back(r->xl->children[child], r->call, r->l, v, ret);
 	return ret;
 }
 
@@ -129,7 +138,9 @@ static void coroutine_fn patience_run(void *arg)
 			ret = lock_one(p->xl->children[i], &p->call, &p->locks, v, LOCK_WAIT);
 			if (ret == 0)
 				v->held |= bit(i);
-			else if (!errno_is_loss(ret))
+			else
+				take_back(p->xl->children[i], &p->call, &p->locks, v, ret);
+			if (ret < 0 && !errno_is_loss(ret))
 				p->err = ret;
 		}
 	}

@@ -69,9 +69,9 @@ static int coroutine_fn believe_name(struct xlator *xl, struct inode *parent, co
 			return ret != -EIO ? ret : quorum_error(ans, asked, asked);
 		good = asked;
 	}
-	if (!(ok & good))
-		return quorum_error(ans, asked, good);
-	return same_object(ans, ok, ok & good, ret_ok);
+	if (ok & good)
+		return same_object(ans, ok, ok & good, ret_ok);
+	return absent & good ? -ENOENT : quorum_error(ans, asked, good);
 }
 
 /* By gfid alone: what was removed while a child was away still stands there. The absent ones are right when they have something against
@@ -105,12 +105,15 @@ static int believe_gfid(const struct replicate *rp, const struct inode *inode, c
 		if ((ok & bit(i)) && !gfid_equal(stat_of(ans, i)->gfid, inode->gfid))
 			ok &= ~bit(i);
 	*ret_ok = ok;
+	if (!ok && absent)			/* gone, unless those who could not answer know that it was missed here */
+		return state_may_have_missed(rp, absent, rp->all & ~absent) ? -ENOTCONN : -ESTALE;
 	if (!ok)
 		return quorum_error(ans, asked, asked);
 	return absent && is_zombie(rp, ans, ok, absent) ? -ESTALE : 0;
 }
 
-/* Without a transaction under way all copies of a file are equally long; what is shorter lost its end in a crash. */
+/* Without a transaction under way all copies of a file are equally long; what is shorter lost its end in a crash. Copies that are accused
+ * of missing data have no say in this. */
 static child_set smaller_copies(const struct replicate *rp, const struct answer *ans, child_set ok)
 {
 	child_set smaller = 0;
@@ -142,7 +145,7 @@ static void learn(const struct replicate *rp, struct copies *c, uint32_t gen, ui
 		if (ok & bit(i))
 			copies_hear(rp, c, i, &ans[i].res->lookup.xattrs, gen, overtaken);
 	c->present = (uint8_t)ok;
-	c->smaller = (uint8_t)smaller_copies(rp, ans, ok);
+	c->smaller = (uint8_t)smaller_copies(rp, ans, ok & ~copies_accused(rp, c, DATA));
 	c->gen = gen;
 	copies_update(rp, c);
 }

@@ -39,6 +39,7 @@ struct txn {
 	struct inode *object;			/* found by plan(), or made */
 	struct span span;
 	bool in_span;
+	bool acted;				/* the call itself was sent */
 	uint32_t gen;
 	child_set good, part, marked, absent;
 	struct verdict verdict;
@@ -416,6 +417,7 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 	unsigned i;
 
 	t->part = copies_still(rp, t->part, t->gen);
+	t->acted = true;
 	ans = xl_fanout(t->xl, t->call, t->part, t->op, t->args, NULL);
 	if (!ans)
 		return -ENOMEM;
@@ -490,8 +492,8 @@ static void coroutine_fn txn_end(void *arg)
 	struct txn *t = arg;
 
 	co_shield();
-	if (t->marked)
-		txn_settle(t);
+	if (t->marked && (t->verdict.ok || t->verdict.refused || !t->acted))
+		txn_settle(t);		/* else perhaps something was done: let the marks stand */
 	locks_release(t->xl, &t->sub, &t->locks);
 	co_unshield();
 	txn_free(t);

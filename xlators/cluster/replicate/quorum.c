@@ -37,6 +37,11 @@ bool errno_is_loss(int err)
 	return err == -ENOTCONN || err == -ETIMEDOUT || err == -ECANCELED || err == -ECONNRESET || err == -EPIPE;
 }
 
+bool errno_is_refusal(int err)
+{
+	return err < 0 && !errno_is_loss(err) && err != -EIO && err != -ENOMEM;
+}
+
 int quorum_error(const struct answer *ans, child_set asked, child_set good)
 {
 	child_set heed = asked & good ? asked & good : asked;
@@ -57,6 +62,10 @@ void quorum_judge(const struct replicate *rp, const struct answer *ans, child_se
 		if ((asked & bit(i)) && ans[i].err == 0)
 			v->ok |= bit(i);
 	if (!v->ok) {
+		v->refused = asked != 0;
+		for (i = 0; i < rp->n; i++)
+			if ((asked & bit(i)) && !errno_is_refusal(ans[i].err))
+				v->refused = false;
 		v->ret = quorum_error(ans, asked, good);
 		return;
 	}

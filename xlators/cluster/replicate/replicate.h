@@ -70,11 +70,13 @@ bool quorum_met(const struct replicate *rp, child_set set);
 bool quorum_reads_allowed(const struct replicate *rp);
 bool quorum_others_idle(const struct replicate *rp);	/* no quorum without those that are up: nothing was missed by them all */
 bool errno_is_loss(int err);			/* the child is gone: whether it acted is unknown */
+bool errno_is_refusal(int err);			/* nothing was done */
 struct verdict {
 	int ret;				/* for the caller */
 	child_set ok;				/* did it */
 	child_set blamers, missed;		/* who must accuse whom; both empty when nothing is to be recorded */
 	bool took_effect;			/* on copies that count */
+	bool refused;				/* by all, with words that say nothing was done */
 };
 /* @good are the copies that were whole before. @all_absent: children that were not asked but should have it. */
 void quorum_judge(const struct replicate *rp, const struct answer *ans, child_set asked, child_set good, struct verdict *ret_v);
@@ -88,6 +90,8 @@ void copies_update(const struct replicate *rp, struct copies *c);
 /* Takes the rows out of an answer's attributes. */
 void copies_hear(const struct replicate *rp, struct copies *c, unsigned child, const struct xattrs *set, uint32_t gen, bool add);
 void copies_blame(struct replicate *rp, struct copies *c, child_set by, child_set missed, enum change type);
+child_set copies_accused(const struct replicate *rp, const struct copies *c, enum change type);
+bool state_may_have_missed(const struct replicate *rp, child_set here, child_set away);
 void copies_born(struct replicate *rp, struct copies *c, uint32_t gen, child_set ok);
 int copies_excuse(const struct replicate *rp, const struct copies *c, enum read_kind kind);	/* why nothing is readable */
 int copies_excuse_change(const struct replicate *rp, const struct copies *c, enum change type);
@@ -147,6 +151,7 @@ struct epoch {
 	bool end;				/* nobody joins any more */
 	bool durable;				/* something in it was to be durable: so are its accusations */
 	bool took_effect;			/* at least one change was made on copies that count */
+	bool unclear;				/* a change failed so that nobody knows what became of it */
 	unsigned users;
 	uint32_t gen;
 	struct locks locks;

@@ -75,7 +75,20 @@ static child_set suspects(const struct replicate *rp, const struct copies *c)
 	return found;
 }
 
-static child_set accused(const struct replicate *rp, const struct copies *c, enum change type)
+/* Of an object that is not there at all: may those in @away have one that those in @here missed? */
+bool state_may_have_missed(const struct replicate *rp, child_set here, child_set away)
+{
+	static const struct copies nothing;
+	unsigned i, j;
+
+	for (j = 0; j < rp->n; j++)
+		for (i = 0; (here & bit(j)) && i < rp->n; i++)
+			if ((away & bit(i)) && ((rp->blames[i] & bit(j)) || (!quorum_others_idle(rp) && may_accuse(rp, &nothing, i, j))))
+				return true;
+	return false;
+}
+
+child_set copies_accused(const struct replicate *rp, const struct copies *c, enum change type)
 {
 	child_set found = 0;
 	unsigned i;
@@ -88,12 +101,12 @@ static child_set accused(const struct replicate *rp, const struct copies *c, enu
 
 static child_set accused_kind(const struct replicate *rp, const struct copies *c, enum read_kind kind)
 {
-	child_set bad = accused(rp, c, DATA);	/* of a directory: names are missing wholesale */
+	child_set bad = copies_accused(rp, c, DATA);	/* of a directory: names are missing wholesale */
 
 	if (kind != READ_DATA)
-		bad |= accused(rp, c, ENTRY);
+		bad |= copies_accused(rp, c, ENTRY);
 	if (kind == READ_ATTR)
-		bad |= accused(rp, c, METADATA);
+		bad |= copies_accused(rp, c, METADATA);
 	return kind == READ_ENTRIES ? bad : bad | c->smaller;
 }
 
@@ -105,7 +118,7 @@ void copies_update(const struct replicate *rp, struct copies *c)
 	for (i = 0; i < READ_KINDS; i++)
 		c->readable[i] = (uint8_t)(base & ~accused_kind(rp, c, i) & ~rp->arbiter);
 	for (i = 0; i < CHANGES; i++)
-		c->good[i] = (uint8_t)(base & ~accused(rp, c, i));
+		c->good[i] = (uint8_t)(base & ~copies_accused(rp, c, i));
 	c->good[DATA] &= (uint8_t)~(c->smaller | rp->arbiter);
 }
 
@@ -186,7 +199,7 @@ int copies_excuse(const struct replicate *rp, const struct copies *c, enum read_
 
 int copies_excuse_change(const struct replicate *rp, const struct copies *c, enum change type)
 {
-	return excuse(rp, c, accused(rp, c, type) | (type == DATA ? c->smaller : 0));
+	return excuse(rp, c, copies_accused(rp, c, type) | (type == DATA ? c->smaller : 0));
 }
 
 /* The same one for an inode as long as it may be read, whoever else comes and goes. */
