@@ -660,12 +660,15 @@ static void coroutine_fn bench(void)
 			fflush(stdout);
 		}
 	}
+	iobuf_unref(data.buf);
+	inode_unref(file);
+	inode_unref(dir);
 }
 
 static void coroutine_fn run(void *arg)
 {
 	char **argv = arg;
-	char text[4096];
+	static char text[4096];
 	struct error err = { "" };
 	struct graph_conf conf = { .loop = loop, .event = event };
 	struct volfile *vf;

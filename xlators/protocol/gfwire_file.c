@@ -99,10 +99,9 @@ GFWIRE_GET_RES(stat)
 }
 
 /* The wire's validity bits are ours. */
-static void put_setattr(struct gfwire *gw, const struct setattr_args *a, gf_iattx *stat, int32_t *valid)
+static void put_setattr(const struct setattr_args *a, gf_iattx *stat, int32_t *valid)
 {
-	gfwire_put_iatt(&a->stat, stat);
-	stat->mode = a->stat.mode;	/* permissions without a type count, too */
+	stat->mode = a->stat.mode;
 	stat->uid = a->stat.uid;
 	stat->gid = a->stat.gid;
 	stat->atime = a->stat.atime.sec;
@@ -132,7 +131,7 @@ GFWIRE_PUT_ARGS(setattr)
 	struct gf_setattr_req *q = to;
 
 	put_object(gw, q->gfid);
-	put_setattr(gw, a, &q->stat, &q->valid);
+	put_setattr(a, &q->stat, &q->valid);
 	return gfwire_put_flag(gw, &q->xdata, KEY_INTERNAL, a->internal);
 }
 
@@ -152,7 +151,7 @@ GFWIRE_PUT_ARGS(fsetattr)
 
 	put_object(gw, q->gfid);
 	q->fd = gw->fd;
-	put_setattr(gw, a, &q->stat, &q->valid);
+	put_setattr(a, &q->stat, &q->valid);
 	return gfwire_put_flag(gw, &q->xdata, KEY_INTERNAL, a->internal);
 }
 
