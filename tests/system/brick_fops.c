@@ -544,7 +544,7 @@ static void coroutine_fn test_gone(struct inode *dir)
 	inode_unref(file);
 }
 
-static void coroutine_fn test_everything(void)
+__attribute__((noinline)) static void coroutine_fn test_everything(void)
 {
 	char name[64], text[GFID_TEXT_SIZE];
 	uint8_t gfid[16];
@@ -636,7 +636,7 @@ static double cpu(void)
 	return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) + (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
-static void coroutine_fn bench(void)
+__attribute__((noinline)) static void coroutine_fn bench(void)
 {
 	struct inode *dir = make_dir(root, "bench-dir"), *file = make_file(dir, "bench");
 	static char zeroes[4096];

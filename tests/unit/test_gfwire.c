@@ -228,7 +228,7 @@ static void test_lookup_questions(void **state)
 	assert_int_equal(a.lookup.want->n, 10);
 	args_of("lookup_name_missing.call", GF_FOP_LOOKUP, &gw, &a);
 	assert_string_equal(a.lookup.name, "file");
-	assert_int_equal(a.lookup.content_max, 65536);
+	assert_true(gfid_equal(gw.gfid, a.lookup.parent->gfid) && !gw.gfid2);
 }
 
 static void test_creation(void **state)
