@@ -50,7 +50,7 @@ static struct lock_domain *domain_get(struct locks *lk, const struct lock_reques
 	}
 	dom = calloc(1, sizeof(*dom) + strlen(rq->domain) + 1);
 	if (dom) {
-		strcpy(dom->name, rq->domain);
+		memcpy(dom->name, rq->domain, strlen(rq->domain) + 1);
 		dom->kind = rq->kind;
 		dom->of = li;
 		list_init(&dom->held);
@@ -152,7 +152,7 @@ static void lock_fill(struct lock *lock, const struct call *call, const struct l
 		memcpy(lock->owner, call->lk_owner, call->lk_owner_len);
 	if (!rq->name)
 		return;
-	strcpy((char *)lock->owner + lock->owner_len, rq->name);
+	memcpy(lock->owner + lock->owner_len, rq->name, strlen(rq->name) + 1);
 	lock->name = (char *)lock->owner + lock->owner_len;
 	lock->name_hash = hash_bytes(rq->name, strlen(rq->name), 0);
 }

@@ -199,7 +199,7 @@ void disk_entry_add(struct disk_object *dir, const char *name, struct disk_objec
 {
 	struct disk_entry *d = disk_alloc(sizeof(*d) + strlen(name) + 1);
 
-	strcpy(d->name, name);
+	memcpy(d->name, name, strlen(name) + 1);
 	d->object = disk_object_ref(obj);
 	d->off = dir->next_off++;
 	entry_link(dir, d);
@@ -230,7 +230,7 @@ static struct mxattr *mxattr_new(const char *name, const void *value, uint32_t l
 {
 	struct mxattr *x = disk_alloc(sizeof(*x) + strlen(name) + 1);
 
-	strcpy(x->name, name);
+	memcpy(x->name, name, strlen(name) + 1);
 	list_init(&x->link);
 	x->len = len;
 	if (value) {
@@ -380,7 +380,7 @@ struct memory_disk *memory_disk_new(const char *name, uint64_t seed, uint64_t li
 	struct memory_disk *disk = disk_alloc(sizeof(*disk));
 
 	disk->name = disk_alloc(strlen(name) + 1);
-	strcpy(disk->name, name);
+	memcpy(disk->name, name, strlen(name) + 1);
 	disk->rng = seed;
 	disk->limit = limit ? limit : 1ull << 30;
 	hash_init(&disk->objects);

@@ -114,7 +114,7 @@ static void make(struct xlator *xl, struct call *call, struct making *mk)
 	own(obj, mk->dir, call);
 	obj->st.rdev = mk->rdev;
 	if (mk->target)
-		obj->target = strcpy(disk_alloc(strlen(mk->target) + 1), mk->target);
+		obj->target = memcpy(disk_alloc(strlen(mk->target) + 1), mk->target, strlen(mk->target));
 	memory_stamp(xl, call, obj, TIME_CTIME | TIME_MTIME | TIME_ATIME, false);
 	memory_store_xattrs(obj, mk->xattrs);
 	disk_object_touch(mk->dir);
