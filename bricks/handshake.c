@@ -7,6 +7,7 @@
 #include "bricks/internal.h"
 #include "runtime/log.h"
 #include "runtime/stream.h"
+#include "xlators/graph.h"
 
 #define OWNER_REQUIRED_FROM 70000
 #define UUID_MAX 1024
@@ -96,6 +97,17 @@ static struct answer_text attach(struct brick_conn *conn, const gfx_dict *d)
 	return refuse(0, "Success");
 }
 
+/* What features/upcall, if it is in the graph, promises to every client that acknowledges. */
+static uint32_t lease_of(const struct graph *graph)
+{
+	unsigned i;
+
+	for (i = 0; i < graph->n; i++)
+		if (graph->xlators[i]->lease_s)
+			return graph->xlators[i]->lease_s;
+	return 0;
+}
+
 static int reply(const struct brick_server *bs, struct arena *arena, struct answer_text answer, gf_bytes *ret_bytes)
 {
 	gfx_dict d;
@@ -111,6 +123,8 @@ static int reply(const struct brick_server *bs, struct arena *arena, struct answ
 			ret = dict_set_str(&d, "child_up", bs->up ? "1" : "0");
 		if (!ret)
 			ret = dict_set_str(&d, "clnt-lk-version", "0");
+		if (!ret && lease_of(bs->graph))
+			ret = dict_set_uint(&d, GATE_KEY_LEASE, lease_of(bs->graph));
 	}
 	if (ret < 0)
 		return ret;

@@ -14,6 +14,7 @@
 #define GATE_VERSION 1u
 enum { GATE_PROC_ACCESS = 100, GATE_PROC_INVALIDATED = 101, GATE_PROC_COUNT };
 #define GATE_KEY_EXTENSION "gatehouse-extension"	/* in SETVOLUME: "1", the client acknowledges upcalls */
+#define GATE_KEY_LEASE "gatehouse-lease"	/* in the reply of SETVOLUME: seconds for which the brick tells of changes (xlator.lease_s) */
 #define GATE_KEY_SEQUENCE "gatehouse.sequence"	/* in the xdata of a callback that wants to be acknowledged */
 
 /* ACCESS that answers with the subset granted; the request is the FOP program's. */

@@ -22,6 +22,7 @@ struct graph {
 	struct xlator **xlators;	/* children before parents */
 	unsigned n;
 	struct inode_table *inodes;
+	uint64_t lease_epoch;		/* counts promises made and lost (xlator.lease_s): what was kept in another epoch is worth nothing */
 	const char *from;		/* local address of the simulated host, or NULL */
 	void (*event)(void *owner, enum xl_event ev, const struct xl_upcall *upcall);	/* from the top translator; may be NULL */
 	void *owner;

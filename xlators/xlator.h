@@ -105,6 +105,9 @@ struct xlator {
 	struct xlator **parents;
 	unsigned *parent_index;		/* which child of parents[i] this is */
 	uint64_t calls[FOP_COUNT];	/* how often each fop was asked of this translator */
+	/* The promise to tell of every change of what was read through here, for so long after the reading; 0: none. Set by features/upcall in a
+	 * brick (its SETVOLUME reply says so) and by protocol/client, which counts graph->lease_epoch up whenever it changes. */
+	uint32_t lease_s;
 };
 
 typedef uint64_t child_set;		/* bit i stands for children[i]; wider than 64 children: a translator's own bitmap */

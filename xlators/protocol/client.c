@@ -335,6 +335,8 @@ static void connection_down(void *user, int why)
 {
 	struct pclient *pc = user;
 
+	pc->xl->lease_s = 0;
+	pc->xl->graph->lease_epoch++;
 	client_set_state(pc, CLIENT_DOWN);
 }
 

@@ -175,7 +175,7 @@ static int refused(const struct pclient *pc, const struct gf_setvolume_rsp *rsp,
 static int accepted(struct pclient *pc, const gfx_dict *d)
 {
 	const char *uuid = dict_get_str(d, "process-uuid"), *volume = dict_get_str(d, "volume-id");
-	int64_t up = 1;
+	int64_t up = 1, lease = 0;
 
 	if (volume && pc->volume_id && *pc->volume_id && strcasecmp(volume, pc->volume_id)) {
 		log_warning("the brick belongs to another volume, trying again", "volume=%s brick=%s volume-id=%s", pc->xl->name,
@@ -183,6 +183,9 @@ static int accepted(struct pclient *pc, const gfx_dict *d)
 		return -ESTALE;
 	}
 	dict_get_int(d, "child_up", &up);
+	dict_get_int(d, GATE_KEY_LEASE, &lease);
+	pc->xl->lease_s = lease > 0 && lease <= UINT32_MAX ? (uint32_t)lease : 0;
+	pc->xl->graph->lease_epoch++;	/* a new connection: what the brick promised over the old one is off */
 	pc->child_down = up == 0;
 	if (!uuid)
 		return 0;
