@@ -135,14 +135,12 @@ static void check_record(const char *name, const char *hex)
 
 static void test_captured_records(void **state)
 {
-	const char *dir = getenv("srcdir");
-	char path[512], *line = NULL, *space;
+	char *line = NULL, *space;
 	size_t size = 0;
 	unsigned n = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/tests/unit/vectors/wire-vectors.txt", dir ? dir : ".");
-	f = fopen(path, "r");
+	f = fopen(VECTORS, "r");
 	assert_non_null(f);
 	while (getline(&line, &size, f) > 0) {
 		space = strchr(line, ' ');
@@ -168,7 +166,7 @@ static void encode_into_record(xdrproc_t proc, void *object, struct wire *w, uin
 
 static void test_directory_page(void **state)
 {
-	entryplus3 in[40] = { 0 };
+	static entryplus3 in[40];
 	READDIRPLUS3res res = { .status = NFS3_OK }, out = { 0 };
 	struct arena *arena = arena_new(1 << 20);
 	struct wire w;
