@@ -38,6 +38,21 @@ void fixture_unmount(void)
 	fixture_base = "/tmp";
 }
 
+/* Stops the file system without flushing its log. */
+void fixture_power_cut(void)
+{
+	sh("xfs_io -x -c shutdown %s%s", mount_dir, "");
+}
+
+void fixture_remount(void)
+{
+	char image[80];
+
+	snprintf(image, sizeof(image), "%s.img", mount_dir);
+	sh("umount %s && true %s", mount_dir, "");
+	sh("mount -o loop %s %s", image, mount_dir);
+}
+
 void brick_new(struct brick *b, const char *options)
 {
 	memset(b, 0, sizeof(*b));

@@ -38,6 +38,8 @@ extern const char *fixture_base;	/* where brick directories are made: "/tmp" or 
 
 int fixture_mount(const char *type, const char *mkfs);	/* a file system of its own; fixture_base points to it */
 void fixture_unmount(void);
+void fixture_power_cut(void);	/* what is not on its disk yet is lost */
+void fixture_remount(void);
 
 void brick_new(struct brick *b, const char *options);	/* the directory */
 void brick_run(struct brick *b, void (*body)(struct brick *b));	/* start, body, stop; again and again */
