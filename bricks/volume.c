@@ -75,20 +75,27 @@ static void put_index(FILE *f, const struct brick_volume_conf *conf)
 	}
 }
 
-/* "*" stands for every layer that has the option. */
-static bool option_is_for(const struct brick_layer_option *o, unsigned layer)
+static const struct xlator_class *class_of(unsigned layer)
 {
 	unsigned i;
 
-	if (strcmp(o->layer, "*"))
-		return !strcmp(o->layer, layers[layer].layer);
 	for (i = 0; xlator_classes[i]; i++)
 		if (!strcmp(xlator_classes[i]->name, layers[layer].type))
-			return xlator_classes[i]->options && option_find(xlator_classes[i]->options, o->key);
-	return false;
+			return xlator_classes[i];
+	return NULL;
 }
 
-static void put_layer(FILE *f, const struct brick_volume_conf *conf, unsigned i)
+/* "*" stands for every layer that has the option. */
+static bool option_is_for(const struct brick_layer_option *o, unsigned layer)
+{
+	const struct xlator_class *class = class_of(layer);
+
+	if (strcmp(o->layer, "*"))
+		return !strcmp(o->layer, layers[layer].layer);
+	return class && class->options && option_find(class->options, o->key);
+}
+
+static void put_layer(FILE *f, const struct brick_volume_conf *conf, unsigned i, unsigned below)
 {
 	unsigned n;
 
@@ -103,7 +110,7 @@ static void put_layer(FILE *f, const struct brick_volume_conf *conf, unsigned i)
 		if (option_is_for(&conf->options[n], i))
 			put_option(f, conf->options[n].key, conf->options[n].value);
 	if (i)
-		fprintf(f, "    subvolumes brick-%s\n", layers[i - 1].layer);
+		fprintf(f, "    subvolumes brick-%s\n", layers[below].layer);
 	fprintf(f, "end-volume\n");
 }
 
@@ -111,12 +118,16 @@ int brick_volfile_text(const struct brick_volume_conf *conf, struct error *err, 
 {
 	size_t size;
 	FILE *f = open_memstream(ret_text, &size);
-	unsigned i;
+	unsigned i, below = 0;
 
 	if (!f)
 		return error_set(err, -ENOMEM, "out of memory");
-	for (i = 0; i < LAYERS; i++)
-		put_layer(f, conf, i);
+	for (i = 0; i < LAYERS; i++) {
+		if (!class_of(i))
+			continue;	/* not built in */
+		put_layer(f, conf, i, below);
+		below = i;
+	}
 	return fclose(f) ? error_set(err, -ENOMEM, "out of memory") : 0;
 }
 
