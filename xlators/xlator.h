@@ -106,10 +106,12 @@ struct xlator {
 	unsigned *parent_index;		/* which child of parents[i] this is */
 	uint64_t calls[FOP_COUNT];	/* how often each fop was asked of this translator */
 	/* The promise to tell of every change of what was read through here, for so long after the reading; 0: none. Set by features/upcall in a
-	 * brick (its SETVOLUME reply says so) and by protocol/client, which counts graph->lease_epoch up whenever it changes. */
-	uint32_t lease_s;
+	 * brick (its SETVOLUME reply says so) and by protocol/client, which counts graph->lease_epoch up whenever it changes. A lookup by name
+	 * counts as reading the parent and its names, also when it finds nothing; what makes an object, as reading that. */
+	uint32_t lease_s;		/* XL_LEASE_NOBODY: the brick is away, has nothing to say and nothing can be read there */
 };
 
+#define XL_LEASE_NOBODY UINT32_MAX
 typedef uint64_t child_set;		/* bit i stands for children[i]; wider than 64 children: a translator's own bitmap */
 struct answer { int err; union fop_res *res; };	/* one child's reply in a fan-out; err 1: not asked */
 

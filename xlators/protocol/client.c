@@ -335,7 +335,7 @@ static void connection_down(void *user, int why)
 {
 	struct pclient *pc = user;
 
-	pc->xl->lease_s = 0;
+	pc->xl->lease_s = XL_LEASE_NOBODY;
 	pc->xl->graph->lease_epoch++;
 	client_set_state(pc, CLIENT_DOWN);
 }
@@ -346,6 +346,7 @@ static int coroutine_fn client_init(struct xlator *xl, struct error *err)
 	uint8_t context[16];
 
 	pc->xl = xl;
+	xl->lease_s = XL_LEASE_NOBODY;
 	co_gate_init(&pc->background);
 	gfid_new(xl_loop(xl), context);
 	gfid_text(context, pc->context);

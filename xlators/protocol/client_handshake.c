@@ -184,7 +184,7 @@ static int accepted(struct pclient *pc, const gfx_dict *d)
 	}
 	dict_get_int(d, "child_up", &up);
 	dict_get_int(d, GATE_KEY_LEASE, &lease);
-	pc->xl->lease_s = lease > 0 && lease <= UINT32_MAX ? (uint32_t)lease : 0;
+	pc->xl->lease_s = lease > 0 && lease < XL_LEASE_NOBODY ? (uint32_t)lease : 0;
 	pc->xl->graph->lease_epoch++;	/* a new connection: what the brick promised over the old one is off */
 	pc->child_down = up == 0;
 	if (!uuid)
