@@ -186,14 +186,9 @@ static int coroutine_fn take_page(struct listing *l)
 		if (r.n == 0)
 			r.eof = true;
 		n = whole_runs(l, &r);
-		/* The cookie's own run must be in view from end to end. */
-		if (r.eof || (n && returned_before(l, &r, n) < n))
+		if (n || r.eof)
 			break;
-		if (n && dht_off_wide(r.entries[n - 1].off) && !same_run(l, &r.entries[0], &r.entries[n - 1]))
-			break;
-		if (n && (l->raw || !l->pos.wide))
-			break;
-		if (size >= READ_MAX)
+		if (size >= READ_MAX)		/* one run and no end of it */
 			return -EOVERFLOW;
 		size *= 4;
 	}

@@ -1,0 +1,295 @@
+/* tests/unit/test_distribute_rename.c: cluster/distribute: rename in every case, of files and of directories.
+ *
+ * Three subvolumes, so that where a name hashes, where its file is and where another name hashes can be three different ones. */
+#include "tests/unit/distribute_world.h"
+
+static struct inode *dir, *other;
+
+static void two_dirs(void)
+{
+	assert_int_equal(mkd(w.root, "dir"), 0);
+	assert_int_equal(mkd(w.root, "other"), 0);
+	dir = node(w.root, "dir");
+	other = node(w.root, "other");
+}
+
+/* A file whose name hashes to @hashed and whose data is on @cached: made under a name that belongs there, then renamed. */
+static const char *file(struct inode *in, const char *stem, int hashed, int cached)
+{
+	const char *name = name_on(in, stem, hashed), *born;
+
+	if (hashed == cached) {
+		assert_int_equal(mk(in, name), 0);
+		return name;
+	}
+	born = name_on(in, "born", cached);
+	assert_int_equal(mk(in, born), 0);
+	assert_int_equal(mv(in, born, in, name), 0);
+	assert_int_equal(look(in, born), -ENOENT);
+	return name;
+}
+
+static const char *expect(int hashed, int cached)
+{
+	static char text[4][8];
+	static unsigned next;
+	char *t = text[next++ % 4];
+
+	strcpy(t, "---");
+	t[hashed] = 'l';
+	t[cached] = 'd';
+	return t;
+}
+
+/* Every place for source and destination: 3 x 3 x 3 x (none or 3). */
+static void one_case(int sh, int sc, int dh, int dc)
+{
+	struct iatt before, after;
+	const char *from, *to;
+
+	from = file(dir, "from", sh, sc);
+	to = dc >= 0 ? file(other, "to", dh, dc) : name_on(other, "to", dh);
+	assert_string_equal(where(dir, from), expect(sh, sc));
+	if (dc >= 0)
+		assert_string_equal(where(other, to), expect(dh, dc));
+	assert_int_equal(look_on(w.top, dir, from, &before), 0);
+	assert_int_equal(mv(dir, from, other, to), 0);
+	assert_string_equal(where(dir, from), "---");
+	assert_string_equal(where(other, to), expect(dh, sc));
+	assert_int_equal(look(dir, from), -ENOENT);
+	assert_int_equal(look_on(w.top, other, to, &after), 0);
+	assert_true(gfid_equal(before.gfid, after.gfid));
+	assert_int_equal(after.nlink, 1);
+	assert_int_equal(rm(other, to), 0);
+	assert_string_equal(where(other, to), "---");
+}
+
+static void body_cases(void)
+{
+	two_dirs();
+	for (int sh = 0; sh < 3; sh++)
+		for (int sc = 0; sc < 3; sc++)
+			for (int dh = 0; dh < 3; dh++)
+				for (int dc = -1; dc < 3; dc++)
+					one_case(sh, sc, dh, dc);
+	assert_int_equal(rmd(w.root, "dir"), 0);
+	assert_int_equal(rmd(w.root, "other"), 0);
+}
+
+static void test_cases(void **state)
+{
+	world(3, NULL, body_cases);
+}
+
+static void body_odd(void)
+{
+	struct link_res res = { 0 };
+	const char *a, *b;
+
+	two_dirs();
+	a = name_on(dir, "a", 0);
+	b = name_on(dir, "b", 1);
+	assert_int_equal(mv(dir, a, dir, b), -ENOENT);
+	assert_int_equal(mk(dir, a), 0);
+	assert_int_equal(mv(dir, a, dir, a), 0);
+	assert_string_equal(where(dir, a), "d--");
+	assert_int_equal(mv(dir, a, w.root, "other"), -EISDIR);
+	assert_int_equal(mv(w.root, "other", dir, a), -ENOTDIR);
+	/* Two names of one file: nothing happens. */
+	assert_int_equal(xl_link(w.top, &w.call, &(struct link_args){ .inode = node(dir, a), .newparent = dir, .newname = b }, &res), 0);
+	assert_int_equal(mv(dir, a, dir, b), 0);
+	assert_string_equal(where(dir, a), "d--");
+	assert_string_equal(where(dir, b), "dl-");
+	/* A hard link keeps its other name. */
+	assert_int_equal(mv(dir, b, other, b), 0);
+	assert_int_equal(look(dir, a), 0);
+	assert_int_equal(look(dir, b), -ENOENT);
+	assert_int_equal(look(other, b), 0);
+}
+
+static void test_odd(void **state)
+{
+	world(3, NULL, body_odd);
+}
+
+static void body_dirs(void)
+{
+	struct inode *sub;
+
+	two_dirs();
+	assert_int_equal(mkd(dir, "sub"), 0);
+	sub = node(dir, "sub");
+	assert_int_equal(mk(sub, "f"), 0);
+	assert_int_equal(mv(dir, "sub", other, "moved"), 0);
+	assert_string_equal(where(dir, "sub"), "---");
+	assert_string_equal(where(other, "moved"), "DDD");
+	assert_int_equal(look(sub, "f"), 0);
+	assert_true(node(other, "moved") == sub);
+	/* Over an empty directory, not over one with names in it, not into itself. */
+	assert_int_equal(mkd(other, "empty"), 0);
+	assert_int_equal(mv(other, "moved", other, "empty"), 0);
+	assert_string_equal(where(other, "empty"), "DDD");
+	assert_true(node(other, "empty") == sub);
+	assert_int_equal(mkd(dir, "new"), 0);
+	assert_int_equal(mv(dir, "new", other, "empty"), -ENOTEMPTY);
+	assert_string_equal(where(dir, "new"), "DDD");
+	assert_string_equal(where(other, "empty"), "DDD");
+	assert_int_equal(look(sub, "f"), 0);
+	assert_true(mv(w.root, "other", sub, "loop") < 0);
+	assert_string_equal(where(w.root, "other"), "DDD");
+}
+
+static void test_dirs(void **state)
+{
+	world(3, NULL, body_dirs);
+}
+
+/* A subvolume refuses: the directory is back under its old name everywhere, and so is the empty one it was to replace. */
+static void body_rollback(void)
+{
+	int refuses;
+
+	two_dirs();
+	assert_int_equal(mkd(w.root, "over"), 0);
+	refuses = hashed_of(w.root, "over") == 0 ? 1 : 0;
+	assert_int_equal(graph_set_option(w.graph, child(refuses)->name, "error-no", "EIO", NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(refuses)->name, "error-fops", "rename", NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(refuses)->name, "enable", "on", NULL), 0);
+	assert_int_equal(mv(w.root, "dir", w.root, "over"), -EIO);
+	assert_int_equal(graph_set_option(w.graph, child(refuses)->name, "enable", "off", NULL), 0);
+	assert_string_equal(where(w.root, "dir"), "DDD");
+	assert_string_equal(where(w.root, "over"), "DDD");
+	assert_true(node(w.root, "dir") == dir);
+	assert_int_equal(mk(node(w.root, "over"), "f"), 0);
+	assert_int_equal(mk(dir, "f"), 0);
+	/* rmdir the same: one refuses, all have it still, with its ranges. */
+	assert_int_equal(mkd(w.root, "victim"), 0);
+	refuses = hashed_of(w.root, "victim") == 0 ? 1 : 0;
+	assert_int_equal(graph_set_option(w.graph, child(refuses)->name, "error-fops", "rmdir", NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(refuses)->name, "enable", "on", NULL), 0);
+	assert_int_equal(rmd(w.root, "victim"), -EIO);
+	assert_int_equal(graph_set_option(w.graph, child(refuses)->name, "enable", "off", NULL), 0);
+	assert_string_equal(where(w.root, "victim"), "DDD");
+	world_restart();
+	assert_int_equal(mk(node(w.root, "victim"), "f"), 0);
+}
+
+static void test_rollback(void **state)
+{
+	world(3, NULL, body_rollback);
+}
+
+/* The file's rename fails where it would happen: both names stay as they were. */
+static void body_file_rollback(void)
+{
+	const char *from, *to;
+
+	two_dirs();
+	from = file(dir, "from", 0, 0);
+	to = file(other, "to", 1, 2);
+	assert_int_equal(graph_set_option(w.graph, child(1)->name, "error-no", "EDQUOT", NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(1)->name, "error-fops", "rename", NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(1)->name, "enable", "on", NULL), 0);
+	assert_int_equal(mv(dir, from, other, to), -EDQUOT);
+	assert_int_equal(graph_set_option(w.graph, child(1)->name, "enable", "off", NULL), 0);
+	assert_string_equal(where(dir, from), "d--");
+	assert_string_equal(where(other, to), "-ld");
+	assert_int_equal(mv(dir, from, other, to), 0);
+	assert_string_equal(where(other, to), "dl-");
+}
+
+static void test_file_rollback(void **state)
+{
+	world(3, NULL, body_file_rollback);
+}
+
+/* Somebody is migrating the file: the rename waits for the lock, and finds the file where it is then. */
+static unsigned renamed;
+static const char *old_name, *new_name;
+
+static void rename_meanwhile(void *arg)
+{
+	assert_int_equal(mv(dir, old_name, dir, new_name), 0);
+	renamed++;
+}
+
+static void body_waits(void)
+{
+	struct dht_locks locks;
+	struct inode *f;
+
+	two_dirs();
+	renamed = 0;
+	old_name = file(dir, "old", 0, 0);
+	new_name = name_on(dir, "new", 0);
+	f = node(dir, old_name);
+	dht_locks_init(w.top, &locks);
+	dht_locks_add(&locks, 0, f, DHT_DOMAIN_MIGRATE, NULL, LOCK_WRITE);
+	assert_int_equal(dht_locks_take(w.top, &w.call, &locks), 0);
+	co_start(w.loop, rename_meanwhile, NULL);
+	co_sleep_ns(1000000000);
+	assert_int_equal(renamed, 0);
+	dht_locks_release(w.top, &w.call, &locks);
+	co_sleep_ns(1000000000);
+	assert_int_equal(renamed, 1);
+	assert_string_equal(where(dir, new_name), "d--");
+	/* And no lock stays behind. */
+	dht_locks_init(w.top, &locks);
+	dht_locks_add(&locks, 0, dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
+	dht_locks_add(&locks, 0, dir, DHT_DOMAIN_ENTRY, old_name, LOCK_WRITE);
+	dht_locks_add(&locks, 0, dir, DHT_DOMAIN_ENTRY, new_name, LOCK_WRITE);
+	dht_locks_add(&locks, 0, f, DHT_DOMAIN_MIGRATE, NULL, LOCK_WRITE);
+	assert_int_equal(dht_locks_try(w.top, &w.call, &locks, 0), 0);
+	dht_locks_release(w.top, &w.call, &locks);
+}
+
+static void test_waits(void **state)
+{
+	world(3, NULL, body_waits);
+}
+
+/* Opposite renames at once neither deadlock nor lose the file. */
+static unsigned finished;
+
+static void swap(void *arg)
+{
+	bool there = arg != NULL;
+
+	for (unsigned i = 0; i < 20; i++) {
+		int ret = there ? mv(dir, "x", other, "y") : mv(other, "y", dir, "x");
+
+		assert_true(ret == 0 || ret == -ENOENT);
+	}
+	finished++;
+}
+
+static void body_opposite(void)
+{
+	int found;
+
+	two_dirs();
+	finished = 0;
+	assert_int_equal(mk(dir, "x"), 0);
+	for (uintptr_t i = 0; i < 4; i++)
+		co_start(w.loop, swap, (void *)(i & 1));
+	while (finished < 4)
+		co_sleep_ns(10000000);
+	found = (look(dir, "x") == 0) + (look(other, "y") == 0);
+	assert_int_equal(found, 1);
+}
+
+static void test_opposite(void **state)
+{
+	world(3, NULL, body_opposite);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases), cmocka_unit_test(test_odd), cmocka_unit_test(test_dirs),
+		cmocka_unit_test(test_rollback), cmocka_unit_test(test_file_rollback), cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_opposite),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
