@@ -12,9 +12,10 @@
 #include "rpc/message.h"
 #include "rpc/replay.h"
 #include "rpc/rpc.h"
+#include "rpc/server.h"
 #include "rpcgen/nfs3.h"
 #include "runtime/log.h"
-#include "runtime/loop.h"
+#include "runtime/loop_private.h"
 #include "runtime/sim.h"
 #include "runtime/stream.h"
 
@@ -29,6 +30,7 @@ static struct rpc_replay_cache *cache;
 static struct sockaddr_in server_addr, client_addr;
 static unsigned executed, running, most_running, opened, closed, canceled;
 static struct rpc_conn *last_conn;
+static unsigned coroutines;
 static void (*scenario)(void);
 
 /* --- the service --- */
@@ -138,6 +140,8 @@ static struct sockaddr_in address(const char *ip, uint16_t port)
 static void play_with(void (*fn)(void), uint64_t seed)
 {
 	loop = loop_new_sim(seed);
+	if (coroutines)
+		loop->limits.coroutines = coroutines;
 	server_addr = address(SERVER_IP, 2049);
 	client_addr = address(CLIENT_IP, 0);
 	executed = running = most_running = opened = closed = canceled = 0;
@@ -760,6 +764,105 @@ static void test_drain(void **state)
 	play(drain);
 }
 
+/* --- what a bad peer may cost --- */
+
+/* A client that asks and asks and never reads: its calls stop being read, what is queued stays bounded, and in the end it is closed. */
+static void coroutine_fn slow_reader(void)
+{
+	struct raw *raw = raw_open();
+	uint8_t *call = calloc(1, 60000);
+	struct iovec iov = { call, 60000 };
+	uint32_t len = build_call(call, 1, 3, ECHO, 0), most = 0, i;
+
+	stream_want_read(raw->s, false);
+	rpc_put32(call, 0x80000000u | (60000 - 4));
+	assert_int_equal(len, 52);
+	for (i = 0; i < 3000; i++) {
+		ssize_t n = stream_writev(raw->s, &iov, 1);
+
+		if (n > 0) {
+			iov.iov_base = (char *)iov.iov_base + n;
+			iov.iov_len -= (size_t)n;
+		}
+		if (!iov.iov_len)
+			iov = (struct iovec){ call, 60000 };
+		co_sleep_ns(MS / 10);
+		if (last_conn && last_conn->link.unsent > most)
+			most = (uint32_t)last_conn->link.unsent;
+	}
+	assert_true(most > 300000 && most < 300000 + 70000);
+	co_sleep_ns(3000 * MS);
+	assert_int_equal(closed, 1);
+	free(call);
+	raw_close(raw);
+}
+
+static void test_slow_reader(void **state)
+{
+	service.limits.max_unsent = 300000;
+	play(slow_reader);
+	service.limits.max_unsent = 0;
+}
+
+/* More calls than coroutines: they wait, none is lost. */
+static void coroutine_fn starved(void)
+{
+	struct raw *raw[4];
+	uint8_t call[64];
+	unsigned i, k;
+
+	for (i = 0; i < 4; i++)
+		raw[i] = raw_open();
+	for (i = 0; i < 4; i++)
+		for (k = 0; k < 6; k++)
+			raw_send(raw[i], call, build_call(call, k, 3, SLEEP, i));
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(raw_wait(raw[i], 6 * 36, 5000), 6 * 36);
+		raw_close(raw[i]);
+	}
+	assert_int_equal(executed, 24);
+	assert_true(most_running <= 9);		/* the scenario itself is the tenth */
+}
+
+static void test_starved(void **state)
+{
+	coroutines = 10;
+	play(starved);
+	coroutines = 0;
+}
+
+static struct raw *third;
+
+static void coroutine_fn open_third(void *arg)
+{
+	third = raw_open();
+}
+
+/* Past max_conns the next one waits for its turn. */
+static void coroutine_fn many_connections(void)
+{
+	struct raw *one = raw_open(), *two = raw_open();
+
+	third = NULL;
+	co_start(loop, open_third, NULL);
+	co_sleep_ns(500 * MS);
+	assert_null(third);
+	raw_close(one);
+	co_sleep_ns(500 * MS);
+	assert_non_null(third);
+	assert_int_equal(count_via(third, 1), 1);
+	assert_int_equal(opened, 3);
+	raw_close(two);
+	raw_close(third);
+}
+
+static void test_many_connections(void **state)
+{
+	service.limits.max_conns = 2;
+	play_with(many_connections, 1);
+	service.limits.max_conns = 0;
+}
+
 static void test_notices(void **state)
 {
 	play_with(notices, 1);
@@ -772,7 +875,8 @@ int main(void)
 		cmocka_unit_test(test_replays), cmocka_unit_test(test_errors_of_calls), cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_tails), cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_reconnect),
 		cmocka_unit_test(test_handshake_fails), cmocka_unit_test(test_dead_peer), cmocka_unit_test(test_notices),
-		cmocka_unit_test(test_cancel_on_close), cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_cancel_on_close), cmocka_unit_test(test_drain), cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_starved), cmocka_unit_test(test_many_connections),
 	};
 
 	log_open("test_rpc", NULL, LOG_LEVEL_ERROR);
