@@ -14,16 +14,25 @@ static void sh(const char *fmt, const char *a, const char *b)
 	assert_int_equal(system(command), 0);
 }
 
+static char device[64];
+
 int fixture_mount(const char *type, const char *mkfs)
 {
 	char image[128];
+	FILE *p;
 
 	strcpy(mount_dir, "/tmp/gatehouse-posix-XXXXXX");
 	assert_non_null(mkdtemp(mount_dir));
 	snprintf(image, sizeof(image), "%s.img", mount_dir);
 	sh("truncate -s 400M %s && %s", image, "true");
 	sh("%s %s >/dev/null 2>&1", mkfs, image);
-	sh("mount -o loop %s %s", image, mount_dir);
+	snprintf(image, sizeof(image), "losetup -f --show %s.img", mount_dir);
+	p = popen(image, "r");
+	assert_non_null(p);
+	assert_non_null(fgets(device, sizeof(device), p));
+	device[strcspn(device, "\n")] = 0;
+	assert_int_equal(pclose(p), 0);
+	sh("mount %s %s", device, mount_dir);
 	fixture_base = mount_dir;
 	return 0;
 }
@@ -33,6 +42,7 @@ void fixture_unmount(void)
 	if (!*mount_dir)
 		return;
 	sh("umount -l %s && rm -f %s.img", mount_dir, mount_dir);
+	sh("losetup -d %s%s", device, "");
 	rmdir(mount_dir);
 	*mount_dir = 0;
 	fixture_base = "/tmp";
@@ -46,11 +56,8 @@ void fixture_power_cut(void)
 
 void fixture_remount(void)
 {
-	char image[80];
-
-	snprintf(image, sizeof(image), "%s.img", mount_dir);
 	sh("umount %s && true %s", mount_dir, "");
-	sh("mount -o loop %s %s", image, mount_dir);
+	sh("mount %s %s", device, mount_dir);
 }
 
 void brick_new(struct brick *b, const char *options)

@@ -327,7 +327,7 @@ static int stat_job(struct posix *px, struct call *call, const struct stat_args 
 	node_put(px, node);
 	return ret;
 }
-POSIX_OFFLOADED(stat, false)
+POSIX_OFFLOADED(stat, RESULTS)
 
 /* Inline when the object is open and its times are known: a statx of an open descriptor reads nothing from disk. */
 int coroutine_fn fop_stat(struct xlator *xl, struct call *call, const struct stat_args *args, struct stat_res *res)
@@ -440,7 +440,7 @@ static int setattr_job(struct posix *px, struct call *call, const struct setattr
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(setattr, true)
+POSIX_FOP(setattr, STABLE)
 
 bool node_has_acl(struct posix *px, struct node *node)
 {
@@ -506,7 +506,7 @@ static int access_job(struct posix *px, struct call *call, const struct access_a
 	node_put(px, node);
 	return ret;
 }
-POSIX_OFFLOADED(access, false)
+POSIX_OFFLOADED(access, 0)
 
 /* True when the answer follows from what is in memory. */
 bool granted_peek(struct posix *px, struct call *call, struct node *node, const struct statx *st, unsigned mask, uint32_t *ret_granted)
@@ -558,4 +558,4 @@ static int statfs_job(struct posix *px, struct call *call, const struct statfs_a
 	res->namemax = vfs.f_namemax;
 	return 0;
 }
-POSIX_FOP(statfs, false)
+POSIX_FOP(statfs, 0)

@@ -97,3 +97,22 @@ int coroutine_fn commit_wait(struct posix *px)
 	force_group(c, px, &ret);
 	return ret;
 }
+
+static void drop_arena(void *arg)
+{
+	arena_free(arg);
+}
+
+/* What a job leaves behind: its results live as long as the call; its change may have to be stable. */
+int coroutine_fn job_end(struct posix *px, struct call *call, struct arena *arena, int ret, bool stable)
+{
+	if (arena && arena_cleanup(call->arena, drop_arena, arena) < 0)
+		return -ENOMEM;
+	if (ret >= 0 && stable && call->durable && px->durable) {
+		int err = commit_wait(px);
+
+		if (err < 0)
+			return err;
+	}
+	return ret;
+}

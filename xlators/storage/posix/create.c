@@ -194,7 +194,7 @@ static int create_job(struct posix *px, struct call *call, const struct create_a
 	}
 	return make_end(&m, ret, &res->stat, &res->postparent);
 }
-POSIX_OFFLOADED(create, true)
+POSIX_OFFLOADED(create, STABLE)
 
 int coroutine_fn fop_create(struct xlator *xl, struct call *call, const struct create_args *args, struct create_res *res)
 {
@@ -299,7 +299,7 @@ static int mknod_job(struct posix *px, struct call *call, const struct mknod_arg
 	}
 	return make_end(&m, ret, &res->stat, &res->postparent);
 }
-POSIX_FOP(mknod, true)
+POSIX_FOP(mknod, STABLE)
 
 /* mkdir(2) takes no set-id bits from the mode. Where the caller may not set them they stay off, as with chmod. */
 static void set_id_bits(struct making *m, unsigned mode)
@@ -329,7 +329,7 @@ static int mkdir_job(struct posix *px, struct call *call, const struct mkdir_arg
 	}
 	return make_end(&m, ret, &res->stat, &res->postparent);
 }
-POSIX_FOP(mkdir, true)
+POSIX_FOP(mkdir, STABLE)
 
 static int symlink_job(struct posix *px, struct call *call, const struct symlink_args *args, struct symlink_res *res)
 {
@@ -346,7 +346,7 @@ static int symlink_job(struct posix *px, struct call *call, const struct symlink
 	}
 	return make_end(&m, ret, &res->stat, &res->postparent);
 }
-POSIX_FOP(symlink, true)
+POSIX_FOP(symlink, STABLE)
 
 /* As root after the caller's right to write there is clear: the kernel's own protection of hard links would refuse what POSIX allows. */
 static int make_link(struct making *m, const uint8_t *gfid)
@@ -385,4 +385,4 @@ static int link_job(struct posix *px, struct call *call, const struct link_args 
 	}
 	return make_end(&m, ret, &res->stat, &res->postparent);
 }
-POSIX_FOP(link, true)
+POSIX_FOP(link, STABLE)

@@ -117,7 +117,7 @@ static int open_job(struct posix *px, struct call *call, const struct open_args 
 	node_put(px, node);
 	return ret;
 }
-POSIX_OFFLOADED(open, true)
+POSIX_OFFLOADED(open, STABLE)
 
 int coroutine_fn fop_open(struct xlator *xl, struct call *call, const struct open_args *args, struct open_res *res)
 {
@@ -172,7 +172,7 @@ static int readv_job(struct posix *px, struct call *call, const struct readv_arg
 	node_put(px, node);
 	return ret;
 }
-POSIX_OFFLOADED(readv, false)
+POSIX_OFFLOADED(readv, 0)
 
 /* True when the page cache had it all. */
 static bool readv_peek(struct posix *px, struct call *call, const struct readv_args *args, struct readv_res *res, uint32_t size)
@@ -294,7 +294,7 @@ static int writev_job(struct posix *px, struct call *call, const struct writev_a
 	node_put(px, node);
 	return ret;
 }
-POSIX_OFFLOADED(writev, false)
+POSIX_OFFLOADED(writev, 0)
 
 /* node locked. 1: done; 0: not, or not all (res->written says how much). */
 static int try_write(struct posix *px, struct call *call, struct node *node, const struct writev_args *args, struct writev_res *res)
@@ -381,7 +381,7 @@ static int truncate_job(struct posix *px, struct call *call, const struct trunca
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(truncate, true)
+POSIX_FOP(truncate, STABLE)
 
 int coroutine_fn fop_flush(struct xlator *xl, struct call *call, const struct flush_args *args, struct flush_res *res)
 {
@@ -414,7 +414,7 @@ static int fsync_job(struct posix *px, struct call *call, const struct fsync_arg
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(fsync, false)
+POSIX_FOP(fsync, 0)
 
 static int fsyncdir_job(struct posix *px, struct call *call, const struct fsyncdir_args *args, struct fsyncdir_res *res)
 {
@@ -427,4 +427,4 @@ static int fsyncdir_job(struct posix *px, struct call *call, const struct fsyncd
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(fsyncdir, false)
+POSIX_FOP(fsyncdir, 0)

@@ -295,7 +295,7 @@ static int lookup_job(struct posix *px, struct call *call, const struct lookup_a
 	node_put(px, node);
 	return ret;
 }
-POSIX_OFFLOADED(lookup, false)
+POSIX_OFFLOADED(lookup, RESULTS)
 
 /* The same from memory alone. False when something would have to be read; then nothing has been promised. */
 static bool peek_parent(struct posix *px, struct call *call, struct node *parent, struct iatt *ret_iatt, int *ret_err)
@@ -453,4 +453,4 @@ static int readlink_job(struct posix *px, struct call *call, const struct readli
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(readlink, false)
+POSIX_FOP(readlink, RESULTS)

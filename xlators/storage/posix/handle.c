@@ -96,7 +96,7 @@ int handle_make_dir(struct posix *px, const uint8_t *parent, const char *name, c
 	}
 	if (errno != EEXIST)
 		return -errno;
-	snprintf(temp, sizeof(temp), "%s.new", handle);
+	snprintf(temp, sizeof(temp), "%.*s.new", HANDLE_MAX - 1, handle);
 	if (symlinkat(target, px->handles_fd, temp) < 0 && errno != EEXIST)
 		return -errno;
 	if (renameat(px->handles_fd, temp, px->handles_fd, handle) < 0)

@@ -31,7 +31,7 @@ static int opendir_job(struct posix *px, struct call *call, const struct opendir
 	node_put(px, node);
 	return ret;
 }
-POSIX_OFFLOADED(opendir, false)
+POSIX_OFFLOADED(opendir, 0)
 
 int coroutine_fn fop_opendir(struct xlator *xl, struct call *call, const struct opendir_args *args, struct opendir_res *res)
 {
@@ -199,4 +199,4 @@ static int readdir_job(struct posix *px, struct call *call, const struct readdir
 	node_put(px, l.dir);
 	return ret;
 }
-POSIX_FOP(readdir, false)
+POSIX_FOP(readdir, RESULTS)

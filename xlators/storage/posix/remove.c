@@ -140,7 +140,7 @@ static int unlink_job(struct posix *px, struct call *call, const struct unlink_a
 		ret = unlink_object(&r, args, res);
 	return remove_end(&r, ret, &res->postparent);
 }
-POSIX_FOP(unlink, true)
+POSIX_FOP(unlink, STABLE)
 
 /* A whole tree out of the way at once; the janitor deletes it later. */
 static int to_landfill(struct removing *r)
@@ -173,7 +173,7 @@ static int rmdir_job(struct posix *px, struct call *call, const struct rmdir_arg
 		object_unnamed(px, call, r.node, 0, r.parent->gfid, r.name);
 	return remove_end(&r, ret, &res->postparent);
 }
-POSIX_OFFLOADED(rmdir, true)
+POSIX_OFFLOADED(rmdir, STABLE)
 
 int coroutine_fn fop_rmdir(struct xlator *xl, struct call *call, const struct rmdir_args *args, struct rmdir_res *res)
 {

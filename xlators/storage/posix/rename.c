@@ -116,4 +116,4 @@ static int rename_job(struct posix *px, struct call *call, const struct rename_a
 	node_put(px, r.newparent);
 	return ret;
 }
-POSIX_FOP(rename, true)
+POSIX_FOP(rename, STABLE)

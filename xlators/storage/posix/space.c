@@ -42,20 +42,20 @@ static int fallocate_job(struct posix *px, struct call *call, const struct fallo
 	return change_space(px, call, args->inode, args->fd, args->keep_size ? FALLOC_FL_KEEP_SIZE : 0, args->offset, args->len,
 			    &res->pre, &res->post);
 }
-POSIX_FOP(fallocate, true)
+POSIX_FOP(fallocate, STABLE)
 
 static int discard_job(struct posix *px, struct call *call, const struct discard_args *args, struct discard_res *res)
 {
 	return change_space(px, call, args->inode, args->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, args->offset, args->len,
 			    &res->pre, &res->post);
 }
-POSIX_FOP(discard, true)
+POSIX_FOP(discard, STABLE)
 
 static int zerofill_job(struct posix *px, struct call *call, const struct zerofill_args *args, struct zerofill_res *res)
 {
 	return change_space(px, call, args->inode, args->fd, FALLOC_FL_ZERO_RANGE, args->offset, args->len, &res->pre, &res->post);
 }
-POSIX_FOP(zerofill, true)
+POSIX_FOP(zerofill, STABLE)
 
 static int seek_job(struct posix *px, struct call *call, const struct seek_args *args, struct seek_res *res)
 {
@@ -78,7 +78,7 @@ static int seek_job(struct posix *px, struct call *call, const struct seek_args 
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(seek, false)
+POSIX_FOP(seek, 0)
 
 static bool all_zero(const uint8_t *data, size_t len)
 {
@@ -113,4 +113,4 @@ static int rchecksum_job(struct posix *px, struct call *call, const struct rchec
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(rchecksum, false)
+POSIX_FOP(rchecksum, 0)

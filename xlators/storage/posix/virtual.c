@@ -186,4 +186,4 @@ static int getxattr_job(struct posix *px, struct call *call, const struct getxat
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(getxattr, false)
+POSIX_FOP(getxattr, RESULTS)

@@ -420,7 +420,7 @@ static int setxattr_job(struct posix *px, struct call *call, const struct setxat
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(setxattr, true)
+POSIX_FOP(setxattr, STABLE)
 
 static int remove_one(struct posix *px, struct call *call, struct node *node, const char *name)
 {
@@ -462,4 +462,4 @@ static int removexattr_job(struct posix *px, struct call *call, const struct rem
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(removexattr, true)
+POSIX_FOP(removexattr, STABLE)

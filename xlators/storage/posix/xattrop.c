@@ -153,4 +153,4 @@ static int xattrop_job(struct posix *px, struct call *call, const struct xattrop
 	node_put(px, node);
 	return ret;
 }
-POSIX_FOP(xattrop, true)
+POSIX_FOP(xattrop, STABLE | RESULTS)
