@@ -30,6 +30,7 @@ struct conf {
 	bool embed, no_rpcbind, help, version;
 	int log_level;
 	int64_t replica, port, idle_inodes;
+	uint64_t cache_size;
 };
 
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
@@ -47,6 +48,7 @@ static const struct option options[] = {
 	OPT_BOOL("no-rpcbind", struct conf, no_rpcbind, "off", 0, "do not register with rpcbind"),
 	OPT_STR("handle-key", struct conf, handle_key, "/var/lib/gatehouse/handle.key", 0, "key that signs file handles; made when missing"),
 	OPT_INT("idle-inodes", struct conf, idle_inodes, "65536", 64, 1 << 24, 0, "how many unused inodes are remembered"),
+	OPT_SIZE("cache-size", struct conf, cache_size, "32MiB", 0, 1ll << 40, 0, "memory for attributes, names and access decisions; 0: none"),
 	OPT_STR("log-file", struct conf, log_file, NULL, 0, "(default: standard error)"),
 	OPT_ENUM("log-level", struct conf, log_level, "notice", log_levels, 0, "error, warning, notice, info or debug"),
 	OPT_STR("pid-file", struct conf, pid_file, NULL, 0, "holds the process id while it runs"),
@@ -127,7 +129,7 @@ static struct volfile *load_volfile(struct gatewayd *d, const uint8_t *id, struc
 	uint8_t own[16];
 
 	if (!d->conf.embed)
-		return volfile_read(d->conf.volfile, err);
+		return volume_read(d->conf.volfile, d->conf.cache_size, err);
 	if (!id) {
 		embedded_id(d, d->conf.volume, own);
 		id = own;
@@ -135,7 +137,7 @@ static struct volfile *load_volfile(struct gatewayd *d, const uint8_t *id, struc
 	text = volume_embedded_volfile(d->conf.volume, gfid_text(id, id_text), &bricks, err);
 	if (!text)
 		return NULL;
-	vf = volfile_parse(text, strlen(text), "--embed", err);
+	vf = volume_parse(text, strlen(text), "--embed", d->conf.cache_size, true, err);
 	free(text);
 	return vf;
 }
@@ -155,7 +157,7 @@ static int coroutine_fn start_volume(struct gatewayd *d, int argc, char **argv, 
 	if (!vf)
 		return -EINVAL;
 	if (!d->conf.volume) {
-		d->conf.volume = strdup(volfile_name(vf, volfile_count(vf) - 1));
+		d->conf.volume = strdup(volume_top_name(vf));
 		if (!d->conf.volume)
 			return -ENOMEM;
 	}

@@ -52,7 +52,7 @@ int coroutine_fn nfs3_lookup(struct rpc_request *rq, const void *args, void *res
 	if (r->status == NFS3_OK && gateway_handle(op.gw, op.export, &found->stat, &ok->object) < 0)
 		r->status = NFS3ERR_SERVERFAULT;
 	if (r->status != NFS3_OK) {
-		nfs_post_ask(&op, op.inode, NULL, &r->LOOKUP3res_u.resfail.dir_attributes);
+		nfs_post_ask(&op, op.inode, &found->parent, &r->LOOKUP3res_u.resfail.dir_attributes);
 		return nfs_done(rq, r->status);
 	}
 	nfs_post(&op, &found->stat, &ok->obj_attributes);

@@ -6,9 +6,12 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/hash.h"
 #include "runtime/log.h"
@@ -102,6 +105,80 @@ char *volume_embedded_volfile(const char *name, const char *id_text, const struc
 		return NULL;
 	}
 	return text;
+}
+
+#define CACHE_TYPE "performance/md-cache"
+#define CACHE_NAME "gateway-md-cache"
+#define VOLFILE_MAX (16u << 20)
+
+static bool has_section(const struct volfile *vf, const char *type)
+{
+	unsigned i;
+
+	for (i = 0; i < volfile_count(vf); i++)
+		if (strcmp(volfile_type(vf, i), type) == 0)
+			return true;
+	return false;
+}
+
+const char *volume_top_name(const struct volfile *vf)
+{
+	unsigned top = volfile_count(vf) - 1;
+
+	return volfile_name(vf, top > 0 && strcmp(volfile_name(vf, top), CACHE_NAME) == 0 ? top - 1 : top);
+}
+
+/* A section more at the end, so that lines in error messages stay the file's own. */
+static struct volfile *with_cache(const char *text, size_t len, const char *filename, const char *top, uint64_t cache_size, bool sole,
+				  struct error *err)
+{
+	struct volfile *vf;
+	char *longer = NULL;
+	size_t size;
+	FILE *f = open_memstream(&longer, &size);
+
+	if (!f)
+		return NULL;
+	fwrite(text, 1, len, f);
+	fprintf(f, "\nvolume " CACHE_NAME "\n    type " CACHE_TYPE "\n    option cache-size %llu\n%s    subvolumes \"%s\"\nend-volume\n",
+		(unsigned long long)cache_size, sole ? "    option sole-client on\n" : "", top);
+	vf = fclose(f) == 0 ? volfile_parse(longer, size, filename, err) : NULL;
+	free(longer);
+	return vf;
+}
+
+struct volfile *volume_parse(const char *text, size_t len, const char *filename, uint64_t cache_size, bool sole, struct error *err)
+{
+	struct volfile *plain = volfile_parse(text, len, filename, err), *vf = plain;
+
+	if (!plain || !cache_size || !volfile_count(plain) || has_section(plain, CACHE_TYPE))
+		return plain;
+	vf = with_cache(text, len, filename, volfile_name(plain, volfile_count(plain) - 1), cache_size, sole, err);
+	volfile_free(plain);
+	return vf;
+}
+
+struct volfile *volume_read(const char *path, uint64_t cache_size, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct volfile *vf = NULL;
+	struct stat st;
+	char *text;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		error_set(err, -errno, "cannot read the volfile %s: %s", path, fd < 0 ? strerror(errno) : "not a plain file");
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	text = st.st_size <= VOLFILE_MAX ? malloc((size_t)st.st_size + 1) : NULL;
+	if (!text || read(fd, text, (size_t)st.st_size) != st.st_size)
+		error_set(err, -EIO, "cannot read the volfile %s, or it is larger than 16 MiB", path);
+	else
+		vf = volume_parse(text, (size_t)st.st_size, path, cache_size, false, err);
+	free(text);
+	close(fd);
+	return vf;
 }
 
 static void volume_event(void *owner, enum xl_event ev, const struct xl_upcall *upcall)

@@ -24,6 +24,11 @@ struct embedded { const char *const *dirs; unsigned n; unsigned replica; };
 /* The text of a volfile with the bricks inside: storage/posix and what belongs above it for each directory, sets of @replica, distribute over
  * the sets. The caller frees it. NULL with a sentence. */
 char *volume_embedded_volfile(const char *name, const char *id_text, const struct embedded *bricks, struct error *err);
+/* Parses @text with performance/md-cache put on top, unless it has one. @sole: nobody else uses the bricks. NULL with a sentence. */
+struct volfile *volume_parse(const char *text, size_t len, const char *filename, uint64_t cache_size, bool sole, struct error *err);
+struct volfile *volume_read(const char *path, uint64_t cache_size, struct error *err);		/* the same for a file; blocks */
+const char *volume_top_name(const struct volfile *vf);		/* the volfile's own top section, the cache left out */
+
 /* What a volfile says of the volume's identity: any section's volume-id, or else an id made from the name, the same each time. */
 void volume_find_id(const struct volfile *vf, const char *name, uint8_t ret_id[16]);
 void volume_id_from_name(const char *name, uint8_t ret_id[16]);
