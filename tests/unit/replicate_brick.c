@@ -391,8 +391,21 @@ CALL(readdir)
 	END;
 }
 
+/* As a brick does that keeps its clients' caches true: the others hear of it before the answer. */
+static void tell_others(struct xlator *xl, const uint8_t *gfid)
+{
+	struct xl_upcall up = { .kind = UPCALL_INVALIDATE, .flags = 0x400 };
+	unsigned c;
+
+	memcpy(up.gfid, gfid, 16);
+	for (c = 0; c < CLIENTS; c++)
+		if (c != leaf_of(xl)->client && w.clients[c].alive && !w.clients[c].down[leaf_of(xl)->brick])
+			xl_notify(&w.clients[c].leaf[leaf_of(xl)->brick], XL_UPCALL, &up);
+}
+
 CALL(xattrop)
 {
+	bool news = false;
 	struct object *o;
 	unsigned i, t;
 	BEGIN(xattrop);
@@ -405,11 +418,14 @@ CALL(xattrop)
 		for (t = 0; t < 3; t++) {
 			const uint8_t *v = (const uint8_t *)x->value + 4 * t;
 
+			news = news || (to != o->dirty && (v[0] | v[1] | v[2] | v[3]));
 			to[t] += (int32_t)((uint32_t)v[0] << 24 | (uint32_t)v[1] << 16 | (uint32_t)v[2] << 8 | v[3]);
 		}
 	}
 	if (o)
 		r->values = marks_of(call, o);
+	if (news)
+		tell_others(xl, o->gfid);
 	ret = o ? 0 : -ESTALE;
 	END;
 }

@@ -97,7 +97,7 @@ static void degraded_body(void)
 	assert_int_equal(disk_object(0, ROOT)->dirty[2], 0);
 	assert_int_equal(disk_object(0, id_gfid(1))->dirty[0], 0);
 	world_start(1);
-	co_sleep_ns(1000000);
+	co_sleep_ns(5000000);
 	assert_int_equal(do_lookup(0, ROOT, "g", NULL), 0);		/* the copy that lacks it is not believed */
 	assert_int_equal(do_read(0, id_gfid(1), &byte, &len), 0);
 	assert_int_equal(byte, 'z');
@@ -106,6 +106,7 @@ static void degraded_body(void)
 	assert_int_equal(do_lookup(0, ROOT, "g", NULL), -ENOTCONN);
 	assert_int_equal(do_lookup(0, ROOT, "nothing", NULL), -ENOTCONN);
 	world_start(0);
+	co_sleep_ns(5000000);
 	assert_int_equal(do_read(0, id_gfid(1), &byte, &len), 0);
 	assert_int_equal(byte, 'z');
 }
@@ -132,7 +133,7 @@ static void quorum2_body(void)
 	ret = do_read(1, id_gfid(1), &byte, &len);
 	assert_int_equal(ret, -ENOTCONN);
 	world_start(0);
-	co_sleep_ns(1000000);
+	co_sleep_ns(5000000);
 	assert_int_equal(do_read(1, id_gfid(1), &byte, &len), 0);
 	assert_int_equal(write_f(), 0);
 	world_rest();
@@ -155,7 +156,7 @@ static void quorum3_body(void)
 	assert_int_equal(write_f(), -ENOTCONN);
 	assert_int_equal(do_read(0, id_gfid(1), &byte, &len), -ENOTCONN);
 	world_start(0);
-	co_sleep_ns(1000000);
+	co_sleep_ns(5000000);
 	assert_int_equal(do_read(0, id_gfid(1), &byte, &len), 0);
 	assert_int_equal(byte, 'a');
 	assert_true(accuses(2, id_gfid(1), 0, 0) && !accuses(2, id_gfid(1), 1, 0));
@@ -181,6 +182,7 @@ static void arbiter_body(void)
 	assert_int_equal(do_write(0, id_gfid(10), 0, 'q', 5, 0, NULL), 0);	/* the copy and the arbiter are enough */
 	world_rest();
 	world_start(1);
+	co_sleep_ns(5000000);
 	world_kill(0);
 	assert_int_equal(do_write(0, id_gfid(10), 0, 'r', 5, 0, NULL), -ENOTCONN);	/* only the arbiter is whole */
 	assert_int_equal(do_write(0, id_gfid(11), 0, 'r', 5, 0, NULL), 0);

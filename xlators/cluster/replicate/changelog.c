@@ -71,6 +71,16 @@ void changelog_accuse(struct changelog *log, child_set by, child_set missed, enu
 	log->to |= by;
 }
 
+void changelog_confess(struct changelog *log, child_set who, enum change type)
+{
+	unsigned i;
+
+	for (i = 0; i < REPLICATE_MAX; i++)
+		if (who & bit(i))
+			log->add[i].pending[i][type]++;
+	log->to |= who;
+}
+
 void changelog_dirty(struct changelog *log, child_set on, enum change type, int32_t by_how_much)
 {
 	unsigned i;

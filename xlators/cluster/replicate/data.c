@@ -2,6 +2,7 @@
  *
  * A write is: keep apart from what it overlaps, join the epoch (lock and dirty mark, mostly there already), write, record the verdict. */
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "xlators/cluster/replicate/replicate.h"
@@ -54,11 +55,25 @@ static bool others_want_lock(const struct answer *ans, child_set ok)
 	return false;
 }
 
+/* All of these results begin with the attributes before and after. They are left out when no copy may be believed in all of them. */
+static void take_result(const struct replicate *rp, const struct epoch *e, const struct answer *ans, child_set from, size_t size, void *res)
+{
+	unsigned child;
+
+	_Static_assert(offsetof(struct writev_res, post) == sizeof(struct iatt) && offsetof(struct fsync_res, post) == sizeof(struct iatt)
+		       && offsetof(struct truncate_res, post) == sizeof(struct iatt), "attributes come first");
+	if (replicate_speaker(rp, e->copies, e->inode->gfid, from, &child)) {
+		memcpy(res, ans[child].res, size);
+		return;
+	}
+	memcpy(res, ans[__builtin_ctzll(from)].res, size);
+	memset(res, 0, 2 * sizeof(struct iatt));
+}
+
 static int coroutine_fn change_in_epoch(struct xlator *xl, struct call *call, struct epoch *e, const struct change_of_data *d, void *res)
 {
 	struct replicate *rp = replicate_of(xl);
-	struct copies *c = e->copies;
-	child_set good = c->good[DATA], part = copies_still(rp, e->part, e->gen);
+	child_set part = copies_still(rp, e->part, e->gen), good = e->good & part;
 	struct answer *ans = xl_fanout(xl, call, part, d->op, d->args, NULL);
 	struct verdict v;
 
@@ -73,7 +88,7 @@ static int coroutine_fn change_in_epoch(struct xlator *xl, struct call *call, st
 		e->end = true;
 	epoch_record(e, call, &v);
 	if (v.ret == 0)
-		memcpy(res, ans[replicate_speaker(rp, c, d->inode->gfid, v.ok & good)].res, fop_res_sizes[d->op]);
+		take_result(rp, e, ans, v.ok & good, fop_res_sizes[d->op], res);
 	return v.ret;
 }
 
@@ -153,8 +168,8 @@ static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, con
 		return ret;
 	co_shield();
 	seq = e->seq;
-	good = e->copies->good[DATA];
 	part = copies_still(rp, e->part, e->gen);
+	good = e->good & part;
 	ans = xl_fanout(xl, call, part, FOP_fsync, args, NULL);
 	if (ans) {
 		quorum_judge(rp, ans, part, good, &v);
@@ -162,7 +177,7 @@ static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, con
 		if (v.took_effect && seq > e->synced)
 			e->synced = seq;
 		if (v.ret == 0)
-			*res = ans[replicate_speaker(rp, e->copies, args->inode->gfid, v.ok & good)].res->fsync;
+			take_result(rp, e, ans, v.ok & good, sizeof(*res), res);
 	}
 	epoch_leave(e);
 	co_unshield();
@@ -176,6 +191,7 @@ int coroutine_fn replicate_fsync(struct xlator *xl, struct call *call, const str
 	struct copies *c;
 	struct answer *ans;
 	child_set asked, ok;
+	unsigned child;
 	int ret = copies_refresh(xl, args->inode, false, &c);
 
 	if (ret < 0)
@@ -192,7 +208,8 @@ int coroutine_fn replicate_fsync(struct xlator *xl, struct call *call, const str
 		return quorum_error(ans, asked, c->good[DATA]);
 	if (ok != asked)
 		return fsync_in_epoch(xl, call, args, res);
-	*res = ans[replicate_speaker(rp, c, args->inode->gfid, ok)].res->fsync;
+	if (replicate_speaker(rp, c, args->inode->gfid, ok, &child))
+		*res = ans[child].res->fsync;
 	return 0;
 }
 

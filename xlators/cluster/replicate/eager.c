@@ -151,6 +151,7 @@ static int coroutine_fn epoch_take(struct epoch *e, struct call *call)
 			ret = raise_marks(e, &sub);
 		if (ret == 0 && (!quorum_met(rp, e->part) || !(e->part & e->copies->good[DATA])))
 			ret = copies_excuse_change(rp, e->copies, DATA);
+		e->good = e->part & e->copies->good[DATA];
 		co_unshield();
 	}
 	arena_free(arena);
@@ -233,7 +234,7 @@ void coroutine_fn epoch_leave(struct epoch *e)
 		timer_arm(loop, &e->idle, loop_now_ns(loop) + rp->post_op_delay_ms * 1000000);
 }
 
-static void coroutine_fn accuse(struct epoch *e, const struct call *call, child_set by, child_set missed)
+static void coroutine_fn accuse(struct epoch *e, const struct call *call, const struct verdict *v)
 {
 	struct arena *arena = arena_new(256 << 10);
 	struct changelog log = { .inode = e->inode };
@@ -241,9 +242,10 @@ static void coroutine_fn accuse(struct epoch *e, const struct call *call, child_
 
 	replicate_sub_call(&sub, call, arena, e->copies->owner);
 	sub.durable = e->durable;
-	changelog_accuse(&log, by, missed, DATA, 1);
+	changelog_accuse(&log, v->blamers, v->missed, DATA, 1);
+	changelog_confess(&log, v->confess, DATA);
 	changelog_apply(e->xl, &sub, &log);
-	e->accused |= missed;
+	e->accused |= v->missed | v->confess;
 	arena_free(arena);
 }
 
@@ -255,15 +257,28 @@ void coroutine_fn epoch_record(struct epoch *e, struct call *call, const struct 
 		e->took_effect = true;
 	if (!v->ok && !v->refused)
 		e->unclear = true;
-	if (!v->missed)
+	if (!v->missed && !v->confess)
 		return;
 	copies_blame(replicate_of(e->xl), e->copies, v->blamers, v->missed, DATA);
+	copies_confess(replicate_of(e->xl), e->copies, v->confess, DATA);
 	if (v->took_effect)
-		e->missed |= v->missed;
-	if (!news && v->took_effect)
+		e->missed |= v->missed | v->confess;
+	e->good &= ~e->missed;
+	if (!news && v->took_effect && !v->confess)
 		return;
 	e->end = true;			/* the next change begins with marks that name it in advance */
-	accuse(e, call, v->blamers, v->missed);
+	accuse(e, call, v);
+}
+
+/* Without an answer to judge: on record when the epoch ends. A stale copy's word against the last whole one counts for nothing. */
+static void epoch_found_wanting(struct epoch *e, child_set who)
+{
+	who &= e->part;
+	if (!who || !(e->good & ~who))
+		return;
+	e->missed |= who;
+	e->good &= ~who;
+	copies_blame(replicate_of(e->xl), e->copies, e->part & ~e->missed, who, DATA);
 }
 
 /* Data that a crash would lose without a trace is synced; a copy that cannot has missed it. */
@@ -275,8 +290,8 @@ static void coroutine_fn epoch_sync(struct epoch *e, struct call *sub)
 
 	if (!rp->ensure_durability || e->overwrote <= e->synced || !asked)
 		return;
-	if (xl_fanout(e->xl, sub, asked, FOP_fsync, &args, &ok) && ok)
-		e->missed |= asked & ~ok;
+	if (xl_fanout(e->xl, sub, asked, FOP_fsync, &args, &ok))
+		epoch_found_wanting(e, asked & ~ok);
 }
 
 static void coroutine_fn lower_marks(struct epoch *e, struct call *sub)
@@ -288,7 +303,6 @@ static void coroutine_fn lower_marks(struct epoch *e, struct call *sub)
 	changelog_dirty(&log, e->took_effect ? e->dirty & ~(e->missed & ~e->copies->smaller) : e->dirty, DATA, -1);
 	if (news) {
 		changelog_accuse(&log, by, news, DATA, 1);
-		copies_blame(rp, e->copies, by, news, DATA);
 		sub->durable = e->durable;
 	}
 	if (!e->took_effect)
@@ -345,11 +359,10 @@ void epochs_lost_child(struct xlator *xl, unsigned child)
 
 		if (!(e->part & bit(child)))
 			continue;
-		if (e->unstable > e->synced) {
-			e->missed |= bit(child);
-			copies_blame(rp, e->copies, e->part & ~e->missed, bit(child), DATA);
-		}
+		if (e->unstable > e->synced)
+			epoch_found_wanting(e, bit(child));
 		e->part &= ~bit(child);
+		e->good &= ~bit(child);
 		start_end(e);
 	}
 }

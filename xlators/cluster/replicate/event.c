@@ -2,6 +2,7 @@
  *
  * Each coming and going makes a new generation: what was known of any inode is asked for again before it decides anything. Parents see
  * one child, up while any of ours is; at first we wait a moment for the others, so that a start does not look like a failure. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/log.h"
@@ -26,39 +27,59 @@ void replicate_settled(void *arg)
 	tell_up(arg);
 }
 
-static void coroutine_fn probe_entry(void *arg)
-{
-	struct xlator *xl = arg;
-
-	replicate_probe(xl);
-	co_gate_leave(&replicate_of(xl)->background);
-}
-
-static void start_probe(struct xlator *xl)
+static void join(struct xlator *xl, unsigned child, child_set answered)
 {
 	struct replicate *rp = replicate_of(xl);
+	unsigned i;
 
-	if (!co_gate_enter(&rp->background))
-		return;
-	if (!co_start(xl_loop(xl), probe_entry, xl))
-		co_gate_leave(&rp->background);
-}
-
-static void child_up(struct xlator *xl, unsigned child)
-{
-	struct replicate *rp = replicate_of(xl);
-
-	if (rp->up & bit(child))
-		return;
 	rp->up |= bit(child);
 	rp->up_since[child] = ++rp->gen;
+	for (i = 0; i < rp->n; i++)
+		if (answered & bit(i))
+			rp->probed[i] = rp->gen;
 	if (rp->told_up && quorum_met(rp, rp->up) && !quorum_met(rp, rp->up & ~bit(child)))
 		log_notice("quorum is there again: writes go on", "set=%s child=%s", xl->name, xl->children[child]->name);
+	co_queue_wake_all(&rp->came);
 	if (rp->up == rp->all)
 		tell_up(xl);
 	else if (!rp->told_up && !timer_armed(&rp->settle_in))
 		timer_arm(xl_loop(xl), &rp->settle_in, loop_now_ns(xl_loop(xl)) + PATIENCE_NS);
-	start_probe(xl);
+}
+
+struct arrival { struct xlator *xl; unsigned child; uint32_t stamp; };
+
+static void coroutine_fn arrival_entry(void *arg)
+{
+	struct arrival *a = arg;
+	struct replicate *rp = replicate_of(a->xl);
+	child_set answered;
+
+	replicate_probe(a->xl, rp->up | bit(a->child), &answered);
+	if (a->stamp == rp->arrivals[a->child])
+		join(a->xl, a->child, answered);
+	co_gate_leave(&rp->background);
+	free(a);
+}
+
+/* What the others hold against it is asked before it is used: a copy that was away must not decide anything until then. */
+static void child_up(struct xlator *xl, unsigned child)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct arrival *a;
+
+	if (rp->arrived & bit(child))
+		return;
+	rp->arrived |= bit(child);
+	if (!co_gate_enter(&rp->background))
+		return;
+	a = malloc(sizeof(*a));
+	if (a)
+		*a = (struct arrival){ xl, child, ++rp->arrivals[child] };
+	if (a && co_start(xl_loop(xl), arrival_entry, a))
+		return;
+	free(a);
+	co_gate_leave(&rp->background);
+	join(xl, child, 0);
 }
 
 static void child_down(struct xlator *xl, unsigned child)
@@ -66,6 +87,8 @@ static void child_down(struct xlator *xl, unsigned child)
 	struct replicate *rp = replicate_of(xl);
 	bool had = quorum_met(rp, rp->up);
 
+	rp->arrived &= ~bit(child);
+	rp->arrivals[child]++;			/* one that is still being asked about comes to nothing */
 	if (!(rp->up & bit(child)))
 		return;
 	rp->up &= ~bit(child);
@@ -90,8 +113,10 @@ static void upcall_from(struct xlator *xl, const struct xl_upcall *up)
 
 	if (c && up->kind == UPCALL_INODELK_CONTENTION && up->domain && strcmp(up->domain, xl->name) == 0)
 		epoch_contended(xl, inode);
-	if (c && up->kind == UPCALL_INVALIDATE && (up->flags & INVALIDATE_XATTR) && c->gen == rp->gen)
-		c->gen = 0;			/* perhaps the marks */
+	if (c && up->kind == UPCALL_INVALIDATE && (up->flags & INVALIDATE_XATTR)) {
+		c->doubted_at = ++rp->blame_seq;	/* perhaps the marks changed */
+		c->gen = 0;
+	}
 	inode_unref(inode);
 }
 

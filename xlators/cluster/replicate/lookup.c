@@ -146,7 +146,7 @@ static void learn(const struct replicate *rp, struct copies *c, uint32_t gen, ui
 			copies_hear(rp, c, i, &ans[i].res->lookup.xattrs, gen, overtaken);
 	c->present = (uint8_t)ok;
 	c->smaller = (uint8_t)smaller_copies(rp, ans, ok & ~copies_accused(rp, c, DATA));
-	c->gen = gen;
+	c->gen = c->doubted_at > seq ? 0 : gen;	/* 0: asked before somebody changed it */
 	copies_update(rp, c);
 }
 
@@ -162,48 +162,66 @@ static void ask_for_marks(struct xlator *xl, struct lookup_args *args, struct xa
 		args->count_domain = xl->name;
 }
 
-/* An object of which no copy is whole: wait for a better one; where each accuses the other attributes are still shown. */
-static int speaker_of(struct replicate *rp, struct copies *c, const uint8_t *gfid, child_set ok, unsigned *ret_child)
+/* One that may be believed in this; any, when each accuses the other; -ENOTCONN when a better one is away. */
+static int whole_copy(const struct replicate *rp, const struct copies *c, const uint8_t *gfid, child_set ok, enum read_kind kind,
+		      unsigned *ret_child)
+{
+	child_set from = ok & c->readable[kind];
+
+	if (!from && copies_excuse(rp, c, kind) != -EIO)
+		return -ENOTCONN;
+	if (!from)
+		from = ok & ~rp->arbiter ? ok & ~rp->arbiter : ok;
+	*ret_child = copies_choose(rp, gfid, from);
+	return 0;
+}
+
+/* An object of which no copy is whole: wait for a better one, or put the answer together from what is whole of each; where the copies accuse
+ * each other attributes are still shown. */
+static int speak(const struct replicate *rp, const struct copies *c, const uint8_t *gfid, const struct answer *ans, child_set ok,
+		 struct lookup_res *res)
 {
 	child_set from = ok & c->readable[READ_ATTR];
+	unsigned child;
+	int ret;
 
-	if (!from) {
-		int ret = copies_excuse(rp, c, READ_ATTR);
-
-		if (ret != -EIO)
-			return ret;
-		from = ok & ~rp->arbiter ? ok & ~rp->arbiter : ok;
+	if (from) {
+		*res = ans[copies_choose(rp, gfid, from)].res->lookup;
+		return 0;
 	}
-	*ret_child = copies_choose(rp, gfid, from);
+	ret = whole_copy(rp, c, gfid, ok, READ_META, &child);
+	if (ret < 0)
+		return ret;
+	*res = ans[child].res->lookup;
+	ret = whole_copy(rp, c, gfid, ok, S_ISDIR(res->stat.mode) ? READ_ENTRIES : READ_DATA, &child);	/* whose size is true */
+	if (ret < 0)
+		return ret;
+	replicate_compose(&res->stat, stat_of(ans, child), &res->stat);
+	memset(&res->content, 0, sizeof(res->content));
 	return 0;
 }
 
 static void parent_attributes(struct xlator *xl, struct inode *parent, const struct answer *ans, child_set ok, struct lookup_res *res)
 {
 	struct replicate *rp = replicate_of(xl);
-	struct copies *c = *inode_ctx(xl, parent);
+	const struct copies *c = *inode_ctx(xl, parent);
+	unsigned child;
 
-	if (c && copies_fresh(rp, c) && (ok & c->readable[READ_ATTR]))
-		res->parent = ans[replicate_speaker(rp, c, parent->gfid, ok)].res->lookup.parent;
+	if (c && replicate_speaker(rp, c, parent->gfid, ok, &child))
+		res->parent = ans[child].res->lookup.parent;
 	else if (c)
 		memset(&res->parent, 0, sizeof(res->parent));
 }
 
-static int coroutine_fn lookup_settle(struct xlator *xl, struct inode *inode, uint32_t gen, uint64_t seq, const struct answer *ans,
-				      child_set ok, struct lookup_res *res)
+static int lookup_settle(struct xlator *xl, struct inode *inode, uint32_t gen, uint64_t seq, const struct answer *ans, child_set ok,
+			 struct lookup_res *res)
 {
-	struct replicate *rp = replicate_of(xl);
 	struct copies *c = copies_of(xl, inode);
-	unsigned child = 0;
-	int ret;
 
 	if (!c)
 		return -ENOMEM;
-	learn(rp, c, gen, seq, ans, ok);
-	ret = speaker_of(rp, c, inode->gfid, ok, &child);
-	if (ret == 0)
-		*res = ans[child].res->lookup;
-	return ret;
+	learn(replicate_of(xl), c, gen, seq, ans, ok);
+	return speak(replicate_of(xl), c, inode->gfid, ans, ok, res);
 }
 
 int coroutine_fn replicate_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
@@ -283,16 +301,15 @@ int coroutine_fn copies_refresh(struct xlator *xl, struct inode *inode, bool for
 	return copies_fresh(rp, c) ? 0 : -ENOTCONN;
 }
 
-/* A child whose heal index is empty accuses nobody. Asked when a child comes up; what we accuse ourselves meanwhile is not forgotten. */
-void coroutine_fn replicate_probe(struct xlator *xl)
+/* A child whose heal index is empty accuses nobody. What we accuse ourselves meanwhile is not forgotten. */
+void coroutine_fn replicate_probe(struct xlator *xl, child_set asked, child_set *ret_answered)
 {
 	struct replicate *rp = replicate_of(xl);
 	struct inode *root = inode_get(xl_inodes(xl), gfid_root);
 	struct arena *arena = arena_new(1 << 20);
 	struct lookup_args args = { .inode = root, .count = COUNT_INDEX };
-	child_set asked = rp->up, ok = 0;
+	child_set ok = 0;
 	uint64_t seq = rp->blame_seq;
-	uint32_t gen = rp->gen;
 	struct answer *ans = NULL;
 	struct call call;
 	unsigned i;
@@ -307,8 +324,8 @@ void coroutine_fn replicate_probe(struct xlator *xl)
 			rp->blames[i] |= rp->all & ~bit(i);
 		else if (seq == rp->blame_seq)
 			rp->blames[i] = 0;
-		rp->probed[i] = gen;
 	}
+	*ret_answered = ok;
 	arena_free(arena);
 	inode_unref(root);
 }

@@ -3,12 +3,13 @@
  * plan, lock, mark (only while a copy is missing), act, judge, settle, unlock. Everything a transaction needs after its call is answered lives
  * in its own arena, so that settling and unlocking may go on in the background. What failed in this very call is put on record before the answer;
  * what was known to be missing is on record since the mark. */
-#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "xlators/cluster/replicate/replicate.h"
+
+#define QUORUM_PATIENCE_NS 30000000000ull
 
 enum { OBJECT, PLACE, PLACE2, NOWHERE };	/* whose attributes a field of a result holds */
 
@@ -40,12 +41,13 @@ struct txn {
 	struct span span;
 	bool in_span;
 	bool acted;				/* the call itself was sent */
+	const uint8_t *tried;			/* sent before, about this object, and nobody knows how far it came; else NULL */
 	uint32_t gen;
 	child_set good, part, marked, absent;
 	struct verdict verdict;
 	child_set bornfor;			/* children that miss the new object; 0 when there is none */
 	uint32_t born_mode;
-	uint8_t owner[8];
+	uint8_t owner[8], seen[16];
 };
 
 void replicate_sub_call(struct call *sub, const struct call *call, struct arena *arena, const uint8_t owner[8])
@@ -323,36 +325,37 @@ static const struct iatt *iatt_in(const struct answer *a, uint16_t at)
 	return (const struct iatt *)((const char *)a->res + at);
 }
 
-static unsigned speaker_about(struct txn *t, unsigned whose, const struct answer *ans, child_set from)
+static bool speaker_about(struct txn *t, unsigned whose, const struct answer *ans, child_set from, unsigned *ret_child)
 {
 	struct replicate *rp = replicate_of(t->xl);
 	const struct place *p;
 
-	if (t->row->type == METADATA)
-		whose = PLACE;
 	if (whose == OBJECT) {
-		unsigned first = (unsigned)__builtin_ctzll(from);
-		const uint8_t *gfid = iatt_in(&ans[first], t->row->iatts[0].at)->gfid;
+		const uint8_t *gfid = iatt_in(&ans[__builtin_ctzll(from)], t->row->iatts[0].at)->gfid;
 		struct inode *known = inode_find(xl_inodes(t->xl), gfid);
-		unsigned child = replicate_speaker(rp, known ? *inode_ctx(t->xl, known) : NULL, gfid, from);
+		bool found = replicate_speaker(rp, known ? *inode_ctx(t->xl, known) : NULL, gfid, from, ret_child);
 
 		inode_unref(known);
-		return child;
+		return found;
 	}
 	p = &t->places[whose - PLACE];
-	return replicate_speaker(rp, *inode_ctx(t->xl, p->inode), p->inode->gfid, from);
+	return replicate_speaker(rp, *inode_ctx(t->xl, p->inode), p->inode->gfid, from, ret_child);
 }
 
-/* Each attribute from the copy that a later read of that object will use. */
+/* Each attribute from the copy that a later read of that object will use; none where that copy did not take part. */
 static void txn_fill(struct txn *t, const struct answer *ans, void *res)
 {
 	child_set from = t->verdict.ok & t->good ? t->verdict.ok & t->good : t->verdict.ok;
-	unsigned i, child = speaker_about(t, t->row->iatts[0].whose, ans, from);
+	unsigned i, child;
 
-	memcpy(res, ans[child].res, fop_res_sizes[t->op]);
-	for (i = 1; i < 5 && t->row->iatts[i].whose != NOWHERE; i++) {
-		child = speaker_about(t, t->row->iatts[i].whose, ans, from);
-		memcpy((char *)res + t->row->iatts[i].at, iatt_in(&ans[child], t->row->iatts[i].at), sizeof(struct iatt));
+	memcpy(res, ans[__builtin_ctzll(from)].res, fop_res_sizes[t->op]);
+	for (i = 0; i < 5 && t->row->iatts[i].whose != NOWHERE; i++) {
+		struct iatt *st = (struct iatt *)((char *)res + t->row->iatts[i].at);
+
+		if (speaker_about(t, t->row->iatts[i].whose, ans, from, &child))
+			*st = *iatt_in(&ans[child], t->row->iatts[i].at);
+		else
+			memset(st, 0, sizeof(*st));
 	}
 }
 
@@ -410,6 +413,58 @@ static void txn_note_birth(struct txn *t, const struct answer *ans)
 			copies_blame(rp, c, ok, t->bornfor, i);
 }
 
+struct repetition { struct txn *t; struct answer *ans; struct lookup_args args; struct lookup_res *found; };
+
+/* Does the name stand for the very object now, as it would if the first try came this far? */
+static int coroutine_fn found_task(void *ctx, unsigned i)
+{
+	struct repetition *r = ctx;
+	struct call call;
+
+	call_init(&call, r->t->arena);
+	if (xl_lookup(r->t->xl->children[i], &call, &r->args, &r->found[i]) < 0 || !gfid_equal(r->found[i].stat.gfid, r->t->tried))
+		return -ENOENT;
+	memset(r->ans[i].res, 0, fop_res_sizes[r->t->op]);
+	memcpy((char *)r->ans[i].res + r->t->row->iatts[0].at, &r->found[i].stat, sizeof(struct iatt));
+	r->ans[i].err = 0;
+	return 0;
+}
+
+/* A call that is sent again finds its own work: that is success. */
+static void coroutine_fn forgive_repetition(struct txn *t, struct answer *ans)
+{
+	const struct place *p = &t->places[t->nplaces - 1];
+	bool removes = t->op == FOP_unlink || t->op == FOP_rmdir;
+	int own = removes || t->op == FOP_rename ? -ENOENT : -EEXIST;
+	struct repetition r = { t, ans, { .parent = p->inode, .name = p->name }, arena_alloc(t->arena, REPLICATE_MAX * sizeof(*r.found)) };
+	child_set ask = 0;
+	unsigned i;
+
+	for (i = 0; t->part >> i; i++) {
+		if (!(t->part & bit(i)) || ans[i].err != own)
+			continue;
+		if (removes)
+			ans[i].err = 0;
+		else
+			ask |= bit(i);
+	}
+	if (ask && r.found)
+		co_fanout(ask, found_task, &r);
+}
+
+/* Which object a repetition would be about. */
+static void remember_object(struct txn *t, const struct answer *ans)
+{
+	static const uint8_t nothing[16];
+	unsigned i;
+
+	if (t->row->makes)
+		memcpy(t->seen, new_gfid(t), 16);
+	for (i = 0; t->row->iatts[0].whose == OBJECT && !t->row->makes && t->part >> i; i++)
+		if ((t->part & bit(i)) && ans[i].err == 0 && memcmp(iatt_in(&ans[i], t->row->iatts[0].at)->gfid, nothing, 16) != 0)
+			memcpy(t->seen, iatt_in(&ans[i], t->row->iatts[0].at)->gfid, 16);
+}
+
 static int coroutine_fn txn_act(struct txn *t, void *res)
 {
 	struct replicate *rp = replicate_of(t->xl);
@@ -421,11 +476,17 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 	ans = xl_fanout(t->xl, t->call, t->part, t->op, t->args, NULL);
 	if (!ans)
 		return -ENOMEM;
+	if (t->tried)
+		forgive_repetition(t, ans);
+	remember_object(t, ans);
 	distrust_other_gfids(t, ans);
 	quorum_judge(rp, ans, t->part, t->good, &t->verdict);
-	for (i = 0; i < t->nplaces && t->verdict.missed; i++)
-		if (*inode_ctx(t->xl, t->places[i].inode))
-			copies_blame(rp, *inode_ctx(t->xl, t->places[i].inode), t->verdict.blamers, t->verdict.missed, t->row->type);
+	for (i = 0; i < t->nplaces && (t->verdict.missed || t->verdict.confess); i++) {
+		struct copies *c = *inode_ctx(t->xl, t->places[i].inode);
+
+		copies_blame(rp, c, t->verdict.blamers, t->verdict.missed, t->row->type);
+		copies_confess(rp, c, t->verdict.confess, t->row->type);
+	}
 	if (t->verdict.took_effect) {
 		txn_note_birth(t, ans);
 		if (t->verdict.ret == 0)
@@ -455,18 +516,19 @@ static void settle_birth(struct txn *t, struct changelog *log)
 static void settle_place(struct txn *t, struct changelog *log, const struct place *p)
 {
 	const struct verdict *v = &t->verdict;
-	child_set settled = v->took_effect ? t->marked & v->ok : t->marked;
+	child_set settled = v->took_effect ? t->marked & v->ok & ~v->confess : t->marked;
 	bool granular = replicate_of(t->xl)->granular_entry;
 
 	if (p->copies) {
 		changelog_dirty(log, settled, t->row->type, -1);
 		changelog_accuse(log, v->blamers, v->missed & ~(v->took_effect ? t->absent : 0), t->row->type, 1);
+		changelog_confess(log, v->confess, t->row->type);
 		if (!v->took_effect)
 			changelog_accuse(log, t->marked, t->absent, t->row->type, -1);
 	} else {
-		log->to = settled | v->blamers;
+		log->to = settled | v->blamers | v->confess;
 	}
-	if (granular && v->missed)
+	if (granular && (v->missed || v->confess))
 		log->entry_create = p->name;
 	else if (granular && v->took_effect && t->good == replicate_of(t->xl)->all)
 		log->entry_delete = p->name;
@@ -474,7 +536,7 @@ static void settle_place(struct txn *t, struct changelog *log, const struct plac
 
 static void coroutine_fn txn_settle(struct txn *t)
 {
-	struct settle *s = settle_new(t, t->durable && t->verdict.missed);
+	struct settle *s = settle_new(t, t->durable && (t->verdict.missed || t->verdict.confess));
 	unsigned i;
 
 	if (!s)
@@ -510,20 +572,19 @@ static void coroutine_fn txn_end_in_background(struct txn *t)
 /* A copy that took part and failed, or a stale one that went its own way: on record before the answer. */
 static bool must_accuse_now(const struct txn *t)
 {
-	return t->verdict.missed && (t->verdict.missed & ~(t->verdict.took_effect ? t->absent : 0));
+	return t->verdict.confess || (t->verdict.missed & ~(t->verdict.took_effect ? t->absent : 0));
 }
 
-int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop op, const void *args, void *res)
+/* *ret_unclear: sent, and lost with a child on the way. @tried: NULL at first. */
+static int coroutine_fn modify_once(struct xlator *xl, struct call *call, enum fop op, const void *args, void *res, uint8_t *tried,
+				    bool *unclear)
 {
-	struct replicate *rp = replicate_of(xl);
 	struct txn *t;
-	int ret;
+	int ret = txn_new(xl, call, op, args, &t);
 
-	if (!quorum_met(rp, rp->up))
-		return -ENOTCONN;
-	ret = txn_new(xl, call, op, args, &t);
 	if (ret < 0)
 		return ret;
+	t->tried = *unclear ? tried : NULL;
 	ret = t->row->plan(t);
 	if (ret == 0)
 		ret = txn_find_good(t);
@@ -538,8 +599,43 @@ int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop
 			txn_settle(t);
 		co_unshield();
 	}
+	if (t->acted && t->row->type == ENTRY && errno_is_loss(ret)) {
+		*unclear = true;
+		memcpy(tried, t->seen, 16);
+	}
 	txn_leave_span(t);
 	txn_end_in_background(t);
+	return ret;
+}
+
+static bool coroutine_fn quorum_returns(struct replicate *rp, struct loop *loop)
+{
+	uint64_t old = co_set_deadline(loop_now_ns(loop) + QUORUM_PATIENCE_NS);
+	int ret = 0;
+
+	while (ret == 0 && !quorum_met(rp, rp->up))
+		ret = co_queue_wait(&rp->came);
+	co_restore_deadline(old);
+	return ret == 0;
+}
+
+/* An entry call that was lost half way cannot simply be tried again by the caller: it would find its own work and take it for another's. So
+ * we do that ourselves, for a while, when the quorum is back. */
+int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop op, const void *args, void *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	uint8_t tried[16] = { 0 };
+	bool unclear = false;
+	unsigned again;
+	int ret = -ENOTCONN;
+
+	if (!quorum_met(rp, rp->up))
+		return -ENOTCONN;
+	for (again = 0; again < 4; again++) {
+		ret = modify_once(xl, call, op, args, res, tried, &unclear);
+		if (!unclear || !errno_is_loss(ret) || co_interrupted() || !quorum_returns(rp, xl_loop(xl)))
+			break;
+	}
 	return ret;
 }
 
@@ -548,7 +644,8 @@ int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop
 	{ offsetof(struct op##_res, postparent), PLACE }, { 0, NOWHERE } } }
 #define REMOVAL(op, plan_) [FOP_##op] = { ENTRY, false, plan_, { \
 	{ offsetof(struct op##_res, preparent), PLACE }, { offsetof(struct op##_res, postparent), PLACE }, { 0, NOWHERE } } }
-#define CHANGE(op) [FOP_##op] = { METADATA, false, plan_metadata, { { 0, PLACE }, { 0, NOWHERE } } }
+#define CHANGE(op) [FOP_##op] = { METADATA, false, plan_metadata, { \
+	{ offsetof(struct op##_res, pre), PLACE }, { offsetof(struct op##_res, post), PLACE }, { 0, NOWHERE } } }
 
 static const struct row rows[FOP_COUNT] = {
 	NEW_OBJECT(mknod, true),
@@ -567,5 +664,5 @@ static const struct row rows[FOP_COUNT] = {
 	CHANGE(setattr),
 	CHANGE(setxattr),
 	CHANGE(removexattr),
-	CHANGE(xattrop),
+	[FOP_xattrop] = { METADATA, false, plan_metadata, { { 0, NOWHERE } } },
 };

@@ -41,12 +41,16 @@ static int coroutine_fn read_from(struct xlator *xl, struct call *call, enum fop
 	return failed ? failed : ret;
 }
 
-/* Attributes are shown even where every copy accuses another; content is not. */
-static child_set last_resort(const struct replicate *rp, const struct copies *c, enum fop op, enum read_kind kind)
+void replicate_compose(const struct iatt *meta, const struct iatt *content, struct iatt *ret_st)
 {
-	if (kind != READ_ATTR || (op != FOP_stat && op != FOP_access) || copies_excuse(rp, c, kind) != -EIO)
-		return 0;
-	return c->present & ~rp->arbiter;
+	struct iatt st = *meta;
+
+	st.size = content->size;
+	st.blocks = content->blocks;
+	st.mtime = content->mtime;
+	if (content->ctime.sec > st.ctime.sec || (content->ctime.sec == st.ctime.sec && content->ctime.nsec > st.ctime.nsec))
+		st.ctime = content->ctime;
+	*ret_st = st;
 }
 
 static int coroutine_fn read_one(struct xlator *xl, struct call *call, enum fop op, struct inode *inode, enum read_kind kind,
@@ -64,7 +68,7 @@ static int coroutine_fn read_one(struct xlator *xl, struct call *call, enum fop 
 
 		if (err < 0)
 			return err;
-		from = c->readable[kind] ? c->readable[kind] : last_resort(rp, c, op, kind);
+		from = c->readable[kind];
 		ret = from ? read_from(xl, call, op, inode, from, args, res) : copies_excuse(rp, c, kind);
 		if (is_final(ret) || co_interrupted())
 			return ret;
@@ -72,24 +76,39 @@ static int coroutine_fn read_one(struct xlator *xl, struct call *call, enum fop 
 	return ret;
 }
 
+/* Attributes are shown even where no copy is whole: a lookup has all the answers to put together. */
+static int coroutine_fn stat_by_lookup(struct xlator *xl, struct call *call, const struct stat_args *args, struct stat_res *res)
+{
+	struct lookup_args asking = { .inode = args->inode, .want = args->want, .count = args->count };
+	struct lookup_res *found = arena_alloc(call->arena, sizeof(*found));
+	int ret = found ? replicate_lookup(xl, call, &asking, found) : -ENOMEM;
+
+	if (ret < 0)
+		return ret;
+	*res = (struct stat_res){ found->stat, found->xattrs, found->counts };
+	return 0;
+}
+
 int coroutine_fn replicate_stat(struct xlator *xl, struct call *call, const struct stat_args *args, struct stat_res *res)
 {
-	return read_one(xl, call, FOP_stat, args->inode, READ_ATTR, args, res);
+	int ret = read_one(xl, call, FOP_stat, args->inode, READ_ATTR, args, res);
+
+	return ret == -EIO ? stat_by_lookup(xl, call, args, res) : ret;
 }
 
 int coroutine_fn replicate_access(struct xlator *xl, struct call *call, const struct access_args *args, struct access_res *res)
 {
-	return read_one(xl, call, FOP_access, args->inode, READ_ATTR, args, res);
+	return read_one(xl, call, FOP_access, args->inode, READ_META, args, res);
 }
 
 int coroutine_fn replicate_readlink(struct xlator *xl, struct call *call, const struct readlink_args *args, struct readlink_res *res)
 {
-	return read_one(xl, call, FOP_readlink, args->inode, READ_ATTR, args, res);
+	return read_one(xl, call, FOP_readlink, args->inode, READ_META, args, res);
 }
 
 int coroutine_fn replicate_getxattr(struct xlator *xl, struct call *call, const struct getxattr_args *args, struct getxattr_res *res)
 {
-	return read_one(xl, call, FOP_getxattr, args->inode, READ_ATTR, args, res);
+	return read_one(xl, call, FOP_getxattr, args->inode, READ_META, args, res);
 }
 
 int coroutine_fn replicate_readv(struct xlator *xl, struct call *call, const struct readv_args *args, struct readv_res *res)

@@ -99,6 +99,7 @@ static int coroutine_fn replicate_init(struct xlator *xl, struct error *err)
 	rp->gen = 1;
 	list_init(&rp->epochs);
 	co_gate_init(&rp->background);
+	co_queue_init(&rp->came);
 	timer_init(&rp->settle_in, replicate_settled, xl);
 	loop_random(xl_loop(xl), &rp->next_owner, sizeof(rp->next_owner));
 	rp->next_owner >>= 8;

@@ -13,7 +13,7 @@
 #define REPLICATE_MAX 8			/* children; the sets kept per inode are one byte wide */
 
 enum change { DATA, METADATA, ENTRY, CHANGES };		/* the three counters of a pending attribute, in their order on disk */
-enum read_kind { READ_DATA, READ_ATTR, READ_ENTRIES, READ_KINDS };
+enum read_kind { READ_DATA, READ_META, READ_ENTRIES, READ_ATTR, READ_KINDS };	/* READ_ATTR: all of a stat */
 enum quorum_type { QUORUM_NONE, QUORUM_AUTO, QUORUM_FIXED };
 
 struct epoch;
@@ -30,6 +30,8 @@ struct replicate {
 
 	unsigned n;
 	child_set all, up, arbiter;
+	child_set arrived;			/* connected; up once we know what the others hold against it */
+	uint32_t arrivals[REPLICATE_MAX];
 	const char *keys[REPLICATE_MAX + 1];	/* pending key of each child, then the dirty key */
 	int read_preferred;			/* a child named by an option, or -1 */
 	uint64_t next_owner;
@@ -43,6 +45,7 @@ struct replicate {
 	struct list epochs;			/* held data locks, oldest first */
 	unsigned nepochs;
 	struct co_gate background;		/* coroutines that outlive their call */
+	struct co_queue came;			/* woken when a child comes up */
 	struct timer settle_in;			/* before we speak up with children missing */
 	bool told_up;
 };
@@ -54,7 +57,7 @@ struct copies {
 	uint8_t blames[REPLICATE_MAX][CHANGES];	/* rows of the pending matrix: whom each copy accuses */
 	uint32_t heard_at[REPLICATE_MAX];
 	uint8_t readable[READ_KINDS], good[CHANGES];	/* derived from the above; valid while gen is the current one */
-	uint64_t blamed_at;			/* blame_seq of our last accusation */
+	uint64_t blamed_at, doubted_at;		/* blame_seq of our last accusation; of another client's, perhaps */
 	uint8_t owner[8];			/* lock owner of our data and metadata locks */
 	int8_t listing;				/* child whose positions a listing goes by, or -1 */
 	struct list running, waiting;		/* struct span */
@@ -75,6 +78,7 @@ struct verdict {
 	int ret;				/* for the caller */
 	child_set ok;				/* did it */
 	child_set blamers, missed;		/* who must accuse whom; both empty when nothing is to be recorded */
+	child_set confess;			/* who must accuse itself */
 	bool took_effect;			/* on copies that count */
 	bool refused;				/* by all, with words that say nothing was done */
 };
@@ -89,6 +93,7 @@ bool copies_fresh(const struct replicate *rp, const struct copies *c);
 void copies_update(const struct replicate *rp, struct copies *c);
 /* Takes the rows out of an answer's attributes. */
 void copies_hear(const struct replicate *rp, struct copies *c, unsigned child, const struct xattrs *set, uint32_t gen, bool add);
+void copies_confess(struct replicate *rp, struct copies *c, child_set who, enum change type);
 void copies_blame(struct replicate *rp, struct copies *c, child_set by, child_set missed, enum change type);
 child_set copies_accused(const struct replicate *rp, const struct copies *c, enum change type);
 bool state_may_have_missed(const struct replicate *rp, child_set here, child_set away);
@@ -102,7 +107,8 @@ child_set copies_still(const struct replicate *rp, child_set set, uint32_t gen);
 int coroutine_fn replicate_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res);
 /* Asks all copies again when what we know is of an older generation, or when @force. */
 int coroutine_fn copies_refresh(struct xlator *xl, struct inode *inode, bool force, struct copies **ret_c);
-void coroutine_fn replicate_probe(struct xlator *xl);	/* learns whose heal index is empty */
+/* Learns whose heal index is empty. *ret_asked: who answered; the caller says since when that holds. */
+void coroutine_fn replicate_probe(struct xlator *xl, child_set asked, child_set *ret_answered);
 
 /* changelog.c: what an xattrop adds, for each child its own. */
 struct marks { int32_t dirty[CHANGES], pending[REPLICATE_MAX][CHANGES]; };
@@ -116,6 +122,7 @@ struct changelog {
 };
 void coroutine_fn changelog_apply(struct xlator *xl, struct call *call, struct changelog *log);
 void changelog_accuse(struct changelog *log, child_set by, child_set missed, enum change type, int32_t by_how_much);
+void changelog_confess(struct changelog *log, child_set who, enum change type);
 void changelog_dirty(struct changelog *log, child_set on, enum change type, int32_t by_how_much);
 
 /* locks.c */
@@ -155,7 +162,7 @@ struct epoch {
 	unsigned users;
 	uint32_t gen;
 	struct locks locks;
-	child_set part, dirty;			/* who takes part; where the mark is raised */
+	child_set part, good, dirty;		/* who takes part; who of them is whole; where the mark is raised */
 	child_set absent;			/* accused in advance */
 	child_set missed, accused;		/* found wanting; already on record */
 	uint64_t seq, unstable, overwrote, synced;	/* number of the last change; last unstable; last that size does not tell; last synced */
@@ -178,10 +185,12 @@ int coroutine_fn replicate_discard(struct xlator *xl, struct call *call, const s
 int coroutine_fn replicate_zerofill(struct xlator *xl, struct call *call, const struct zerofill_args *args, struct zerofill_res *res);
 int coroutine_fn replicate_fsync(struct xlator *xl, struct call *call, const struct fsync_args *args, struct fsync_res *res);
 int coroutine_fn replicate_flush(struct xlator *xl, struct call *call, const struct flush_args *args, struct flush_res *res);
-/* Attributes of an object from the copy that reads would go to. */
-unsigned replicate_speaker(const struct replicate *rp, const struct copies *c, const uint8_t *gfid, child_set from);
+/* Attributes of an object from the copy that reads would go to. False: no copy in @from may be believed in all of them. */
+bool replicate_speaker(const struct replicate *rp, const struct copies *c, const uint8_t *gfid, child_set from, unsigned *ret_child);
 
 /* read.c */
+/* Where one copy missed a chmod and the other a write: the mode of one, the size of the other. */
+void replicate_compose(const struct iatt *meta, const struct iatt *content, struct iatt *ret_st);
 int coroutine_fn replicate_stat(struct xlator *xl, struct call *call, const struct stat_args *args, struct stat_res *res);
 int coroutine_fn replicate_access(struct xlator *xl, struct call *call, const struct access_args *args, struct access_res *res);
 int coroutine_fn replicate_readlink(struct xlator *xl, struct call *call, const struct readlink_args *args, struct readlink_res *res);

@@ -2,7 +2,8 @@
  *
  * A copy is accused by the rows of the pending matrix. The rows of children that are up are as of the last refresh; the row of one that went
  * down is remembered: its accusation does not end because it cannot repeat it. Where a row was never heard the copy is suspect, unless the
- * child's heal index was empty while this copy was up, or the absent could not have decided anything without those that are up. */
+ * child's heal index was empty while this copy was up, or the absent could not have decided anything without those that are up and is not
+ * known to accuse anybody. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,14 +50,17 @@ child_set copies_still(const struct replicate *rp, child_set set, uint32_t gen)
 	return still;
 }
 
-/* May the absent child @i accuse @j of something we never heard? */
-static bool may_accuse(const struct replicate *rp, const struct copies *c, unsigned i, unsigned j)
+/* May the absent child @i accuse @j of something we never heard? When it was @idle it cannot have missed an answered change; then only
+ * accusations that we know of count, and among three and more a minority does not accuse (quorum.c). */
+static bool may_accuse(const struct replicate *rp, const struct copies *c, unsigned i, unsigned j, bool idle)
 {
 	if ((c->heard & bit(i)) && c->heard_at[i] >= rp->up_since[j])
 		return false;
+	if (idle && rp->n > 2)
+		return false;
 	if (rp->blames[i] & bit(j))
 		return true;
-	if (rp->quorum_type == QUORUM_NONE)	/* chosen for being available */
+	if (idle || rp->quorum_type == QUORUM_NONE)	/* the latter was chosen for being available */
 		return false;
 	return rp->probed[i] == 0 || rp->probed[i] < rp->up_since[j];
 }
@@ -64,13 +68,12 @@ static bool may_accuse(const struct replicate *rp, const struct copies *c, unsig
 static child_set suspects(const struct replicate *rp, const struct copies *c)
 {
 	child_set found = 0;
+	bool idle = quorum_others_idle(rp);
 	unsigned i, j;
 
-	if (quorum_others_idle(rp))
-		return 0;
 	for (j = 0; j < rp->n; j++)
 		for (i = 0; (rp->up & bit(j)) && i < rp->n; i++)
-			if (!(rp->up & bit(i)) && may_accuse(rp, c, i, j))
+			if (!(rp->up & bit(i)) && may_accuse(rp, c, i, j, idle))
 				found |= bit(j);
 	return found;
 }
@@ -79,11 +82,12 @@ static child_set suspects(const struct replicate *rp, const struct copies *c)
 bool state_may_have_missed(const struct replicate *rp, child_set here, child_set away)
 {
 	static const struct copies nothing;
+	bool idle = quorum_others_idle(rp);
 	unsigned i, j;
 
 	for (j = 0; j < rp->n; j++)
 		for (i = 0; (here & bit(j)) && i < rp->n; i++)
-			if ((away & bit(i)) && ((rp->blames[i] & bit(j)) || (!quorum_others_idle(rp) && may_accuse(rp, &nothing, i, j))))
+			if ((away & bit(i)) && ((rp->blames[i] & bit(j)) || may_accuse(rp, &nothing, i, j, idle)))
 				return true;
 	return false;
 }
@@ -101,13 +105,18 @@ child_set copies_accused(const struct replicate *rp, const struct copies *c, enu
 
 static child_set accused_kind(const struct replicate *rp, const struct copies *c, enum read_kind kind)
 {
-	child_set bad = copies_accused(rp, c, DATA);	/* of a directory: names are missing wholesale */
+	child_set data = copies_accused(rp, c, DATA);
 
-	if (kind != READ_DATA)
-		bad |= copies_accused(rp, c, ENTRY);
-	if (kind == READ_ATTR)
-		bad |= copies_accused(rp, c, METADATA);
-	return kind == READ_ENTRIES ? bad : bad | c->smaller;
+	switch (kind) {
+	case READ_DATA:
+		return data | c->smaller;
+	case READ_META:
+		return copies_accused(rp, c, METADATA);
+	case READ_ENTRIES:
+		return data | copies_accused(rp, c, ENTRY);	/* data of a directory: names are missing wholesale */
+	default:
+		return data | c->smaller | copies_accused(rp, c, METADATA) | copies_accused(rp, c, ENTRY);
+	}
 }
 
 void copies_update(const struct replicate *rp, struct copies *c)
@@ -168,6 +177,15 @@ void copies_blame(struct replicate *rp, struct copies *c, child_set by, child_se
 	copies_update(rp, c);
 }
 
+void copies_confess(struct replicate *rp, struct copies *c, child_set who, enum change type)
+{
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++)
+		if (who & bit(i))
+			copies_blame(rp, c, bit(i), bit(i), type);
+}
+
 void copies_born(struct replicate *rp, struct copies *c, uint32_t gen, child_set ok)
 {
 	unsigned i;
@@ -217,11 +235,12 @@ unsigned copies_choose(const struct replicate *rp, const uint8_t *gfid, child_se
 	return 0;
 }
 
-unsigned replicate_speaker(const struct replicate *rp, const struct copies *c, const uint8_t *gfid, child_set from)
+bool replicate_speaker(const struct replicate *rp, const struct copies *c, const uint8_t *gfid, child_set from, unsigned *ret_child)
 {
-	if (c && (from & c->readable[READ_ATTR]))
+	if (c && c->gen)
 		from &= c->readable[READ_ATTR];
 	else if (from & ~rp->arbiter)
 		from &= ~rp->arbiter;
-	return copies_choose(rp, gfid, from);
+	*ret_child = copies_choose(rp, gfid, from);
+	return from != 0;
 }
