@@ -1,4 +1,4 @@
-/* xlators/features/index_virtual.c: the indices seen as directories: a healer finds their gfids by getxattr, lists them and removes what it healed.
+/* xlators/features/index_virtual.c: the indices seen as directories: a healer finds their gfids by getxattr, lists them, removes what it healed.
  *
  * The one idea: three gfids, new in each process, stand for the three directories; a sub-directory of entry-changes gets one when it is looked
  * up. Calls on other objects pass through untouched. Nothing is kept open: a listing goes on from an offset of the file system. */
