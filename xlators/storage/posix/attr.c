@@ -30,9 +30,12 @@ int object_statx_timeless(int fd, struct statx *st)
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, st) < 0 ? -errno : 0;
 }
 
+/* Timeless, too. */
 int name_statx(int dirfd, const char *name, struct statx *st)
 {
-	return statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_WANTED, st) < 0 ? -errno : 0;
+	const unsigned mask = STATX_WANTED & ~(STATX_ATIME | STATX_MTIME | STATX_CTIME);
+
+	return statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, mask, st) < 0 ? -errno : 0;
 }
 
 static void put_time(uint8_t *raw, const struct iatt_time *t)
@@ -141,12 +144,21 @@ void iatt_fill(struct posix *px, const struct node *node, const struct statx *st
 	}
 }
 
-void node_iatt_st(struct posix *px, struct node *node, const struct statx *st, struct iatt *ret_iatt)
+int node_iatt_st(struct posix *px, struct node *node, const struct statx *st, struct iatt *ret_iatt)
 {
+	struct statx own;
+	int ret = 0;
+
 	pthread_mutex_lock(&node->lock);
 	node_mdata_load(px, node);
-	iatt_fill(px, node, st, ret_iatt);
+	if (node->mdata_state != MDATA_PRESENT) {
+		ret = object_statx(node->fd, &own);
+		st = &own;
+	}
+	if (ret == 0)
+		iatt_fill(px, node, st, ret_iatt);
 	pthread_mutex_unlock(&node->lock);
+	return ret;
 }
 
 int node_iatt(struct posix *px, struct node *node, struct iatt *ret_iatt)
@@ -462,7 +474,7 @@ static int granted(struct posix *px, struct call *call, struct node *node, unsig
 	struct statx st;
 	bool acl = false;
 	unsigned bit;
-	int ret = object_statx(node->fd, &st);
+	int ret = object_statx_timeless(node->fd, &st);
 
 	if (ret < 0)
 		return ret;
@@ -530,7 +542,7 @@ int coroutine_fn fop_access(struct xlator *xl, struct call *call, const struct a
 	bool done = false;
 
 	if (node && !pthread_mutex_trylock(&node->lock)) {
-		done = object_statx(node->fd, &st) == 0 && granted_peek(px, call, node, &st, args->mask & 7, &res->granted);
+		done = object_statx_timeless(node->fd, &st) == 0 && granted_peek(px, call, node, &st, args->mask & 7, &res->granted);
 		pthread_mutex_unlock(&node->lock);
 	}
 	node_put(px, node);

@@ -114,7 +114,7 @@ static int adopt(struct making *m, struct node *object, const uint8_t *gfid, con
 		close(object->fd);
 		return ret;
 	}
-	ret = object_statx(object->fd, &st);
+	ret = object_statx_timeless(object->fd, &st);
 	if (ret == 0)
 		ret = node_make(m->px, gfid, &st, object->fd, &m->node);
 	else

@@ -118,7 +118,7 @@ static int open_named(struct node *parent, const char *name, struct statx *ret_s
 			continue;		/* another kind of object by now */
 		if (ret_object->fd < 0)
 			return ret_object->fd;
-		ret = object_statx(ret_object->fd, ret_st);
+		ret = object_statx_timeless(ret_object->fd, ret_st);
 		if (ret == 0 && (ret_st->stx_mode & S_IFMT) == ret_object->type)
 			return 0;
 		close(ret_object->fd);
@@ -177,7 +177,7 @@ int entry_find(struct posix *px, struct node *parent, const char *name, const ui
 		ret = ret == 16 && !gfid_is_null(gfid) ? check_handle(px, parent, name, gfid, ret_st) : -EIO;
 	}
 	if (ret == 0)			/* the link count counts the handle */
-		ret = object_statx(object.fd, ret_st);
+		ret = object_statx_timeless(object.fd, ret_st);
 	if (ret < 0) {
 		close(object.fd);
 		return ret;
@@ -244,13 +244,11 @@ static int find_in(struct posix *px, struct call *call, struct node *parent, con
 		return ret < 0 ? ret : node_iatt(px, *ret_node, &res->stat);
 	}
 	ret = find_name(px, parent, args, &st, ret_node);
-	if (ret == 0) {
-		node_iatt_st(px, *ret_node, &st, &res->stat);
-		return 0;
-	}
+	if (ret == 0)
+		return node_iatt_st(px, *ret_node, &st, &res->stat);
 	if (ret == -ENODATA && args->gfidless) {
+		ret = statx(parent->fd, args->name, AT_SYMLINK_NOFOLLOW, STATX_WANTED, &st) < 0 ? -errno : 0;
 		iatt_fill(px, &nameless, &st, &res->stat);
-		ret = 0;
 	}
 	node_put(px, *ret_node);
 	*ret_node = NULL;
@@ -297,6 +295,11 @@ static int lookup_job(struct posix *px, struct call *call, const struct lookup_a
 }
 POSIX_OFFLOADED(lookup, RESULTS)
 
+static int statx_for(const struct node *node, struct statx *st)
+{
+	return node->mdata_state == MDATA_PRESENT ? object_statx_timeless(node->fd, st) : object_statx(node->fd, st);
+}
+
 /* The same from memory alone. False when something would have to be read; then nothing has been promised. */
 static bool peek_parent(struct posix *px, struct call *call, struct node *parent, struct iatt *ret_iatt, int *ret_err)
 {
@@ -306,7 +309,7 @@ static bool peek_parent(struct posix *px, struct call *call, struct node *parent
 
 	if (pthread_mutex_trylock(&parent->lock))
 		return false;
-	known = parent->mdata_state != MDATA_UNKNOWN && object_statx(parent->fd, &st) == 0 &&
+	known = parent->mdata_state != MDATA_UNKNOWN && statx_for(parent, &st) == 0 &&
 		granted_peek(px, call, parent, &st, 1, &granted);
 	if (known) {
 		iatt_fill(px, parent, &st, ret_iatt);
@@ -319,11 +322,16 @@ static bool peek_parent(struct posix *px, struct call *call, struct node *parent
 static bool peek_object(struct posix *px, struct call *call, struct node *node, const struct statx *st, const struct lookup_args *args,
 			struct lookup_res *res, int *ret_err)
 {
+	struct statx full;
 	bool known;
 
 	if (pthread_mutex_trylock(&node->lock))
 		return false;
 	known = node->mdata_state != MDATA_UNKNOWN && (node->attrs || (!args->want && !args->list_xattr));
+	if (known && node->mdata_state == MDATA_ABSENT) {
+		known = node->fd >= 0 && object_statx(node->fd, &full) == 0;
+		st = &full;
+	}
 	if (known) {
 		iatt_fill(px, node, st, &res->stat);
 		*ret_err = attrs_wanted(px, call, node, args->want, args->list_xattr, &res->xattrs);
@@ -351,7 +359,7 @@ static bool peek_named(struct posix *px, struct call *call, struct node *parent,
 		*ret_err = -errno;
 		return errno == ENOENT;
 	}
-	known = object_statx(fd, &st) == 0;
+	known = object_statx_timeless(fd, &st) == 0;
 	close(fd);
 	node = known ? node_peek_ino(px, &st) : NULL;
 	if (!node)
@@ -372,7 +380,7 @@ static bool lookup_peek(struct posix *px, struct call *call, const struct lookup
 	if (args->name)
 		known = node->type == S_IFDIR && !is_dots(args->name) && name_check(node, args->name) == 0 &&
 			peek_named(px, call, node, args, res, ret_err);
-	else if (object_statx(node->fd, &st) == 0)
+	else if (object_statx_timeless(node->fd, &st) == 0)
 		known = peek_object(px, call, node, &st, args, res, ret_err);
 	node_put(px, node);
 	return known;

@@ -96,7 +96,8 @@ int handle_make_dir(struct posix *px, const uint8_t *parent, const char *name, c
 	}
 	if (errno != EEXIST)
 		return -errno;
-	snprintf(temp, sizeof(temp), "%.*s.new", HANDLE_MAX - 1, handle);
+	strcpy(temp, handle);
+	strcat(temp, ".new");
 	if (symlinkat(target, px->handles_fd, temp) < 0 && errno != EEXIST)
 		return -errno;
 	if (renameat(px->handles_fd, temp, px->handles_fd, handle) < 0)
@@ -178,7 +179,7 @@ static int step_down(struct posix *px, struct node *dir, const struct step *step
 
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP ? -ESTALE : fd;
-	ret = object_statx(fd, ret_st);
+	ret = object_statx_timeless(fd, ret_st);
 	if (ret == 0 && (fgetxattr(fd, XATTR_GFID, found, 16) != 16 || !gfid_equal(found, step->gfid)))
 		ret = -ESTALE;		/* another directory has the name now */
 	if (ret < 0) {
@@ -272,7 +273,7 @@ int handle_open(struct posix *px, const uint8_t *gfid, struct statx *ret_st, int
 		close(fd);
 		return ret == ENODATA ? open_directory(px, gfid, ret_st, ret_fd) : -ret;
 	}
-	ret = object_statx(fd, ret_st);
+	ret = object_statx_timeless(fd, ret_st);
 	if (ret == 0 && ret_st->stx_nlink < 2) {
 		/* Its last name went and we were killed before the handle followed. */
 		handle_remove(px, gfid);

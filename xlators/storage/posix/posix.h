@@ -154,7 +154,7 @@ int name_statx(int dirfd, const char *name, struct statx *st);
 void iatt_fill(struct posix *px, const struct node *node, const struct statx *st, struct iatt *iatt);
 int node_iatt(struct posix *px, struct node *node, struct iatt *ret_iatt);	/* blocks */
 bool node_iatt_peek(struct posix *px, struct node *node, struct iatt *ret_iatt);	/* does not: false when it would */
-void node_iatt_st(struct posix *px, struct node *node, const struct statx *st, struct iatt *ret_iatt);	/* blocks when times are unknown */
+int node_iatt_st(struct posix *px, struct node *node, const struct statx *st, struct iatt *ret_iatt);	/* @st timeless; blocks */
 /* Times of the object (or, shifted, of the parent) as the call says; TIME_ bits 1, 2, 4. Block at most for the first look. */
 void node_touch(struct posix *px, struct node *node, const struct call *call, uint32_t bits);
 /* node->lock held, times known; @bits of those three only. Blocks when mdata_crowded(). */

@@ -91,7 +91,7 @@ static void describe(struct listing *l, struct dirent_plus *e)
 	}
 	if (strcmp(e->name, ".") == 0) {
 		node = node_ref(l->px, l->dir);
-		ret = object_statx(node->fd, &st);
+		ret = object_statx_timeless(node->fd, &st);
 	} else {
 		ret = entry_find(l->px, l->dir, e->name, NULL, &st, &node);
 	}
@@ -100,7 +100,8 @@ static void describe(struct listing *l, struct dirent_plus *e)
 		e->type = (st.stx_mode & S_IFMT) >> 12;
 	}
 	if (ret == 0 && l->args->plus) {
-		node_iatt_st(l->px, node, &st, &e->stat);
+		if (node_iatt_st(l->px, node, &st, &e->stat) < 0)
+			memset(&e->stat, 0, sizeof(e->stat));
 		pthread_mutex_lock(&node->lock);
 		if (attrs_wanted(l->px, l->call, node, l->args->want, false, &e->xattrs) < 0)
 			e->xattrs.n = 0;

@@ -119,7 +119,7 @@ static int unlink_object(struct removing *r, const struct unlink_args *args, str
 	if (args->not_if_open && node->opens)
 		return -EBUSY;
 	pthread_rwlock_wrlock(&node->layout);
-	ret = object_statx(node->fd, &r->st);
+	ret = object_statx_timeless(node->fd, &r->st);
 	links = r->st.stx_nlink;
 	if (ret == 0)
 		ret = unlink_as_caller(r, 0);

@@ -63,7 +63,7 @@ static int rename_over(struct renaming *r)
 	if (!victim)
 		return rename_as_caller(r);
 	pthread_rwlock_wrlock(&victim->layout);
-	ret = object_statx(victim->fd, &r->victim_st);
+	ret = object_statx_timeless(victim->fd, &r->victim_st);
 	if (ret == 0)
 		ret = rename_as_caller(r);
 	if (ret == 0)
