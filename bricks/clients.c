@@ -29,11 +29,12 @@ static struct brick_client *client_find(struct brick_server *bs, const char *uui
 
 static struct brick_client *client_new(struct brick_server *bs, const char *uuid)
 {
-	struct brick_client *c = calloc(1, sizeof(*c) + strlen(uuid) + 1);
+	size_t size = strlen(uuid) + 1;
+	struct brick_client *c = calloc(1, sizeof(*c) + size);
 
 	if (!c)
 		return NULL;
-	strcpy(c->uuid, uuid);
+	memcpy(c->uuid, uuid, size);
 	c->bs = bs;
 	c->base.uuid = c->uuid;
 	c->base.refs = 1;

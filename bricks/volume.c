@@ -135,6 +135,8 @@ int brick_server_section(const struct volfile *vf, struct brick_server_section *
 {
 	unsigned last = volfile_count(vf) - 1;
 	const char *port;
+	char *end = NULL;
+	long number;
 
 	memset(s, 0, sizeof(*s));
 	if (!volfile_count(vf) || strcmp(volfile_type(vf, last), "protocol/server"))
@@ -146,8 +148,9 @@ int brick_server_section(const struct volfile *vf, struct brick_server_section *
 	port = volfile_option(vf, last, "transport.socket.listen-port");
 	if (!port)
 		port = volfile_option(vf, last, "listen-port");
-	s->port = port ? atoi(port) : 0;
-	if (s->port < 0 || s->port > 65535)
+	number = port ? strtol(port, &end, 10) : 0;
+	s->port = (int)number;
+	if (number < 0 || number > 65535 || (end && *end))
 		return error_set(err, -EINVAL, "the volfile's listen-port %s is no port", port);
 	return 0;
 }

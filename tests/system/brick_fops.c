@@ -104,7 +104,8 @@ static void coroutine_fn test_lookup(struct inode *dir)
 {
 	static const char *const names[] = { "user.none", "trusted.glusterfs.dht" };
 	struct xattr_want want = { names, 2, NULL };
-	struct lookup_args a = { .parent = dir, .name = "nothing" }, byid = { .inode = dir, .want = &want, .count = COUNT_INODELK | COUNT_INDEX };
+	struct lookup_args a = { .parent = dir, .name = "nothing" };
+	struct lookup_args byid = { .inode = dir, .want = &want, .count = COUNT_INODELK | COUNT_INDEX };
 	struct lookup_res r = { 0 };
 	uint8_t gfid[16];
 	int ret;
@@ -378,7 +379,9 @@ static void coroutine_fn test_readdir(struct inode *dir)
 static void coroutine_fn test_open_file(struct inode *dir)
 {
 	uint8_t gfid[16];
-	struct create_args a = { .parent = dir, .name = "open", .flags = O_RDWR | O_CREAT, .mode = S_IFREG | 0644, .gfid = gfid, .want_fd = true };
+	struct create_args a = {
+		.parent = dir, .name = "open", .flags = O_RDWR | O_CREAT, .mode = S_IFREG | 0644, .gfid = gfid, .want_fd = true,
+	};
 	struct create_res r = { 0 };
 	struct unlink_args ua = { .parent = dir, .name = "open" };
 	struct unlink_res ur = { 0 };

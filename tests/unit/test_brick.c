@@ -275,7 +275,8 @@ static void coroutine_fn refused_programs(struct world *w)
 	assert_int_equal(peer_call(w, &p, GF_FOP_PROGRAM, 400, 57, NULL, NULL, NULL, NULL), -EOPNOTSUPP);
 	assert_int_equal(peer_call(w, &p, GF_FOP_PROGRAM, 330, 1, NULL, NULL, NULL, NULL), -EOPNOTSUPP);
 	struct gf_release_req unknown = { .fd = 77 };
-	assert_int_equal(peer_call(w, &p, GF_FOP_PROGRAM, 400, GF_FOP_RELEASE, CODER(gf_release_req), &unknown, CODER(gf_common_rsp), &common), 0);
+	assert_int_equal(peer_call(w, &p, GF_FOP_PROGRAM, 400, GF_FOP_RELEASE, CODER(gf_release_req), &unknown, CODER(gf_common_rsp),
+				   &common), 0);
 	assert_int_equal(common.op_ret, 0);
 	rpc_client_free(p.rpc);
 }

@@ -4,6 +4,7 @@
  * for a directory, a symlink or a removed name the file system's log is forced by changing and syncing a scratch file of ours on that
  * brick, which was unlinked as soon as it was made. Changes that wait together share one force. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,8 +99,7 @@ static int coroutine_fn scratch_make(struct pclient *pc, struct call *call)
 	if (!root)
 		return -ENOMEM;
 	gfid_new(xl_loop(pc->xl), gfid);
-	strcpy(name, ".gatehouse-commit-");
-	strcat(name, gfid_text(gfid, text));
+	snprintf(name, sizeof(name), ".gatehouse-commit-%s", gfid_text(gfid, text));
 	ret = client_send(pc, call, &op, &args, &res);
 	if (!ret) {
 		gone.name = name;

@@ -1,0 +1,272 @@
+/* protocol/client against a brick, both in one simulated world: up and down, a brick that is another process now, calls that are cut off,
+ * locks that nobody waits for any more. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <arpa/inet.h>
+#include <cmocka.h>
+
+#include "bricks/brick.h"
+#include "runtime/log.h"
+#include "runtime/sim.h"
+#include "runtime/sync.h"
+#include "xlators/graph.h"
+
+#define BRICK "10.0.0.1"
+#define CLIENT "10.0.0.2"
+
+static const char brick_text[] =
+	"volume disk\n type storage/memory\nend-volume\n"
+	"volume late\n type debug/delay-gen\n option delay-percentage 0\n subvolumes disk\nend-volume\n"
+	"volume mybrick\n type features/locks\n subvolumes late\nend-volume\n";
+static const char client_text[] =
+	"volume c\n type protocol/client\n option remote-host " BRICK "\n option remote-port 49152\n option remote-subvolume mybrick\n"
+	" option ping-timeout 4\nend-volume\n";
+
+struct world {
+	struct loop *loop;
+	struct graph *brick, *client;
+	struct brick_server *server;
+	struct inode *root;
+	void coroutine_fn (*test)(struct world *w);
+	unsigned ups, downs, restarts, upcalls;
+	bool restart_after_up, passed;
+	struct co_queue changed;
+};
+
+static void event(void *owner, enum xl_event ev, const struct xl_upcall *upcall)
+{
+	struct world *w = owner;
+
+	w->ups += ev == XL_UP;
+	w->downs += ev == XL_DOWN;
+	w->upcalls += ev == XL_UPCALL;
+	w->restarts += ev == XL_RESTARTED;
+	if (ev == XL_RESTARTED && w->ups > w->downs)
+		w->restart_after_up = true;
+	co_queue_wake_all(&w->changed);
+}
+
+static struct graph *coroutine_fn make_graph(struct world *w, const char *text, const char *from, bool watch)
+{
+	struct graph_conf conf = { .loop = w->loop, .from = from, .event = watch ? event : NULL, .owner = w };
+	struct error err = { "" };
+	struct volfile *vf = volfile_parse(text, strlen(text), "test", &err);
+	struct graph *graph;
+
+	assert_non_null(vf);
+	assert_int_equal(graph_new(vf, &conf, &err, &graph), 0);
+	volfile_free(vf);
+	return graph;
+}
+
+static void coroutine_fn serve(struct world *w)
+{
+	struct brick_conf conf = { 0 };
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(49152) };
+	struct error err = { "" };
+	uint16_t port;
+
+	inet_pton(AF_INET, BRICK, &addr.sin_addr);
+	assert_int_equal(brick_server_new(w->loop, w->brick, &conf, &err, &w->server), 0);
+	assert_int_equal(brick_server_listen(w->server, (struct sockaddr *)&addr, &err, &port), 0);
+}
+
+static void kill_brick(bool silent)
+{
+	struct in_addr host;
+
+	inet_pton(AF_INET, BRICK, &host);
+	sim_kill_host(loop_self(), host, silent);
+}
+
+static void coroutine_fn wait_up(struct world *w, unsigned ups)
+{
+	while (w->ups < ups)
+		assert_int_equal(co_queue_wait(&w->changed), 0);
+}
+
+static int coroutine_fn stat_root(struct world *w)
+{
+	struct arena *arena = arena_new(65536);
+	struct stat_args a = { .inode = w->root };
+	struct stat_res r = { 0 };
+	struct call call;
+	int ret;
+
+	call_init(&call, arena);
+	ret = xl_stat(w->client->top, &call, &a, &r);
+	arena_free(arena);
+	return ret;
+}
+
+static int coroutine_fn lock(struct world *w, const char *owner, enum lock_cmd cmd)
+{
+	struct arena *arena = arena_new(65536);
+	struct inodelk_args a = { .inode = w->root, .domain = "test", .cmd = cmd, .type = LOCK_WRITE };
+	struct inodelk_res r;
+	struct call call;
+	int ret;
+
+	call_init(&call, arena);
+	call.lk_owner = (const uint8_t *)owner;
+	call.lk_owner_len = 4;
+	ret = xl_inodelk(w->client->top, &call, &a, &r);
+	arena_free(arena);
+	return ret;
+}
+
+/* --- tests --- */
+
+static void coroutine_fn restart(struct world *w)
+{
+	assert_int_equal(stat_root(w), 0);
+	kill_brick(false);
+	brick_server_free(w->server);
+	co_sleep_ns(50000000);
+	assert_int_equal(w->downs, 1);
+	assert_int_equal(stat_root(w), -ENOTCONN);	/* at once */
+	assert_int_equal(w->restarts, 0);
+	serve(w);
+	wait_up(w, 2);
+	assert_int_equal(w->restarts, 1);
+	assert_false(w->restart_after_up);
+	assert_int_equal(stat_root(w), 0);
+}
+
+struct pending { struct world *w; int ret; bool done; int (*what)(struct world *w); };
+
+static int coroutine_fn wait_lock(struct world *w) { return lock(w, "two ", LOCK_WAIT); }
+
+static void coroutine_fn pending_run(void *arg)
+{
+	struct pending *p = arg;
+
+	p->ret = p->what(p->w);
+	p->done = true;
+}
+
+/* A call that waits at the brick when the connection breaks ends with -ENOTCONN. */
+static void coroutine_fn cut_off(struct world *w)
+{
+	struct pending p = { .w = w, .what = wait_lock };
+
+	assert_int_equal(lock(w, "one ", LOCK_TRY), 0);
+	co_start(w->loop, pending_run, &p);
+	co_sleep_ns(20000000);
+	assert_false(p.done);
+	kill_brick(false);
+	co_sleep_ns(20000000);		/* the brick's own end of the call, too */
+	brick_server_free(w->server);
+	assert_true(p.done);
+	assert_int_equal(p.ret, -ENOTCONN);
+	serve(w);
+	wait_up(w, 2);
+	assert_int_equal(lock(w, "two ", LOCK_TRY), 0);	/* the brick forgot the locks of who was gone */
+}
+
+/* A brick that falls silent counts as down when the ping time-out is over, not before. */
+static void coroutine_fn silence(struct world *w)
+{
+	struct pending p = { .w = w, .what = stat_root };
+	uint64_t begun = loop_now_ns(w->loop);
+
+	kill_brick(true);
+	co_start(w->loop, pending_run, &p);
+	while (!p.done)
+		co_sleep_ns(1000000);
+	assert_int_equal(p.ret, -ENOTCONN);
+	assert_in_range((loop_now_ns(w->loop) - begun) / 1000000, 1000, 6000);
+	brick_server_free(w->server);
+	serve(w);
+	wait_up(w, 2);
+}
+
+static void coroutine_fn given_up(struct world *w)
+{
+	uint64_t old;
+
+	assert_int_equal(lock(w, "one ", LOCK_TRY), 0);
+	old = co_set_deadline(loop_now_ns(w->loop) + 50000000);
+	assert_int_equal(lock(w, "two ", LOCK_WAIT), -ETIMEDOUT);
+	co_restore_deadline(old);
+	assert_int_equal(lock(w, "one ", LOCK_UNLOCK), 0);
+	co_sleep_ns(50000000);		/* granted to nobody, given back */
+	assert_int_equal(lock(w, "one ", LOCK_TRY), 0);
+	assert_int_equal(lock(w, "one ", LOCK_UNLOCK), 0);
+}
+
+static void coroutine_fn contention(struct world *w)
+{
+	assert_int_equal(lock(w, "one ", LOCK_TRY), 0);
+	assert_int_equal(lock(w, "two ", LOCK_TRY), -EAGAIN);
+	co_sleep_ns(20000000);
+	assert_int_equal(w->upcalls, 1);
+	assert_int_equal(lock(w, "one ", LOCK_UNLOCK), 0);
+}
+
+/* A deadline ends the call, not the connection. */
+static void coroutine_fn deadline(struct world *w)
+{
+	struct error err = { "" };
+	uint64_t old;
+
+	assert_int_equal(graph_set_option(w->brick, "late", "delay-percentage", "100", &err), 0);
+	assert_int_equal(graph_set_option(w->brick, "late", "delay-duration", "500000", &err), 0);
+	old = co_set_deadline(loop_now_ns(w->loop) + 50000000);
+	assert_int_equal(stat_root(w), -ETIMEDOUT);
+	co_restore_deadline(old);
+	assert_int_equal(stat_root(w), 0);
+	assert_int_equal(w->downs, 0);
+}
+
+static void coroutine_fn run(void *arg)
+{
+	struct world *w = arg;
+
+	w->brick = make_graph(w, brick_text, BRICK, false);
+	serve(w);
+	w->client = make_graph(w, client_text, CLIENT, true);
+	w->root = inode_get(w->client->inodes, gfid_root);
+	wait_up(w, 1);
+	w->test(w);
+	inode_unref(w->root);
+	graph_free(w->client);
+	assert_int_equal(brick_server_drain(w->server), 0);
+	brick_server_free(w->server);
+	graph_free(w->brick);
+	w->passed = true;
+	loop_stop(w->loop);
+}
+
+static void in_world(void coroutine_fn (*test)(struct world *w))
+{
+	struct world w = { .loop = loop_new_sim(11), .test = test };
+
+	co_queue_init(&w.changed);
+	co_start(w.loop, run, &w);
+	loop_run(w.loop);
+	assert_true(w.passed);
+	loop_free(w.loop);
+}
+
+static void test_restart(void **state) { in_world(restart); }
+static void test_cut_off(void **state) { in_world(cut_off); }
+static void test_silence(void **state) { in_world(silence); }
+static void test_given_up(void **state) { in_world(given_up); }
+static void test_contention(void **state) { in_world(contention); }
+static void test_deadline(void **state) { in_world(deadline); }
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_restart), cmocka_unit_test(test_cut_off), cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_given_up), cmocka_unit_test(test_contention), cmocka_unit_test(test_deadline),
+	};
+
+	log_open("test_client", "/dev/null", LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
