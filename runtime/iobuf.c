@@ -1,5 +1,8 @@
 /* runtime/iobuf.c: payload blocks. Head and bytes are separate so that the bytes can be page aligned; both stay
- * together in the pool of their size class, because a block that was just used has its pages mapped and warm. */
+ * together in the pool of their size class, because a block that was just used has its pages mapped and warm.
+ *
+ * A pool has a small size that it keeps and a larger one that it may swell to under load: a fresh block of 1 MiB costs 256 page faults,
+ * more than copying what it will hold. What was not needed for a second goes back to the system. */
 #include "runtime/iobuf.h"
 
 #include <assert.h>
@@ -11,17 +14,19 @@
 
 struct pooled { struct iobuf buf; struct pooled *next; };
 
-static const struct { uint32_t size, keep; } classes[] = {	/* 10 MiB at most per thread */
-	{ 1u << 10, 256 },
-	{ 4u << 10, 256 },
-	{ 16u << 10, 64 },
-	{ 64u << 10, 24 },
-	{ 256u << 10, 4 },
-	{ (1u << 20) + (64u << 10), 5 },
+static const struct { uint32_t size, keep, swell; } classes[] = {	/* 10 MiB at most per thread at rest, 46 MiB under load */
+	{ 1u << 10, 256, 1024 },
+	{ 4u << 10, 256, 1024 },
+	{ 16u << 10, 64, 256 },
+	{ 64u << 10, 24, 64 },
+	{ 256u << 10, 4, 16 },
+	{ (1u << 20) + (64u << 10), 5, 24 },
 };
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
+#define EBB_NS 1000000000u
 
-static _Thread_local struct { struct pooled *free; uint32_t count; } pool[CLASSES];
+static _Thread_local struct { struct pooled *free; uint32_t count, low; } pool[CLASSES];	/* low: smallest count of this second */
+static _Thread_local struct timer ebb_timer;
 
 static unsigned class_for(uint32_t size)	/* CLASSES when it is too large to be pooled */
 {
@@ -66,7 +71,8 @@ struct iobuf *iobuf_new(uint32_t size)
 	if (c < CLASSES && pool[c].free) {
 		p = pool[c].free;
 		pool[c].free = p->next;
-		pool[c].count--;
+		if (--pool[c].count < pool[c].low)
+			pool[c].low = pool[c].count;
 	} else {
 		p = block_new(c < CLASSES ? classes[c].size : size);
 		if (!p)
@@ -83,6 +89,51 @@ struct iobuf *iobuf_ref(struct iobuf *b)
 	return b;
 }
 
+static void pool_free(unsigned c, uint32_t n)
+{
+	struct pooled *p;
+
+	for (; n && (p = pool[c].free); n--) {
+		pool[c].free = p->next;
+		pool[c].count--;
+		block_free(p);
+	}
+}
+
+/* Gives back what lay unused for the whole of the last second, down to the size that is kept. */
+static void ebb(void *arg)
+{
+	struct loop *loop = arg;
+	uint32_t spare, over;
+	bool swollen = false;
+	unsigned c;
+
+	for (c = 0; c < CLASSES; c++) {
+		over = pool[c].count > classes[c].keep ? pool[c].count - classes[c].keep : 0;
+		spare = pool[c].low < over ? pool[c].low : over;
+		pool_free(c, spare);
+		pool[c].low = pool[c].count;
+		swollen |= over > spare;
+	}
+	if (swollen)
+		timer_arm(loop, &ebb_timer, loop_now_ns(loop) + EBB_NS);
+}
+
+/* May the pool grow past what it keeps? Only where a loop will see to it that it shrinks again. */
+static bool may_swell(unsigned c)
+{
+	struct loop *loop = loop_self();
+
+	if (!loop || pool[c].count >= classes[c].swell)
+		return false;
+	if (!timer_armed(&ebb_timer)) {
+		timer_init(&ebb_timer, ebb, loop);
+		timer_arm(loop, &ebb_timer, loop_now_ns(loop) + EBB_NS);
+		pool[c].low = pool[c].count;
+	}
+	return true;
+}
+
 void iobuf_unref(struct iobuf *b)
 {
 	struct pooled *p;
@@ -95,7 +146,7 @@ void iobuf_unref(struct iobuf *b)
 		return;
 	p = container_of(b, struct pooled, buf);
 	c = class_for(b->size);
-	if (c == CLASSES || pool[c].count >= classes[c].keep) {
+	if (c == CLASSES || (pool[c].count >= classes[c].keep && !may_swell(c))) {
 		block_free(p);
 		return;
 	}
@@ -106,14 +157,9 @@ void iobuf_unref(struct iobuf *b)
 
 void iobuf_pool_trim(void)
 {
-	struct pooled *p;
 	unsigned c;
 
-	for (c = 0; c < CLASSES; c++) {
-		while ((p = pool[c].free)) {
-			pool[c].free = p->next;
-			block_free(p);
-		}
-		pool[c].count = 0;
-	}
+	timer_cancel(&ebb_timer);
+	for (c = 0; c < CLASSES; c++)
+		pool_free(c, pool[c].count);
 }

@@ -1,4 +1,5 @@
 /* tests/unit/test_memory.c: arena, iobuf, list and hash. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "runtime/hash.h"
 #include "runtime/iobuf.h"
 #include "runtime/list.h"
+#include "runtime/loop.h"
 
 /* --- arena --- */
 
@@ -140,6 +142,27 @@ static void test_iobuf_pool_is_bounded(void **state)
 		iobuf_unref(b[i]);	/* valgrind and ASan tell if one is lost or freed twice */
 }
 
+static void test_iobuf_pool_ebbs(void **state)
+{
+	struct loop *loop = loop_new_sim(1);
+	struct iobuf *b[20];
+	struct timer t;
+	size_t before;
+	unsigned i;
+
+	iobuf_unref(iobuf_new(1 << 20));
+	before = mallinfo2().uordblks + mallinfo2().hblkhd;
+	for (i = 0; i < 20; i++)
+		b[i] = iobuf_new(1 << 20);
+	for (i = 0; i < 20; i++)
+		iobuf_unref(b[i]);
+	timer_init(&t, (void (*)(void *))loop_stop, loop);
+	timer_arm(loop, &t, loop_now_ns(loop) + 5000000000ull);
+	assert_int_equal(loop_run(loop), 0);
+	assert_true(mallinfo2().uordblks + mallinfo2().hblkhd - before < 6 << 20);	/* swollen for a moment, not for good */
+	loop_free(loop);
+}
+
 /* --- list --- */
 
 struct item { int n; struct list link; struct hash_link hash; };
@@ -223,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_arena_cleanups),
 		cmocka_unit_test(test_iobuf),
 		cmocka_unit_test(test_iobuf_pool_is_bounded),
+		cmocka_unit_test(test_iobuf_pool_ebbs),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_hash_table),
 		cmocka_unit_test(test_hash_functions),
