@@ -80,11 +80,12 @@ int handle_link(struct posix *px, int dirfd, const char *name, const uint8_t *gf
 /* Made beside and renamed into place, so that at no moment the directory has no handle. */
 int handle_make_dir(struct posix *px, const uint8_t *parent, const char *name, const uint8_t *gfid)
 {
-	char handle[HANDLE_MAX], up[HANDLE_MAX], target[TARGET_MAX], temp[HANDLE_MAX + 8];
+	char handle[HANDLE_MAX], up[HANDLE_MAX], target[TARGET_MAX + 8], temp[HANDLE_MAX + 8];
 	int ret;
 
 	handle_name(gfid, handle);
-	snprintf(target, sizeof(target), "../../%s/%s", handle_name(parent, up), name);
+	if (snprintf(target, sizeof(target), "../../%s/%s", handle_name(parent, up), name) >= (int)sizeof(target))
+		return -ENAMETOOLONG;
 	if (symlinkat(target, px->handles_fd, handle) == 0)
 		return 0;
 	if (errno == ENOENT) {
