@@ -258,6 +258,39 @@ static void test_single(void **state)
 	world(1, NULL, body_single);
 }
 
+/* A file handle's hint spares asking all; a hint that is wrong costs a call, no more. */
+static void body_hint(void)
+{
+	struct stat_res st = { 0 };
+	struct inode *dir, *f;
+	uint8_t gfid[16];
+	uint16_t hint;
+	uint64_t before;
+
+	assert_int_equal(mkd(w.root, "dir"), 0);
+	dir = node(w.root, "dir");
+	assert_int_equal(mk(dir, name_on(dir, "f", 2)), 0);
+	f = node(dir, name_on(dir, "f", 2));
+	memcpy(gfid, f->gfid, 16);
+	hint = f->hint;
+	assert_true(hint);
+	for (uint16_t h = 0; h < 9; h++) {
+		world_restart();
+		f = inode_get(w.graph->inodes, gfid);
+		f->hint = h;
+		before = calls();
+		assert_int_equal(xl_stat(w.top, &w.call, &(struct stat_args){ .inode = f }, &st), 0);
+		assert_int_equal(calls() - before, h == hint ? 1 : h && h <= 5 ? 6 : 5);
+		assert_int_equal(f->hint, hint);
+		inode_unref(f);
+	}
+}
+
+static void test_hint(void **state)
+{
+	world(5, NULL, body_hint);
+}
+
 /* After a restart nothing is known but the gfid. */
 static void body_restart(void)
 {
@@ -520,8 +553,8 @@ static void test_hardlink(void **state)
 static void body_attributes(void)
 {
 	struct setattr_args set = { .valid = SET_MODE, .stat = { .mode = 0700 } };
-	struct setattr_res sres = { 0 };
-	struct stat_res a = { 0 }, b = { 0 };
+	static struct setattr_res sres;
+	static struct stat_res a, b;
 	struct create_args args = { .flags = O_EXCL, .mode = 0644 };
 	struct create_res made = { 0 };
 	struct statfs_res all = { 0 }, one = { 0 };
@@ -677,7 +710,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hash), cmocka_unit_test(test_munge), cmocka_unit_test(test_layout_settle),
 		cmocka_unit_test(test_assign), cmocka_unit_test(test_assign3), cmocka_unit_test(test_make),
-		cmocka_unit_test(test_counts), cmocka_unit_test(test_single), cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_counts), cmocka_unit_test(test_single), cmocka_unit_test(test_restart), cmocka_unit_test(test_hint),
 		cmocka_unit_test(test_down), cmocka_unit_test(test_events), cmocka_unit_test(test_heal),
 		cmocka_unit_test(test_preop), cmocka_unit_test(test_linkto), cmocka_unit_test(test_full),
 		cmocka_unit_test(test_hardlink), cmocka_unit_test(test_attributes), cmocka_unit_test(test_migration),

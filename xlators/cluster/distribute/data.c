@@ -158,6 +158,8 @@ int coroutine_fn dht_on_file(struct xlator *xl, struct call *call, struct inode 
 		if (now < 0)
 			return now == -ENOENT ? -ESTALE : now;
 		now = dht_cached(xl, inode);
+		if (now < 0)
+			return -ESTALE;
 		if (now == child)	/* it is where it was: the answer stands (mode 01000 may be a user's own) */
 			return ret < 0 ? ret : finish(xl, call, inode, op, args, res, child);
 		child = now;

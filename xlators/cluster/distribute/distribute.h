@@ -99,6 +99,7 @@ struct dht_dir {
 };
 int dht_cached(const struct xlator *xl, struct inode *inode);		/* child of a file, or -1 when unknown or a directory */
 void dht_set_cached(const struct xlator *xl, struct inode *inode, int child);
+int dht_hinted(const struct xlator *xl, const struct inode *inode);	/* child, or -1 */
 void dht_set_cached_gfid(const struct xlator *xl, const struct iatt *stat, int child);
 struct dht_dir *dht_dir(const struct xlator *xl, struct inode *inode);	/* NULL when unknown or no directory. Gone after a park */
 int dht_set_dir(const struct xlator *xl, struct inode *inode, struct dht_layout *layout, int mds);
@@ -163,9 +164,12 @@ int coroutine_fn distribute_lookup(struct xlator *xl, struct call *call, const s
 struct dht_found {
 	int hashed, cached;		/* cached: -1 for a directory */
 	int linkto;			/* the child that has a linkto of this name, or -1 */
+	bool heal;			/* a directory found broken is mended on the way */
 	struct lookup_res res;
 };
 int coroutine_fn dht_find(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret);
+/* For a caller who holds the locks on the name: mends no directory, since that takes the same locks. */
+int coroutine_fn dht_find_locked(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret);
 int coroutine_fn dht_lookup_gfid(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res);
 struct xattr_want dht_want(const struct xattr_want *next);
 /* A directory's copies as found: attributes, layout, mds. */
@@ -175,7 +179,9 @@ int dht_copies_read(struct xlator *xl, const struct answer *ans, enum fop op, st
 /* --- linkto.c ------------------------------------------------------------------------------------------------------ */
 int coroutine_fn dht_linkto_make(struct xlator *xl, struct call *call, struct inode *parent, const char *name, const uint8_t *gfid,
 				 int on, int to, const struct preop *preop, bool force);
-void coroutine_fn dht_linkto_owner(struct xlator *xl, struct call *call, const uint8_t *gfid, int on, uint32_t uid, uint32_t gid);
+int coroutine_fn dht_linkto_owner(struct xlator *xl, struct call *call, const uint8_t *gfid, int on, uint32_t uid, uint32_t gid);
+void coroutine_fn dht_linkto_keep(struct xlator *xl, struct call *call, struct inode *parent, const char *name, const struct iatt *stat,
+				  int on, int to);
 int coroutine_fn dht_linkto_remove(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int on);
 
 /* --- selfheal.c ---------------------------------------------------------------------------------------------------- */

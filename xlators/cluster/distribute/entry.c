@@ -95,7 +95,7 @@ static int coroutine_fn make_elsewhere(struct xlator *xl, struct call *call, str
 		if (ret < 0)
 			dht_linkto_remove(xl, call, m->parent, m->name, hashed);
 		else
-			dht_linkto_owner(xl, call, m->gfid, hashed, m->stat->uid, m->stat->gid);
+			dht_linkto_keep(xl, call, m->parent, m->name, m->stat, hashed, target);
 	} else if (ret == -EEXIST && !m->excl) {
 		ret = dht_find(xl, call, m->parent, m->name, &f);
 		ret = ret == 0 ? open_existing(xl, call, m, &f) : ret;
@@ -220,8 +220,8 @@ static int coroutine_fn link_once(struct xlator *xl, struct call *call, const st
 		ret = xl_link(xl->children[cached], call, args, res);
 		if (ret < 0 && ret != -EEXIST)
 			dht_linkto_remove(xl, call, args->newparent, args->newname, hashed);
-		else if (ret == 0 && (res->stat.uid || res->stat.gid))
-			dht_linkto_owner(xl, call, args->inode->gfid, hashed, res->stat.uid, res->stat.gid);
+		else if (ret == 0)
+			dht_linkto_keep(xl, call, args->newparent, args->newname, &res->stat, hashed, cached);
 	}
 	co_unshield();
 	return ret;

@@ -6,6 +6,9 @@
 
 #include "xlators/cluster/distribute/distribute.h"
 
+#define HOLE_ATTEMPTS 5
+#define HOLE_PAUSE_NS 20000000ull	/* and twice as long each time */
+
 static bool is_file(const void *ctx)
 {
 	return (uintptr_t)ctx & 1;
@@ -20,10 +23,23 @@ int dht_cached(const struct xlator *xl, struct inode *inode)
 
 void dht_set_cached(const struct xlator *xl, struct inode *inode, int child)
 {
+	const struct distribute *d = xl->priv;
 	void **slot = inode_ctx(xl, inode);
 
-	if (!*slot || is_file(*slot))
-		*slot = (void *)((uintptr_t)child << 1 | 1);
+	if (*slot && !is_file(*slot))
+		return;
+	*slot = (void *)((uintptr_t)child << 1 | 1);
+	inode->hint = (uint16_t)(d->rank[child] + 1);
+}
+
+/* What a file handle remembered of the last gateway: worth asking first. */
+int dht_hinted(const struct xlator *xl, const struct inode *inode)
+{
+	const struct distribute *d = xl->priv;
+
+	if (inode->type == S_IFDIR || !inode->hint || inode->hint > xl->nchildren)
+		return -1;
+	return (int)d->order[inode->hint - 1];
 }
 
 /* For an object that the caller may soon name by its gfid alone. */
@@ -138,7 +154,8 @@ int coroutine_fn dht_layout_get(struct xlator *xl, struct call *call, struct ino
 	return dht_layout_reread(xl, call, dir, ret);
 }
 
-int coroutine_fn dht_hashed(struct xlator *xl, struct call *call, struct inode *dir, const char *name, struct dht_layout **ret_layout)
+static int coroutine_fn hashed_once(struct xlator *xl, struct call *call, struct inode *dir, const char *name,
+				    struct dht_layout **ret_layout)
 {
 	struct distribute *d = xl->priv;
 	struct dht_layout *l;
@@ -153,6 +170,19 @@ int coroutine_fn dht_hashed(struct xlator *xl, struct call *call, struct inode *
 	if (ret >= 0 && ret_layout)
 		*ret_layout = dht_layout_ref(l);
 	dht_layout_unref(l);
+	return ret;
+}
+
+/* A hole may be a directory that another client is making or removing right now: look a few times more. */
+int coroutine_fn dht_hashed(struct xlator *xl, struct call *call, struct inode *dir, const char *name, struct dht_layout **ret_layout)
+{
+	int ret = hashed_once(xl, call, dir, name, ret_layout);
+
+	for (unsigned attempt = 0; ret == -EIO && attempt < HOLE_ATTEMPTS; attempt++) {
+		if (co_sleep_ns(HOLE_PAUSE_NS << attempt) < 0)
+			break;
+		ret = hashed_once(xl, call, dir, name, ret_layout);
+	}
 	return ret;
 }
 

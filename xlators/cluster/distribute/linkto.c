@@ -39,17 +39,31 @@ int coroutine_fn dht_linkto_make(struct xlator *xl, struct call *call, struct in
 	return ret;
 }
 
-/* The brick made it as root's; quota and the like look at the owner. */
-void coroutine_fn dht_linkto_owner(struct xlator *xl, struct call *call, const uint8_t *gfid, int on, uint32_t uid, uint32_t gid)
+/* The brick made it as root's; quota, sticky directories and the like look at the owner. */
+int coroutine_fn dht_linkto_owner(struct xlator *xl, struct call *call, const uint8_t *gfid, int on, uint32_t uid, uint32_t gid)
 {
 	struct call own = dht_internal(call);
 	struct inode *inode = inode_get(xl_inodes(xl), gfid);
 	struct setattr_args args = { .inode = inode, .stat = { .uid = uid, .gid = gid }, .valid = SET_UID | SET_GID, .internal = true };
 	struct setattr_res res;
+	int ret = inode ? xl_setattr(xl->children[on], &own, &args, &res) : -ENOMEM;
 
-	if (inode)
-		xl_setattr(xl->children[on], &own, &args, &res);
 	inode_unref(inode);
+	return ret;
+}
+
+/* The file is there now. A client that looked before it was may have taken its linkto for a stale one and removed it. */
+void coroutine_fn dht_linkto_keep(struct xlator *xl, struct call *call, struct inode *parent, const char *name, const struct iatt *stat,
+				  int on, int to)
+{
+	struct call own = dht_internal(call);
+	struct lookup_args args = { .parent = parent, .name = name };
+	struct lookup_res res = { 0 };
+
+	if (dht_gone(xl_lookup(xl->children[on], &own, &args, &res)))
+		dht_linkto_make(xl, call, parent, name, stat->gfid, on, to, NULL, false);
+	if (stat->uid || stat->gid)
+		dht_linkto_owner(xl, call, stat->gfid, on, stat->uid, stat->gid);
 }
 
 int coroutine_fn dht_linkto_remove(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int on)

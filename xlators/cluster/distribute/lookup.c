@@ -119,9 +119,9 @@ static void keep_unheard(struct xlator *xl, struct inode *inode, struct dht_layo
 	l->unheard = true;
 }
 
-/* The copies of a directory are in @ans: heals it when it needs that, remembers it, and fills @res. */
+/* The copies of a directory are in @ans: heals it when it needs that (not for a caller who holds the locks), remembers it, fills @res. */
 static int coroutine_fn directory_found(struct xlator *xl, struct call *call, const struct lookup_args *args, const struct answer *ans,
-					int prefer, struct lookup_res *res)
+					int prefer, bool heal, struct lookup_res *res)
 {
 	struct dht_copies c;
 	struct inode *inode;
@@ -138,7 +138,7 @@ static int coroutine_fn directory_found(struct xlator *xl, struct call *call, co
 		dht_layout_unref(c.layout);
 		return -ENOMEM;
 	}
-	if (dht_needs_heal(&c))
+	if (heal && dht_needs_heal(&c))
 		dht_heal_dir(xl, call, args->name ? args->parent : NULL, args->name, &c);
 	keep_unheard(xl, inode, c.layout);
 	ret = dht_set_dir(xl, inode, c.layout, c.mds);
@@ -209,17 +209,17 @@ int coroutine_fn dht_lookup_gfid(struct xlator *xl, struct call *call, const str
 	struct xattr_want want = dht_want(args->want);
 	struct lookup_args a = *args;
 	struct answer *ans;
-	int child = dht_cached(xl, args->inode), linkto, ret;
+	int known = dht_cached(xl, args->inode), child = known >= 0 ? known : dht_hinted(xl, args->inode), linkto, ret;
 	bool dir;
 
 	a.want = &want;
 	if (child >= 0) {
 		ret = xl_lookup(xl->children[child], call, &a, res);
-		if (ret == 0 && !dht_is_linkto(&res->stat, &res->xattrs)) {
-			dht_iatt_file(&res->stat);
+		if (ret == 0 && !S_ISDIR(res->stat.mode) && !dht_is_linkto(&res->stat, &res->xattrs)) {
+			file_found(xl, res, child);
 			return 0;
 		}
-		if (ret < 0 && !dht_gone(ret))
+		if (ret < 0 && !dht_gone(ret) && known >= 0)
 			return ret;
 	}
 	ans = dht_fanout_same(xl, call, FOP_lookup, &a, -1);
@@ -229,7 +229,7 @@ int coroutine_fn dht_lookup_gfid(struct xlator *xl, struct call *call, const str
 	if (ret < 0)
 		return ret;
 	if (dir)
-		return directory_found(xl, call, &a, ans, -1, res);
+		return directory_found(xl, call, &a, ans, -1, true, res);
 	child = pick_data(xl, ans, &linkto);
 	if (child == -1)		/* linktos only: what they point to is away, or gone */
 		return dht_all_up(xl) ? -ENOENT : -ENOTCONN;
@@ -277,7 +277,7 @@ static int coroutine_fn find_everywhere(struct xlator *xl, struct call *call, co
 		return ret;
 	f->cached = f->linkto = -1;
 	if (dir)
-		return directory_found(xl, call, a, ans, ans[f->hashed].err ? -1 : f->hashed, &f->res);
+		return directory_found(xl, call, a, ans, ans[f->hashed].err ? -1 : f->hashed, f->heal, &f->res);
 	f->cached = pick_data(xl, ans, &linkto);
 	if (f->cached < -1)
 		return f->cached;
@@ -306,7 +306,7 @@ static int coroutine_fn find_directory(struct xlator *xl, struct call *call, con
 		return -ENOMEM;
 	ans[f->hashed].res->lookup = f->res;
 	f->cached = f->linkto = -1;
-	return directory_found(xl, call, a, ans, f->hashed, &f->res);
+	return directory_found(xl, call, a, ans, f->hashed, f->heal, &f->res);
 }
 
 static int coroutine_fn follow_linkto(struct xlator *xl, struct call *call, const struct lookup_args *a, struct dht_found *f)
@@ -370,7 +370,7 @@ static int coroutine_fn find_once(struct xlator *xl, struct call *call, const st
 	return 0;
 }
 
-static int coroutine_fn find(struct xlator *xl, struct call *call, const struct lookup_args *args, struct dht_found *f)
+static int coroutine_fn find(struct xlator *xl, struct call *call, const struct lookup_args *args, bool heal, struct dht_found *f)
 {
 	struct xattr_want want = dht_want(args->want);
 	struct lookup_args a = *args;
@@ -379,7 +379,7 @@ static int coroutine_fn find(struct xlator *xl, struct call *call, const struct 
 
 	a.want = &want;
 	for (int attempt = 0; attempt < 2; attempt++) {
-		*f = (struct dht_found){ .cached = -1, .linkto = -1 };
+		*f = (struct dht_found){ .cached = -1, .linkto = -1, .heal = heal };
 		ret = dht_hashed(xl, call, args->parent, args->name, &l);
 		if (ret < 0)
 			return ret;
@@ -399,7 +399,12 @@ static int coroutine_fn find(struct xlator *xl, struct call *call, const struct 
 
 int coroutine_fn dht_find(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret)
 {
-	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, ret);
+	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, true, ret);
+}
+
+int coroutine_fn dht_find_locked(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret)
+{
+	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, false, ret);
 }
 
 int coroutine_fn distribute_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
@@ -411,7 +416,7 @@ int coroutine_fn distribute_lookup(struct xlator *xl, struct call *call, const s
 		return xl_lookup(xl->children[0], call, args, res);
 	if (!args->name)
 		return dht_lookup_gfid(xl, call, args, res);
-	ret = find(xl, call, args, &f);
+	ret = find(xl, call, args, true, &f);
 	*res = f.res;
 	return ret;
 }

@@ -133,17 +133,25 @@ static int coroutine_fn set_ranges(struct xlator *xl, struct call *call, struct 
 	return ans ? ret : -ENOMEM;
 }
 
-/* Something was there, or somebody was faster: look at all copies and let the healing sort it out. */
-static void coroutine_fn look_again(struct xlator *xl, struct call *call, struct newdir *n)
+/* Something was there, or somebody was faster: look at all copies and let the healing sort it out. Then force what was made, too: the ranges
+ * that would have done it were not written. */
+static int coroutine_fn look_again(struct xlator *xl, struct call *call, struct newdir *n)
 {
+	struct call own = dht_internal(call);
+	struct setattr_args same = { .inode = n->dir, .stat = n->stat, .valid = SET_ATIME, .internal = true };
 	struct lookup_res res = { 0 };
+	struct answer *ans;
 
 	if (distribute_lookup(xl, call, &(struct lookup_args){ .parent = n->args->parent, .name = n->args->name }, &res) == 0 &&
 	    S_ISDIR(res.stat.mode))
 		n->stat = res.stat;
+	if (!call->durable)
+		return 0;
+	ans = dht_fanout_same(xl, &own, FOP_setattr, &same, -1);
+	return ans ? ans[n->hashed].err : -ENOMEM;
 }
 
-static void coroutine_fn give_layout(struct xlator *xl, struct call *call, struct newdir *n, bool locked)
+static int coroutine_fn give_layout(struct xlator *xl, struct call *call, struct newdir *n, bool locked)
 {
 	const struct distribute *d = xl->priv;
 	int ret = -EEXIST;
@@ -158,26 +166,29 @@ static void coroutine_fn give_layout(struct xlator *xl, struct call *call, struc
 	}
 	dht_locks_release_later(xl, call, &n->layout_lock);
 	dht_locks_release_later(xl, call, &n->name_locks);
-	if (ret < 0)
-		look_again(xl, call, n);
+	return ret < 0 ? look_again(xl, call, n) : 0;
 }
 
+/* Nothing is answered before the ranges are written, on every child: forcing them forces the directories made before, so these need no
+ * force of their own. */
 static int coroutine_fn mkdir_locked(struct xlator *xl, struct call *call, struct newdir *n)
 {
+	struct call unforced = *call;
 	uint64_t done = 0;
-	int ret = make_on_hashed(xl, call, n);
+	int ret;
 
+	unforced.durable = false;
+	ret = make_on_hashed(xl, &unforced, n);
 	if (ret == 0) {
 		n->layout = dht_layout_new(xl->nchildren);
-		ret = n->layout ? make_on_others(xl, call, n, &done) : -ENOMEM;
+		ret = n->layout ? make_on_others(xl, &unforced, n, &done) : -ENOMEM;
 	}
 	if (ret < 0) {
 		dht_locks_release_later(xl, call, &n->layout_lock);
 		dht_locks_release_later(xl, call, &n->name_locks);
 		return ret;
 	}
-	give_layout(xl, call, n, (done & 2) != 0);
-	return 0;
+	return give_layout(xl, call, n, (done & 2) != 0);
 }
 
 static int coroutine_fn mkdir_once(struct xlator *xl, struct call *call, struct newdir *n)
@@ -207,19 +218,22 @@ static int coroutine_fn mkdir_once(struct xlator *xl, struct call *call, struct 
 
 int coroutine_fn distribute_mkdir(struct xlator *xl, struct call *call, const struct mkdir_args *args, struct mkdir_res *res)
 {
-	struct newdir n;
+	struct newdir *n;
 	struct dht_layout *l;
 	int ret = -EIO;
 
 	if (dht_single(xl))
 		return xl_mkdir(xl->children[0], call, args, res);
+	n = arena_alloc(call->arena, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		n = (struct newdir){ .args = args };
-		ret = mkdir_once(xl, call, &n);
-		inode_unref(n.dir);
-		dht_layout_unref(n.layout);
-		dht_layout_unref(n.parent_layout);
-		if (!n.stale)
+		*n = (struct newdir){ .args = args };
+		ret = mkdir_once(xl, call, n);
+		inode_unref(n->dir);
+		dht_layout_unref(n->layout);
+		dht_layout_unref(n->parent_layout);
+		if (!n->stale)
 			break;
 		ret = dht_layout_reread(xl, call, args->parent, &l);
 		if (ret < 0)
@@ -229,7 +243,7 @@ int coroutine_fn distribute_mkdir(struct xlator *xl, struct call *call, const st
 	}
 	if (ret < 0)
 		return ret;
-	*res = (struct mkdir_res){ .stat = n.stat, .postparent = n.post };
+	*res = (struct mkdir_res){ .stat = n->stat, .postparent = n->post };
 	dht_iatt_dir(&res->stat);
 	dht_parent_result(xl, args->parent, &res->preparent, &res->postparent);
 	return 0;

@@ -85,9 +85,9 @@ static int coroutine_fn find_task(void *ctx, unsigned i)
 	const struct rename_args *a = f->r->args;
 
 	if (i == 0)
-		f->err[0] = dht_find(f->xl, f->call, a->oldparent, a->oldname, &f->r->src);
+		f->err[0] = dht_find_locked(f->xl, f->call, a->oldparent, a->oldname, &f->r->src);
 	else
-		f->err[1] = dht_find(f->xl, f->call, a->newparent, a->newname, &f->r->dst);
+		f->err[1] = dht_find_locked(f->xl, f->call, a->newparent, a->newname, &f->r->dst);
 	return 0;
 }
 
@@ -234,7 +234,7 @@ static int coroutine_fn rename_by_linkto(struct xlator *xl, struct call *call, s
 	if (ret < 0) {
 		if (made)
 			dht_linkto_remove(xl, call, a->oldparent, a->oldname, r->dh);
-		return ret;
+		return dht_gone(ret) ? -EAGAIN : ret;	/* somebody took the linkto for a stale one: look again */
 	}
 	xl_unlink(xl->children[r->sc], &own, &old, &unused);
 	r->res->stat = linked.stat;
@@ -274,8 +274,6 @@ static void coroutine_fn clean_up(struct xlator *xl, struct call *call, struct r
 
 	if (r->src.linkto >= 0 && r->src.linkto != r->sc && r->src.linkto != r->dh)
 		dht_linkto_remove(xl, call, a->oldparent, a->oldname, r->src.linkto);
-	if (r->src.linkto == r->dh && r->dh == r->sc)
-		return;
 	if (r->dst_exists && r->dc != r->sc && r->dc != r->dh)
 		xl_unlink(xl->children[r->dc], &own, &args, &unused);
 }

@@ -9,12 +9,28 @@
 #include "xlators/cluster/distribute/distribute.h"
 
 #define HEAL_XATTRS_MAX 256
+#define HEAL_ATTEMPTS 6
+#define HEAL_PAUSE_NS 10000000ull	/* and twice as long each time */
 
 bool dht_needs_heal(const struct dht_copies *c)
 {
 	if (c->layout->unheard)
 		return false;		/* not while somebody who may know better is away */
 	return c->layout->missing || !c->layout->complete || c->differ || (c->mds >= 0 && c->mds_pending);
+}
+
+/* Never waits for a lock: somebody who heals may hold others (a rename reads layouts under its own). Who holds it now is making the
+ * directory, or healing it, and done soon. */
+static int coroutine_fn heal_lock(struct xlator *xl, struct call *call, struct dht_locks *locks)
+{
+	int ret = -EAGAIN;
+
+	for (unsigned attempt = 0; attempt < HEAL_ATTEMPTS; attempt++) {
+		ret = dht_locks_try(xl, call, locks, 0);
+		if (ret != -EAGAIN || co_sleep_ns(HEAL_PAUSE_NS << attempt) < 0)
+			break;
+	}
+	return ret;
 }
 
 static int coroutine_fn read_again(struct xlator *xl, struct call *call, const struct lookup_args *args, struct dht_copies *c,
@@ -84,7 +100,7 @@ static int coroutine_fn heal_missing(struct xlator *xl, struct call *call, struc
 	dht_locks_init(xl, &locks);
 	dht_locks_add(&locks, (unsigned)hashed, parent, DHT_DOMAIN_LAYOUT, NULL, LOCK_READ);
 	dht_locks_add(&locks, (unsigned)hashed, parent, DHT_DOMAIN_ENTRY, name, LOCK_WRITE);
-	ret = dht_locks_take(xl, call, &locks);
+	ret = heal_lock(xl, call, &locks);
 	if (ret < 0)
 		return ret;
 	co_shield();
@@ -215,7 +231,7 @@ static int coroutine_fn heal_layout(struct xlator *xl, struct call *call, struct
 		return -ENOMEM;
 	for (unsigned k = 0; k < xl->nchildren; k++)
 		dht_locks_add(&locks, d->order[k], dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
-	ret = dht_locks_take(xl, call, &locks);
+	ret = heal_lock(xl, call, &locks);
 	if (ret < 0)
 		return ret;
 	co_shield();
