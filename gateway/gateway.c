@@ -14,10 +14,13 @@ static void conn_opened(struct rpc_conn *conn, void *user)
 {
 	struct gateway *gw = user;
 	struct gateway_conn *gc = calloc(1, sizeof(*gc));
+	int64_t sec;
 	uint32_t nsec;
 
-	if (gc)
-		loop_wallclock(gw->loop, &gc->opened_sec, &nsec);
+	if (gc) {
+		loop_wallclock(gw->loop, &sec, &nsec);
+		gc->opened_ns = sec * 1000000000 + nsec;
+	}
 	rpc_conn_set_user(conn, gc);
 }
 

@@ -29,7 +29,7 @@ struct gateway {
 
 /* What a TCP connection remembers: when it began, and the last verdict of the evaluator, which holds for its one peer. */
 struct gateway_conn {
-	int64_t opened_sec;
+	int64_t opened_ns;		/* wall clock */
 	uint64_t generation, until_ns;
 	const struct export *export;
 	const struct export_client *client;

@@ -147,6 +147,7 @@ static int coroutine_fn mount_path(struct gateway *gw, struct rpc_request *rq, c
 	if (ret < 0)
 		return ret;
 	ret = volume_wait(&gw->volume, READY_NS);
+	ex->root_known = false;		/* another directory may have the name by now */
 	if (ret == 0)
 		ret = gateway_export_root(gw, rq->arena, ex, root);
 	if (ret == 0)

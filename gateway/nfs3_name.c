@@ -5,7 +5,8 @@
 
 #include "gateway/nfs3.h"
 
-#define RETRANSMISSION_S 600
+#define RETRANSMISSION_NS 600000000000ll	/* who waits longer for an answer gets EXIST */
+#define CLOCK_GRAIN_NS 100000000ll		/* no gateway is back sooner; kernels stamp with a clock that lags a little */
 
 /* ".." of the export's root is that root: nobody climbs out. */
 static int coroutine_fn lookup_parent(struct nfs_op *op, struct lookup_res *res)
@@ -145,12 +146,13 @@ static bool coroutine_fn linked_before(struct nfs_op *op, struct inode *dir, con
 	struct gateway_conn *gc = op->rq->conn ? rpc_conn_user(op->rq->conn) : NULL;
 	struct lookup_args args = { .parent = dir, .name = name };
 	struct lookup_res *found = arena_alloc(op->rq->arena, sizeof(*found));
+	int64_t age_ns;
 
 	if (!gc || !found || xl_lookup(op->top, &op->call, &args, found) < 0)
 		return false;
 	*ret_stat = found->stat;
-	return gfid_equal(found->stat.gfid, op->inode->gfid) && found->stat.ctime.sec <= gc->opened_sec &&
-	       found->stat.ctime.sec + RETRANSMISSION_S > gc->opened_sec;
+	age_ns = gc->opened_ns - (found->stat.ctime.sec * 1000000000 + found->stat.ctime.nsec);
+	return gfid_equal(found->stat.gfid, op->inode->gfid) && age_ns > CLOCK_GRAIN_NS && age_ns < RETRANSMISSION_NS;
 }
 
 static nfsstat3 coroutine_fn link_name(struct nfs_op *op, const LINK3args *a, struct inode *dir, struct link_res *res)

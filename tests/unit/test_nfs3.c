@@ -347,6 +347,104 @@ static void test_retransmission_after_a_restart(void **state)
 	rig_run(RIG_OPEN, make_again);		/* another gateway with the same key, an empty cache of replies */
 }
 
+static LINK3args link_args;
+
+static void coroutine_fn link_once(struct rig *rig)
+{
+	LINK3res res;
+	nfs_fh3 fh;
+
+	assert_int_equal(rig_create(rig, &rig->root, "first", 0644, &fh), NFS3_OK);
+	link_args = (LINK3args){ .file = fh, .link = { rig->root, rig_name("second") } };
+	NFS(rig, LINK, &link_args, &res);
+	assert_int_equal(res.status, NFS3_OK);
+	NFS(rig, LINK, &link_args, &res);	/* another call, with another xid: not the same one again */
+	assert_int_equal(res.status, NFS3ERR_EXIST);
+	assert_true(res.LINK3res_u.resfail.linkdir_wcc.after.attributes_follow);
+	co_sleep_ns(200000000);
+}
+
+static void coroutine_fn link_again(struct rig *rig)
+{
+	LINK3args other = link_args;
+	LINK3res res;
+	nfs_fh3 fh;
+
+	NFS(rig, LINK, &link_args, &res);
+	assert_int_equal(res.status, NFS3_OK);
+	assert_int_equal(res.LINK3res_u.resok.file_attributes.post_op_attr_u.attributes.nlink, 2);
+	assert_int_equal(rig_create(rig, &rig->root, "third", 0644, &fh), NFS3_OK);
+	other.file = fh;
+	NFS(rig, LINK, &other, &res);
+	assert_int_equal(res.status, NFS3ERR_EXIST);
+}
+
+static void test_link_retransmitted_after_a_restart(void **state)
+{
+	rig_run(RIG_OPEN, link_once);
+	rig_run(RIG_OPEN, link_again);
+}
+
+static void coroutine_fn anonymous(struct rig *rig)
+{
+	nfs_fh3 fh;
+
+	rig->cred.flavor = RPC_FLAVOR_NONE;
+	assert_int_equal(rig_mkdir(rig, &rig->root, "d", 0755, &fh), NFS3ERR_ACCES);
+	assert_int_equal(rig_lookup(rig, &rig->root, "none", &fh), NFS3ERR_NOENT);
+}
+
+static void test_auth_none_is_nobody(void **state)
+{
+	rig_run(RIG_OPEN, anonymous);
+}
+
+static void coroutine_fn exported_dir_made_anew(struct rig *rig)
+{
+	RMDIR3args rd = { .object = { rig->root, rig_name("sub") } };
+	RMDIR3res rdres;
+	nfs_fh3 old, sub, fh;
+
+	assert_int_equal(rig_mkdir(rig, &rig->root, "sub", 0755, &old), NFS3_OK);
+	assert_int_equal(rig_mount(rig, "/demo/sub", &sub), MNT3_OK);
+	NFS(rig, RMDIR, &rd, &rdres);
+	assert_int_equal(rdres.status, NFS3_OK);
+	assert_int_equal(rig_mount(rig, "/demo/sub", &sub), MNT3ERR_NOENT);
+	assert_int_equal(rig_mkdir(rig, &rig->root, "sub", 0755, &old), NFS3_OK);
+	assert_int_equal(rig_mount(rig, "/demo/sub", &sub), MNT3_OK);
+	assert_int_equal(rig_mkdir(rig, &sub, "x", 0755, &fh), NFS3_OK);
+}
+
+static void test_exported_dir_made_anew(void **state)
+{
+	rig_run("/demo *(rw,no_root_squash,insecure)\n/demo/sub *(rw,no_root_squash,insecure)\n", exported_dir_made_anew);
+}
+
+static void coroutine_fn other_exports(struct rig *rig)
+{
+	RENAME3args mv = { .from = { rig->root, rig_name("f") } };
+	LINK3args ln = { .link = { rig->root, rig_name("g") } };
+	RENAME3res mvres;
+	LINK3res lnres;
+	nfs_fh3 sub, fh;
+
+	assert_int_equal(rig_mkdir(rig, &rig->root, "sub", 0755, &sub), NFS3_OK);
+	assert_int_equal(rig_create(rig, &rig->root, "f", 0644, &fh), NFS3_OK);
+	assert_int_equal(rig_mount(rig, "/demo/sub", &sub), MNT3_OK);
+	mv.to = (diropargs3){ sub, rig_name("f") };
+	NFS(rig, RENAME, &mv, &mvres);
+	assert_int_equal(mvres.status, NFS3ERR_XDEV);
+	assert_int_equal(rig_create(rig, &sub, "h", 0644, &fh), NFS3_OK);
+	ln.file = fh;
+	NFS(rig, LINK, &ln, &lnres);
+	assert_int_equal(lnres.status, NFS3ERR_XDEV);
+}
+
+static void test_exports_are_devices(void **state)
+{
+	rig_run("/demo *(rw,no_root_squash,insecure)\n/demo/sub *(rw,no_root_squash,insecure)\n", other_exports);
+}
+
 static void coroutine_fn special_files(struct rig *rig)
 {
 	MKNOD3args args = { .where = { rig->root, rig_name("dev") }, .what.type = NF3CHR };
@@ -466,7 +564,8 @@ int main(void)
 		T(test_mount_statuses), T(test_mount_lists), T(test_mount1_is_refused), T(test_strangers_are_refused),
 		T(test_every_procedure_asks_the_evaluator), T(test_bad_handles), T(test_lookup_rules), T(test_never_above_the_exports_root),
 		T(test_dots_and_nul), T(test_create_modes), T(test_exclusive_keeps_every_bit), T(test_retransmission_after_a_restart),
-		T(test_special_files), T(test_symlinks), T(test_links_and_renames),
+		T(test_link_retransmitted_after_a_restart), T(test_auth_none_is_nobody), T(test_exported_dir_made_anew),
+		T(test_exports_are_devices), T(test_special_files), T(test_symlinks), T(test_links_and_renames),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
