@@ -43,7 +43,8 @@ static void put_leaf(FILE *f, const char *name, const char *id_text, const char 
 {
 	fprintf(f, "volume %s-posix-%u\n    type storage/posix\n    option directory \"%s\"\n    option volume-id %s\nend-volume\n", name, i, dir,
 		id_text);
-	fprintf(f, "volume %s-locks-%u\n    type features/locks\n    subvolumes %s-posix-%u\nend-volume\n", name, i, name, i);
+	fprintf(f, "volume %s-acl-%u\n    type features/access-control\n    subvolumes %s-posix-%u\nend-volume\n", name, i, name, i);
+	fprintf(f, "volume %s-locks-%u\n    type features/locks\n    subvolumes %s-acl-%u\nend-volume\n", name, i, name, i);
 	fprintf(f, "volume %s-client-%u\n    type features/index\n    option index-base \"%s/.glusterfs/indices\"\n"
 		"    option xattrop-dirty-watchlist trusted.afr.dirty\n    option xattrop-pending-watchlist trusted.afr.%s-\n"
 		"    subvolumes %s-locks-%u\nend-volume\n", name, i, dir, name, name, i);
