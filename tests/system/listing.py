@@ -34,7 +34,15 @@ def exactly_once(names, want):
 if step == "fill":
     big = client.mkdir(top, "big", mode=0o755)["fh"]
 
+    failures = []
+
     def fill(part):
+        try:
+            fill_part(part)
+        except Exception as e:
+            failures.append("part %d: %r" % (part, e))
+
+    def fill_part(part):
         mine = nfs3.Client()
         window, todo = [], iter(range(part, N, 4))
         done = False
@@ -49,9 +57,7 @@ if step == "fill":
             if window:
                 u = nfs3.Unpacker(mine.record())
                 window.remove(u.u32())
-                u.fixed(12)
-                u.u32()
-                u.u32()
+                u.fixed(20)
                 status = u.u32()
                 assert status == 0, status
     threads = [threading.Thread(target=fill, args=(p,)) for p in range(4)]
@@ -59,7 +65,8 @@ if step == "fill":
         t.start()
     for t in threads:
         t.join()
-    sys.exit(0)
+    print("\n".join(failures))
+    sys.exit(1 if failures else 0)
 
 big = nfs3.patiently(client.lookup, top, "big")["fh"]
 everything = ["name-%06d" % i for i in range(N)]

@@ -3,8 +3,8 @@
 # restarts in between.
 . "$(dirname "$0")/lib.sh"
 
-image "$T/m0" xfs 1200
-image "$T/m1" ext4 1200
+image "$T/m0" xfs 4000
+image "$T/m1" ext4 4000
 BRICKS=("$T/m0/brick" "$T/m1/brick")
 start_rpcbind
 start_brick 0 "${BRICKS[0]}"
