@@ -122,8 +122,14 @@ static int coroutine_fn upcall_xattrop(struct xlator *xl, struct call *call, con
 
 	holders_add(xl->priv, call, inode);
 	ret = xl_xattrop(xl->children[0], call, args, res);
-	if (xattrop_matters(args))
-		tell(xl, call, inode->gfid, UP_XATTR, NULL, ret);
+	if (xattrop_matters(args) && may_have_changed(ret)) {
+		struct xl_upcall u = { .flags = UP_XATTR };
+		struct change ch;
+
+		change_begin(&ch, xl->priv, call);
+		change_tell_all(&ch, inode->gfid, &u);	/* what replicate believes of copies outlives a lease */
+		change_wait(&ch);
+	}
 	return ret;
 }
 
@@ -283,13 +289,21 @@ static void upcall_acknowledged(struct xlator *xl, struct client *client, uint64
 	holders_acknowledged(xl->priv, client, sequence);
 }
 
+static int upcall_reconfigured(struct xlator *xl, struct error *err)
+{
+	const struct upcall *up = xl->priv;
+
+	xl->lease_s = up->on ? (uint32_t)(up->lease_ms / 1000) : 0;
+	return 0;
+}
+
 static int coroutine_fn upcall_init(struct xlator *xl, struct error *err)
 {
 	struct upcall *up = xl->priv;
 
 	up->xl = xl;
 	holders_init(up);
-	return 0;
+	return upcall_reconfigured(xl, err);
 }
 
 static void coroutine_fn upcall_fini(struct xlator *xl)
@@ -300,10 +314,10 @@ static void coroutine_fn upcall_fini(struct xlator *xl)
 
 static const struct option options[] = {
 	OPT_BOOL("cache-invalidation", struct upcall, on, "on", OPT_LIVE, "tell clients when what they looked at was changed by another one"),
-	OPT_TIME_MS("cache-invalidation-timeout", struct upcall, lease_ms, "60", 1000, 3600000, OPT_LIVE,
+	OPT_TIME_MS("cache-invalidation-timeout", struct upcall, tell_ms, "60", 1000, 3600000, OPT_LIVE,
 		    "how long after its last look a client is told"),
-	OPT_TIME_MS("acknowledge-timeout", struct upcall, wait_ms, "3", 10, 60000, OPT_LIVE,
-		    "how long a change waits for a client that does not acknowledge"),
+	OPT_TIME_MS("lease", struct upcall, lease_ms, "3", 10, 60000, 0,
+		    "how long a client that acknowledges may remember; so long a change waits at most for one that does not answer"),
 	OPT_INT("max-holders", struct upcall, max_holders, "131072", 16, 1 << 26, OPT_LIVE, "looks that are remembered, over all clients"),
 	OPT_END
 };
@@ -317,6 +331,7 @@ const struct xlator_class features_upcall_class = {
 	.max_children = 1,
 	.uses_inode_ctx = true,
 	.init = upcall_init,
+	.reconfigured = upcall_reconfigured,
 	.fini = upcall_fini,
 	.client_gone = upcall_client_gone,
 	.acknowledged = upcall_acknowledged,

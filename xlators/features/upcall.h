@@ -16,7 +16,7 @@ enum {
 
 struct upcall {
 	bool on;
-	uint64_t lease_ms, wait_ms;
+	uint64_t tell_ms, lease_ms;	/* how long a looker is told; how long one that acknowledges may remember */
 	int64_t max_holders;
 	/* end of options */
 	struct xlator *xl;
@@ -31,7 +31,7 @@ struct upcall {
 
 struct upcall_client {
 	struct hash_link link;
-	struct list all;
+	struct list all;		/* stays until the client goes */
 	struct client *client;		/* a reference */
 	struct list holders, asked;	/* asked: struct asked, in the order they were sent */
 };
@@ -48,7 +48,7 @@ struct holder {
 struct upcall_inode { struct list holders; };	/* in the inode's slot while there are holders */
 
 /* An invalidation on its way, and who waits for its acknowledgement (nobody, if the waiter gave up). */
-struct change_wait { struct co_wait wait; unsigned left; };
+struct change_wait { struct co_wait wait; unsigned left; uint64_t until_ns; };
 struct asked {
 	struct list link, of_change;
 	uint64_t sequence;
@@ -61,7 +61,7 @@ void holders_init(struct upcall *up);
 void holders_fini(struct upcall *up);
 /* The caller is going to look at @inode: before it does, so that no change falls between. */
 void holders_add(struct upcall *up, const struct call *call, struct inode *inode);
-bool holders_others(const struct upcall *up, const struct call *call);	/* does any other client hold anything? */
+bool holders_others(const struct upcall *up, const struct call *call);	/* is there any other client? */
 /* Were others told of a change of this object after up->changes was @before? (Perhaps, when that is long ago.) */
 bool holders_changed_since(const struct upcall *up, const uint8_t *gfid, uint64_t before);
 void holders_drop_client(struct upcall *up, struct client *client);
@@ -71,6 +71,7 @@ void holders_acknowledged(struct upcall *up, struct client *client, uint64_t seq
 struct change { struct upcall *up; const struct call *call; struct change_wait wait; struct list asked; };
 void change_begin(struct change *ch, struct upcall *up, const struct call *call);
 void change_tell(struct change *ch, const uint8_t *gfid, struct xl_upcall *u);	/* fills in kind, gfid, sequence */
+void change_tell_all(struct change *ch, const uint8_t *gfid, struct xl_upcall *u);	/* every other client, whether it looked or not */
 void coroutine_fn change_wait(struct change *ch);
 
 #endif

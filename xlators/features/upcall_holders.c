@@ -1,9 +1,9 @@
 /* xlators/features/upcall_holders.c: which clients may remember what, and how they are told that it changed.
  *
- * The contract with a client that acknowledges: it may use what it learned for the lease time after it asked, but it forgets everything
- * when it has not heard from the brick for the waiting time (3 s). So a change is answered when all holders said that they forgot, or after that
- * time, whichever comes first: nobody then believes the old state. A reply that was under way when an invalidation of its object came
- * in must not be remembered. Clients that cannot acknowledge are told, as stock bricks do, and not waited for. */
+ * The contract with a client that acknowledges: what it learned it uses for the lease time (xlator.lease_s, 3 s) after it asked and no longer. A
+ * change is answered when all who hold a lease said that they forgot, or when the leases are over, whichever comes first: nobody then
+ * believes the old state. A reply that was under way when an invalidation of its object came in must not be remembered. Clients that cannot
+ * acknowledge are told, for the longer time that stock clients expect, and never waited for. */
 #include "xlators/features/upcall.h"
 
 #include <stdlib.h>
@@ -38,10 +38,8 @@ static struct upcall_client *client_get(struct upcall *up, struct client *client
 	return uc;
 }
 
-static void client_put(struct upcall *up, struct upcall_client *uc)
+static void client_free(struct upcall *up, struct upcall_client *uc)
 {
-	if (!list_empty(&uc->holders) || !list_empty(&uc->asked))
-		return;
 	hash_remove(&up->clients, &uc->link);
 	list_remove(&uc->all);
 	client_unref(uc->client);
@@ -50,7 +48,6 @@ static void client_put(struct upcall *up, struct upcall_client *uc)
 
 /* ---- holders ---- */
 
-/* The client stays, even when it has nothing left: its caller puts it. */
 static void holder_free(struct upcall *up, struct holder *h)
 {
 	struct upcall_inode *ui = *inode_ctx(up->xl, h->inode);
@@ -71,33 +68,30 @@ static void holder_free(struct upcall *up, struct holder *h)
 	free(h);
 }
 
-static void holder_drop(struct upcall *up, struct holder *h)
-{
-	struct upcall_client *uc = h->uc;
-
-	holder_free(up, h);
-	client_put(up, uc);
-}
-
 static void purge(void *arg)
 {
 	struct upcall *up = arg;
-	uint64_t now = loop_now_ns(xl_loop(up->xl)), lease = up->lease_ms * 1000000;
+	uint64_t now = loop_now_ns(xl_loop(up->xl)), kept = up->tell_ms * 1000000;
 
 	while (!list_empty(&up->oldest)) {
 		struct holder *h = list_first(&up->oldest, struct holder, age);
 
-		if (now - h->looked_ns < lease) {
-			timer_arm(xl_loop(up->xl), &up->purge, h->looked_ns + lease);
+		if (now - h->looked_ns < kept) {
+			timer_arm(xl_loop(up->xl), &up->purge, h->looked_ns + kept);
 			return;
 		}
-		holder_drop(up, h);
+		holder_free(up, h);
 	}
 }
 
 static void send_one(struct upcall *up, struct holder *h, struct xl_upcall *u, struct change *ch);
 
-/* No room: the client that looked longest ago is made to forget. Its record stays until it has. */
+static bool has_lease(const struct upcall *up, const struct holder *h)
+{
+	return h->uc->client->acknowledges && loop_now_ns(xl_loop(up->xl)) < h->looked_ns + up->lease_ms * 1000000;
+}
+
+/* No room: who looked longest ago is made to forget. If it still has a lease, its record stays until it has forgotten. */
 static void evict(struct upcall *up)
 {
 	struct holder *h = list_first(&up->oldest, struct holder, age);
@@ -105,8 +99,8 @@ static void evict(struct upcall *up)
 
 	list_remove(&h->age);
 	list_append(&up->oldest, &h->age);
-	if (h->told || !h->uc->client->acknowledges || up->nholders >= (uint64_t)up->max_holders * 2)
-		holder_drop(up, h);
+	if (h->told || !has_lease(up, h) || up->nholders >= (uint64_t)up->max_holders * 2)
+		holder_free(up, h);
 	else
 		send_one(up, h, &u, NULL);
 }
@@ -126,8 +120,6 @@ static struct holder *holder_new(struct upcall *up, struct client *client, struc
 	}
 	if (!h || !ui) {
 		free(h);
-		if (uc)
-			client_put(up, uc);
 		return NULL;
 	}
 	h->inode = inode_ref(inode);
@@ -170,7 +162,7 @@ void holders_add(struct upcall *up, const struct call *call, struct inode *inode
 	list_remove(&h->age);
 	list_append(&up->oldest, &h->age);
 	if (!timer_armed(&up->purge))
-		timer_arm(xl_loop(up->xl), &up->purge, h->looked_ns + up->lease_ms * 1000000);
+		timer_arm(xl_loop(up->xl), &up->purge, h->looked_ns + up->tell_ms * 1000000);
 }
 
 bool holders_others(const struct upcall *up, const struct call *call)
@@ -206,34 +198,53 @@ static void asked_done(struct asked *a)
 	free(a);
 }
 
-/* With @ch the change waits for the answer. A client that cannot take it, or does not answer such things, is done with at once. */
-static void send_one(struct upcall *up, struct holder *h, struct xl_upcall *u, struct change *ch)
+/* NULL: no answer is wanted (or there is no memory for it: then the wait is not exact, as with a stock client). */
+static struct asked *ask(struct upcall *up, struct upcall_client *uc, struct holder *h, struct change *ch)
 {
-	struct upcall_client *uc = h->uc;
-	struct asked *a = uc->client->acknowledges ? calloc(1, sizeof(*a)) : NULL;
+	struct asked *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->sequence = ++up->sequence;
+	a->holder = h;
+	a->uc = uc;
+	a->change = ch ? &ch->wait : NULL;
+	list_init(&a->of_change);
+	list_append(&uc->asked, &a->link);
+	if (ch) {
+		ch->wait.left++;
+		list_append(&ch->asked, &a->of_change);
+	}
+	return a;
+}
+
+/* 0: sent, and @a (if any) will be answered. */
+static int notify(struct upcall *up, struct upcall_client *uc, struct xl_upcall *u, struct asked *a)
+{
+	int ret;
 
 	u->kind = UPCALL_INVALIDATE;
-	memcpy(u->gfid, h->inode->gfid, 16);
-	u->expire_s = (uint32_t)(up->lease_ms / 1000);
-	u->sequence = a ? ++up->sequence : 0;
-	if (a) {
-		a->sequence = h->told = u->sequence;
-		a->holder = h;
-		a->uc = uc;
-		a->change = ch ? &ch->wait : NULL;
-		list_init(&a->of_change);
-		if (ch) {
-			ch->wait.left++;
-			list_append(&ch->asked, &a->of_change);
-		}
-		list_append(&uc->asked, &a->link);
-	}
-	if (uc->client->notify(uc->client, u) < 0 && a) {	/* its connection is gone: so is what it remembers */
+	u->expire_s = (uint32_t)(up->tell_ms / 1000);
+	u->sequence = a ? a->sequence : 0;
+	ret = uc->client->notify(uc->client, u);
+	if (ret < 0 && a)		/* its connection is gone: so is what it remembers */
 		asked_done(a);
-		a = NULL;
-	}
-	if (!a)
-		holder_drop(up, h);
+	return ret;
+}
+
+/* With @ch the change waits for the answer. */
+static void send_one(struct upcall *up, struct holder *h, struct xl_upcall *u, struct change *ch)
+{
+	struct asked *a = has_lease(up, h) ? ask(up, h->uc, h, ch) : NULL;
+	uint64_t until = h->looked_ns + up->lease_ms * 1000000;
+
+	memcpy(u->gfid, h->inode->gfid, 16);
+	if (a && ch && until > ch->wait.until_ns)
+		ch->wait.until_ns = until;
+	if (a)
+		h->told = a->sequence;
+	if (notify(up, h->uc, u, a) < 0 || !a)
+		holder_free(up, h);
 }
 
 void change_begin(struct change *ch, struct upcall *up, const struct call *call)
@@ -268,20 +279,43 @@ void change_tell(struct change *ch, const uint8_t *gfid, struct xl_upcall *u)
 	inode_unref(inode);
 }
 
+void change_tell_all(struct change *ch, const uint8_t *gfid, struct xl_upcall *u)
+{
+	struct upcall *up = ch->up;
+	struct list *pos;
+
+	if (!up->on)
+		return;
+	memcpy(up->changed[up->changes++ % UPCALL_RECENT], gfid, 16);
+	memcpy(u->gfid, gfid, 16);
+	ch->wait.left++;
+	list_for_each(pos, &up->client_list) {
+		struct upcall_client *uc = list_entry(pos, struct upcall_client, all);
+
+		if (uc->client != ch->call->client)
+			notify(up, uc, u, uc->client->acknowledges ? ask(up, uc, NULL, ch) : NULL);
+	}
+	ch->wait.left--;
+	if (ch->wait.left)
+		ch->wait.until_ns = loop_now_ns(xl_loop(up->xl)) + up->lease_ms * 1000000;
+}
+
 static void give_up(void *arg)
 {
 	co_wake(arg, -ETIMEDOUT);
 }
 
-/* Those that did not answer in time have lost all their leases by now. */
+/* Who did not answer in time has lost its lease by now. */
 static void forget_silent(struct change *ch)
 {
 	while (!list_empty(&ch->asked)) {
 		struct asked *a = list_first(&ch->asked, struct asked, of_change);
+		struct holder *h = a->holder;
 
 		a->change = NULL;
-		list_remove(&a->of_change);
-		holders_drop_client(ch->up, a->uc->client);
+		if (h && h->told == a->sequence)
+			holder_free(ch->up, h);
+		asked_done(a);
 	}
 }
 
@@ -294,7 +328,7 @@ void coroutine_fn change_wait(struct change *ch)
 		return;
 	memset(&timer, 0, sizeof(timer));
 	timer_init(&timer, give_up, &ch->wait.wait);
-	timer_arm(loop, &timer, loop_now_ns(loop) + ch->up->wait_ms * 1000000);
+	timer_arm(loop, &timer, ch->wait.until_ns);
 	co_shield();
 	co_park(&ch->wait.wait);
 	co_unshield();
@@ -320,7 +354,6 @@ void holders_acknowledged(struct upcall *up, struct client *client, uint64_t seq
 			holder_free(up, h);
 		break;
 	}
-	client_put(up, uc);
 }
 
 void holders_drop_client(struct upcall *up, struct client *client)
@@ -333,7 +366,7 @@ void holders_drop_client(struct upcall *up, struct client *client)
 		asked_done(list_first(&uc->asked, struct asked, link));
 	while (!list_empty(&uc->holders))
 		holder_free(up, list_first(&uc->holders, struct holder, of_client));
-	client_put(up, uc);
+	client_free(up, uc);
 }
 
 void holders_init(struct upcall *up)
