@@ -232,14 +232,11 @@ bool accuses(unsigned brick, const uint8_t *gfid, unsigned about, unsigned type)
 
 const uint8_t *id_gfid(uint8_t id)
 {
-	static uint8_t ring[8][16];
-	static unsigned next;
-	uint8_t *g = ring[next++ % 8];
+	static uint8_t gfids[256][16];
 
-	memset(g, 0, 16);
-	g[0] = 0xab;
-	g[15] = id;
-	return g;
+	gfids[id][0] = 0xab;
+	gfids[id][15] = id;
+	return gfids[id];
 }
 
 struct inode *the_inode(unsigned client, const uint8_t *gfid)

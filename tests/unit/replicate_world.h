@@ -91,7 +91,7 @@ int do_fsync(unsigned client, const uint8_t *gfid);
 int do_flush(unsigned client, const uint8_t *gfid);
 int do_setattr(unsigned client, const uint8_t *gfid, uint32_t mode);
 int do_list(unsigned client, const uint8_t *dir, unsigned *ret_n, unsigned *ret_with_stat);
-const uint8_t *id_gfid(uint8_t id);		/* the gfid that do_create() and friends make of @id; ring of 8 */
+const uint8_t *id_gfid(uint8_t id);		/* the gfid that do_create() and friends make of @id */
 
 /* Between the two files of this world. */
 void *test_brick_priv(unsigned client, unsigned brick);

@@ -96,7 +96,7 @@ static void step_read(unsigned c)
 	if (ret == 0)
 		check(byte >= least && byte <= data[u].tried, c, "a read shows an older state");
 	else
-		check(ret == -ENOTCONN, c, "a read failed with something else than wait");
+		check(ret == -ENOTCONN, 10 * c + u, "a read failed with something else than wait");
 	sum.waits += ret < 0;
 }
 
@@ -109,10 +109,7 @@ static void step_stat(unsigned c)
 
 	last_ret = ret;
 	if (ret == 0)
-		if ((st.mode & 0777) < least)
-			fprintf(stderr, "least %u got %u from %u of file %u\n", least, st.mode & 0777, (unsigned)st.blocks, u);
-	if (ret == 0)
-		check((st.mode & 0777) >= least && (st.mode & 0777) <= mode[u].tried, c, "a stat shows an older state");
+		check((st.mode & 0777) >= least && (st.mode & 0777) <= mode[u].tried, 10 * c + u, "a stat shows an older state");
 	else
 		check(ret == -ENOTCONN, c, "a stat failed with something else than wait");
 }
@@ -246,7 +243,7 @@ static void chaos_body(void)
 static void run(unsigned n)
 {
 	const char *one = getenv("SEED");
-	uint64_t first = one ? strtoull(one, NULL, 10) : 1, last = one ? first : 100;
+	uint64_t first = one ? strtoull(one, NULL, 10) : 1, last = one ? first : getenv("SEEDS") ? strtoull(getenv("SEEDS"), NULL, 10) : 100;
 
 	memset(&sum, 0, sizeof(sum));
 	for (seed = first; seed <= last; seed++)

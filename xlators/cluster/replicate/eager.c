@@ -131,6 +131,17 @@ static int coroutine_fn raise_marks(struct epoch *e, struct call *sub)
 	return 0;
 }
 
+static int part_is_enough(const struct epoch *e)
+{
+	const struct replicate *rp = replicate_of(e->xl);
+
+	if (!quorum_met(rp, e->part))
+		return -ENOTCONN;
+	if (e->part & e->copies->good[DATA])
+		return 0;
+	return copies_fresh(rp, e->copies) ? copies_excuse_change(rp, e->copies, DATA) : -ENOTCONN;
+}
+
 static int coroutine_fn epoch_take(struct epoch *e, struct call *call)
 {
 	struct replicate *rp = replicate_of(e->xl);
@@ -145,12 +156,11 @@ static int coroutine_fn epoch_take(struct epoch *e, struct call *call)
 	if (ret == 0) {
 		co_shield();
 		e->part = copies_still(rp, held, e->gen);
-		if (!quorum_met(rp, e->part) || !(e->part & e->copies->good[DATA]))
-			ret = copies_fresh(rp, e->copies) ? copies_excuse_change(rp, e->copies, DATA) : -ENOTCONN;
-		else
+		ret = part_is_enough(e);
+		if (ret == 0)
 			ret = raise_marks(e, &sub);
-		if (ret == 0 && (!quorum_met(rp, e->part) || !(e->part & e->copies->good[DATA])))
-			ret = copies_excuse_change(rp, e->copies, DATA);
+		if (ret == 0)
+			ret = part_is_enough(e);
 		e->good = e->part & e->copies->good[DATA];
 		co_unshield();
 	}

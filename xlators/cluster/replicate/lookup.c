@@ -134,7 +134,8 @@ static child_set smaller_copies(const struct replicate *rp, const struct answer 
 	return smaller;
 }
 
-static void learn(const struct replicate *rp, struct copies *c, uint32_t gen, uint64_t seq, const struct answer *ans, child_set ok)
+static void learn(const struct replicate *rp, struct copies *c, uint32_t gen, uint64_t seq, const struct answer *ans, child_set asked,
+		  child_set ok)
 {
 	bool overtaken = c->blamed_at > seq;	/* an accusation of ours may be younger than the answers */
 	unsigned i;
@@ -145,6 +146,7 @@ static void learn(const struct replicate *rp, struct copies *c, uint32_t gen, ui
 		if (ok & bit(i))
 			copies_hear(rp, c, i, &ans[i].res->lookup.xattrs, gen, overtaken);
 	c->present = (uint8_t)ok;
+	c->absent = (uint8_t)absent_in(ans, asked);
 	c->smaller = (uint8_t)smaller_copies(rp, ans, ok & ~copies_accused(rp, c, DATA));
 	c->gen = c->doubted_at > seq ? 0 : gen;	/* 0: asked before somebody changed it */
 	copies_update(rp, c);
@@ -213,14 +215,14 @@ static void parent_attributes(struct xlator *xl, struct inode *parent, const str
 		memset(&res->parent, 0, sizeof(res->parent));
 }
 
-static int lookup_settle(struct xlator *xl, struct inode *inode, uint32_t gen, uint64_t seq, const struct answer *ans, child_set ok,
-			 struct lookup_res *res)
+static int lookup_settle(struct xlator *xl, struct inode *inode, uint32_t gen, uint64_t seq, const struct answer *ans, child_set asked,
+			 child_set ok, struct lookup_res *res)
 {
 	struct copies *c = copies_of(xl, inode);
 
 	if (!c)
 		return -ENOMEM;
-	learn(replicate_of(xl), c, gen, seq, ans, ok);
+	learn(replicate_of(xl), c, gen, seq, ans, asked, ok);
 	return speak(replicate_of(xl), c, inode->gfid, ans, ok, res);
 }
 
@@ -248,7 +250,7 @@ int coroutine_fn replicate_lookup(struct xlator *xl, struct call *call, const st
 	inode = args->name ? inode_get(xl_inodes(xl), stat_of(ans, (unsigned)__builtin_ctzll(ok))->gfid) : inode_ref(args->inode);
 	if (!inode)
 		return -ENOMEM;
-	ret = lookup_settle(xl, inode, gen, seq, ans, ok, res);
+	ret = lookup_settle(xl, inode, gen, seq, ans, asked, ok, res);
 	inode_unref(inode);
 	if (ret == 0 && args->name)
 		parent_attributes(xl, args->parent, ans, ok, res);
@@ -274,7 +276,7 @@ static int coroutine_fn refresh(struct xlator *xl, struct arena *arena, struct i
 		return -ENOMEM;
 	ret = believe_gfid(rp, inode, ans, asked, &ok);
 	if (ret == 0)
-		learn(rp, c, gen, seq, ans, ok);
+		learn(rp, c, gen, seq, ans, asked, ok);
 	return ret == -ENOENT ? -ESTALE : ret;
 }
 

@@ -53,7 +53,7 @@ struct replicate {
 /* What we know of one inode's copies; the content of the inode's slot. */
 struct copies {
 	uint32_t gen;				/* learned at this generation; 0: never */
-	uint8_t present, smaller, heard;	/* copies that exist; that are too short; whose rows are known */
+	uint8_t present, absent, smaller, heard;	/* copies that exist; that do not; that are too short; whose rows are known */
 	uint8_t blames[REPLICATE_MAX][CHANGES];	/* rows of the pending matrix: whom each copy accuses */
 	uint32_t heard_at[REPLICATE_MAX];
 	uint8_t readable[READ_KINDS], good[CHANGES];	/* derived from the above; valid while gen is the current one */

@@ -195,15 +195,15 @@ void copies_born(struct replicate *rp, struct copies *c, uint32_t gen, child_set
 	for (i = 0; i < rp->n; i++)
 		c->heard_at[i] = gen;
 	c->present = (uint8_t)ok;
-	c->smaller = 0;
+	c->absent = c->smaller = 0;
 	c->gen = gen;
 	copies_update(rp, c);
 }
 
-/* A child that is away and unaccused may have what we need; a suspect one waits for its accuser. Else the copies accuse each other. */
+/* A child that is away, or did not answer when asked, and is unaccused may have what we need; a suspect one waits for its accuser. Else the copies accuse each other. */
 static int excuse(const struct replicate *rp, const struct copies *c, child_set bad)
 {
-	child_set away = rp->all & ~rp->up & ~rp->arbiter;
+	child_set away = rp->all & ~rp->arbiter & (~rp->up | ~(child_set)(c->present | c->absent));
 
 	if ((away & ~bad) || (suspects(rp, c) & ~bad))
 		return -ENOTCONN;
