@@ -131,6 +131,12 @@ static int keep_fd(struct serving *s)
 	return ret;
 }
 
+/* A call that may wait for a lock must not keep the unlock behind it from being read. */
+static bool may_wait(enum fop op)
+{
+	return op == FOP_inodelk || op == FOP_entrylk || op == FOP_lk;
+}
+
 static int coroutine_fn run(struct serving *s, const void *req)
 {
 	enum fop op = s->proc->op;
@@ -146,7 +152,9 @@ static int coroutine_fn run(struct serving *s, const void *req)
 		return ret;
 	if (op == FOP_writev)
 		s->args.writev.data = s->rq->tail;
+	rpc_request_set_waiting(s->rq, may_wait(op));
 	ret = xl_call(s->conn->bs->graph->top, &s->call, op, &s->args, &s->res);
+	rpc_request_set_waiting(s->rq, false);
 	if (!ret && (op == FOP_open || op == FOP_opendir || op == FOP_create))
 		ret = keep_fd(s);
 	if (!ret && op == FOP_readv)

@@ -128,12 +128,27 @@ static void reply(struct rpc_job *job)
 		refuse_accepted(&to, job->rq.xid, RPC_ACCEPT_SYSTEM);
 }
 
+void rpc_request_set_waiting(struct rpc_request *rq, bool waiting)
+{
+	struct rpc_job *job = container_of(rq, struct rpc_job, rq);
+
+	if (!rq->conn || job->waiting == waiting)
+		return;
+	job->waiting = waiting;
+	if (waiting)
+		rq->conn->waiting++;
+	else
+		rq->conn->waiting--;
+	rpc_conn_settled(rq->conn);
+}
+
 static void end_job(struct rpc_job *job)
 {
 	struct rpc_server *s = job->origin.server;
 	struct rpc_conn *conn = job->origin.conn, *other = job->reply_to;
 	struct rpc_socket *socket = job->origin.socket;
 
+	rpc_request_set_waiting(&job->rq, false);
 	if (job->replay)
 		rpc_replay_abort(s->service.replay, job->replay);
 	list_remove(&job->in_conn);

@@ -58,6 +58,10 @@ struct rpc_request {
 	struct payload reply_tail;	/* set by run(): bytes after the encoded result (GlusterFS READ); lives as long as the arena */
 };
 
+/* A call that waits for another call of the same peer (a lock for its unlock) says so meanwhile: it does not count against max_inflight
+ * then, or the one that would end the wait might never be read. */
+void rpc_request_set_waiting(struct rpc_request *rq, bool waiting);
+
 enum rpc_replay { RPC_IDEMPOTENT, RPC_REPLAY_CACHED };
 
 struct rpc_proc {

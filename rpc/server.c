@@ -110,7 +110,7 @@ static bool overloaded(const struct rpc_conn *conn)
 {
 	const struct rpc_limits *limits = &conn->server->service.limits;
 
-	return conn->inflight >= limits->max_inflight || conn->link.unsent > limits->max_unsent;
+	return conn->inflight - conn->waiting >= limits->max_inflight || conn->link.unsent > limits->max_unsent;
 }
 
 /* Below three quarters of one bound and half of the other: so that reading does not stop and go with every call. */
@@ -118,7 +118,7 @@ static bool relieved(const struct rpc_conn *conn)
 {
 	const struct rpc_limits *limits = &conn->server->service.limits;
 
-	return conn->inflight <= limits->max_inflight * 3 / 4 && conn->link.unsent <= limits->max_unsent / 2;
+	return conn->inflight - conn->waiting <= limits->max_inflight * 3 / 4 && conn->link.unsent <= limits->max_unsent / 2;
 }
 
 void rpc_conn_settled(struct rpc_conn *conn)

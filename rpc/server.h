@@ -30,7 +30,7 @@ struct rpc_conn {
 	struct list in_server, jobs;
 	struct sockaddr_storage peer;
 	void *user;
-	unsigned refs, inflight;
+	unsigned refs, inflight, waiting;	/* waiting: of those in flight, not counted against the bound */
 	uint32_t notify_xid;
 	bool gone;			/* closed() has been called */
 	struct payload stash;		/* a record for which there was no coroutine */
@@ -58,11 +58,12 @@ struct rpc_origin {
 };
 
 struct rpc_job {			/* lies in its own arena */
-	struct rpc_request rq;		/* first: rpc_job_of() */
+	struct rpc_request rq;
 	struct rpc_origin origin;
 	struct list in_conn;		/* or alone, over UDP */
 	struct coroutine *co;
 	void *args, *res;
+	bool waiting;
 	struct rpc_replay_entry *replay;
 	struct rpc_conn *reply_to;	/* a duplicate came by this newer connection: the client waits there */
 };

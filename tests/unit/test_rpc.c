@@ -70,6 +70,22 @@ static int coroutine_fn run_count(struct rpc_request *rq, const void *args, void
 	return RPC_OK;
 }
 
+/* Waits until access is 1: as many locks do for one unlock. */
+static int coroutine_fn run_lock(struct rpc_request *rq, const void *args, void *res)
+{
+	static bool unlocked;
+
+	if (((const ACCESS3args *)args)->access)
+		unlocked = true;
+	rpc_request_set_waiting(rq, true);
+	running++;
+	while (!unlocked)
+		co_sleep_ns(MS);
+	if (!--running)
+		unlocked = false;
+	return run_echo(rq, args, res);
+}
+
 static int coroutine_fn run_whoami(struct rpc_request *rq, const void *args, void *res)
 {
 	ACCESS3args *out = res;
@@ -87,14 +103,14 @@ static int admit(struct rpc_request *rq)
 }
 
 #define P(fn, replay) { #fn, fn, (xdrproc_t)xdr_ACCESS3args, (xdrproc_t)xdr_ACCESS3args, sizeof(ACCESS3args), sizeof(ACCESS3args), replay }
-enum { ECHO = 1, SLEEP, VERDICT, COUNT, WHOAMI, MISSING };
+enum { ECHO = 1, SLEEP, VERDICT, COUNT, WHOAMI, LOCK, MISSING };
 static const struct rpc_proc procs[] = {
 	[ECHO] = P(run_echo, RPC_IDEMPOTENT), [SLEEP] = P(run_sleep, RPC_IDEMPOTENT),
 	[VERDICT] = P(run_verdict, RPC_IDEMPOTENT), [COUNT] = P(run_count, RPC_REPLAY_CACHED),
-	[WHOAMI] = P(run_whoami, RPC_IDEMPOTENT), [MISSING] = { 0 },
+	[WHOAMI] = P(run_whoami, RPC_IDEMPOTENT), [LOCK] = P(run_lock, RPC_IDEMPOTENT), [MISSING] = { 0 },
 };
-static const struct rpc_program v3 = { "test3", PROG, 3, 7, procs, admit };
-static const struct rpc_program v5 = { "test5", PROG, 5, 7, procs, NULL };
+static const struct rpc_program v3 = { "test3", PROG, 3, 8, procs, admit };
+static const struct rpc_program v5 = { "test5", PROG, 5, 8, procs, NULL };
 static const struct rpc_program *const programs[] = { &v3, &v5, NULL };
 
 static void on_opened(struct rpc_conn *conn, void *user)
@@ -611,6 +627,31 @@ static void test_back_pressure(void **state)
 	play(back_pressure);
 }
 
+static int coroutine_fn one_lock(void *ctx, unsigned i)
+{
+	uint32_t access = i == 63;
+
+	return call_access(((struct many *)ctx)->c, LOCK, &access, NULL);
+}
+
+/* Far more calls wait than may be in flight, for the last one that is sent: it must be read. */
+static void coroutine_fn waiting_calls(void)
+{
+	struct many m = { .c = new_client() };
+	uint64_t old;
+
+	wait_up(m.c);
+	old = co_set_deadline(loop_now_ns(loop) + 5000 * MS);
+	assert_int_equal(co_fanout(~0ull, one_lock, &m), ~0ull);
+	co_restore_deadline(old);
+	rpc_client_free(m.c);
+}
+
+static void test_waiting_calls(void **state)
+{
+	play(waiting_calls);
+}
+
 static void coroutine_fn reconnect(void)
 {
 	struct rpc_client *c = new_client();
@@ -873,7 +914,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_silence), cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_replays), cmocka_unit_test(test_errors_of_calls), cmocka_unit_test(test_credentials),
-		cmocka_unit_test(test_tails), cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_reconnect),
+		cmocka_unit_test(test_tails), cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_waiting_calls), cmocka_unit_test(test_reconnect),
 		cmocka_unit_test(test_handshake_fails), cmocka_unit_test(test_dead_peer), cmocka_unit_test(test_notices),
 		cmocka_unit_test(test_cancel_on_close), cmocka_unit_test(test_drain), cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_starved), cmocka_unit_test(test_many_connections),
