@@ -1,7 +1,8 @@
 /* tests/system/brick_fops.c: every fop of a brick, through protocol/client, with the answers checked.
  *
  *   brick_fops HOST PORT SUBVOLUME [durable]          exits 0 when all of it held
- *   brick_fops HOST PORT SUBVOLUME bench [COUNT]      microseconds of wall clock and CPU for each call, alone and 32 at once
+ *   brick_fops HOST PORT SUBVOLUME bench [COUNT [OP [DEPTH]]]
+ *                                                    microseconds of wall clock and CPU for each call, alone and 32 at once
  *
  * Works on our bricks and on stock ones; what only one kind does is marked. */
 #include <errno.h>
@@ -30,8 +31,8 @@ static struct xlator *top;
 static struct loop *loop;
 static struct co_wait up_wait;
 static struct inode *root;
-static const char *mode;
-static unsigned bench_count = 20000;
+static const char *mode, *only_op = "";
+static unsigned bench_count = 20000, first_depth = 1;
 static struct call call;
 static bool durable;
 
@@ -641,20 +642,28 @@ static double cpu(void)
 
 __attribute__((noinline)) static void coroutine_fn bench(void)
 {
-	struct inode *dir = make_dir(root, "bench-dir"), *file = make_file(dir, "bench");
+	char name[64], text[GFID_TEXT_SIZE];
+	uint8_t gfid[16];
+	struct inode *dir, *file;
 	static char zeroes[4096];
 	struct payload data = data_of(zeroes, 4096);
-	struct writev_args w = { .inode = file, .data = data };
+	struct writev_args w = { .data = data };
 	struct writev_res wr = { 0 };
 	unsigned depth, what, i;
 
+	gfid_new(loop, gfid);
+	snprintf(name, sizeof(name), "bench-%.8s", gfid_text(gfid, text));
+	dir = make_dir(root, name);
+	w.inode = file = make_file(dir, "bench");
 	new_call();
 	xl_writev(top, &call, &w, &wr);
-	for (depth = 1; depth <= 32; depth *= 32) {
+	for (depth = first_depth; depth <= 32; depth *= 32) {
 		for (what = 0; what < BENCH_COUNT; what++) {
 			struct bench_run b = { .what = what, .dir = dir, .file = file, .data = data, .left = bench_count, .running = depth };
 			double t = seconds(), c = cpu();
 
+			if (strncmp(bench_names[what], only_op, strlen(only_op)))
+				continue;
 			for (i = 0; i < depth; i++)
 				co_start(loop, bench_worker, &b);
 			co_park(&b.done);
@@ -712,6 +721,10 @@ int main(int argc, char **argv)
 	mode = argc > 4 ? argv[4] : "";
 	if (argc > 5)
 		bench_count = (unsigned)atoi(argv[5]);
+	if (argc > 6)
+		only_op = argv[6];
+	if (argc > 7)
+		first_depth = (unsigned)atoi(argv[7]);
 	log_open("brick_fops", NULL, LOG_LEVEL_INFO);
 	loop = loop_new(NULL);
 	co_start(loop, run, argv);
