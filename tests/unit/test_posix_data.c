@@ -179,6 +179,8 @@ static void open_modes(struct brick *b)
 	assert_int_equal(xl_open(b->xl, &b->call, &args, &res), -EACCES);
 	args.flags = O_RDONLY;
 	assert_int_equal(xl_open(b->xl, &b->call, &args, &res), 0);
+	wa.fd = res.fd;
+	assert_int_equal(xl_writev(b->xl, &b->call, &wa, &wres), -EBADF);
 	fd_unref(res.fd);
 	as_user(b, 1000, 1000);
 	args.flags = O_WRONLY | O_APPEND;

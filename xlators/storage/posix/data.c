@@ -223,6 +223,16 @@ static int write_flags(const struct writev_args *args)
 	return args->fd && (args->fd->flags & O_APPEND) ? RWF_APPEND : 0;
 }
 
+static int sync_flags(const struct writev_args *args)
+{
+	return (args->flags | (args->fd ? args->fd->flags : 0)) & (O_SYNC | O_DSYNC);
+}
+
+static bool read_only(const struct fd *fd)
+{
+	return fd && fd->handle && (fd->flags & O_ACCMODE) == O_RDONLY;
+}
+
 static int write_all(struct node *node, const struct writev_args *args, uint32_t from, int flags)
 {
 	uint32_t at = from;
@@ -266,7 +276,7 @@ static int write_as(struct call *call, struct node *node, const struct iatt *pre
 
 static int writev_job(struct posix *px, struct call *call, const struct writev_args *args, struct writev_res *res)
 {
-	int sync = args->flags & (O_SYNC | O_DSYNC), flags = write_flags(args);
+	int sync = sync_flags(args), flags = write_flags(args);
 	uint32_t from = res->written;		/* what the fast path had done */
 	struct node *node;
 	int ret = node_of(px, args->inode, args->fd, &node), err;
@@ -330,8 +340,8 @@ static bool writev_peek(struct posix *px, struct call *call, const struct writev
 	struct node *node;
 	bool done = false;
 
-	if (!px->nowait_writes || px->full || !args->data.len || (args->flags & (O_SYNC | O_DSYNC)) || write_flags(args) ||
-	    mdata_crowded(px))
+	if (!px->nowait_writes || px->full || !args->data.len || sync_flags(args) ||
+	    write_flags(args) || mdata_crowded(px))
 		return false;
 	node = node_of_peek(px, args->inode, args->fd);
 	if (node && !pthread_mutex_trylock(&node->lock)) {
@@ -349,6 +359,8 @@ int coroutine_fn fop_writev(struct xlator *xl, struct call *call, const struct w
 
 	if (args->offset > (uint64_t)INT64_MAX - args->data.len)
 		return -EFBIG;
+	if (read_only(args->fd))
+		return -EBADF;
 	if (px->full && call->pid >= 0)
 		return -ENOSPC;
 	res->written = 0;
@@ -363,6 +375,8 @@ static int truncate_job(struct posix *px, struct call *call, const struct trunca
 	if (ret < 0)
 		return ret;
 	ret = node->type == S_IFREG ? node_iatt(px, node, &res->pre) : node->type == S_IFDIR ? -EISDIR : -EINVAL;
+	if (ret == 0 && read_only(args->fd))
+		ret = -EINVAL;			/* what ftruncate(2) says */
 	if (ret == 0 && !args->fd && !args->handle)
 		ret = entry_may(px, call, node, 2);
 	if (ret == 0 && args->offset > (uint64_t)INT64_MAX)

@@ -4,6 +4,7 @@
  * to a directory we know and down again, checks each step, never meets the kernel's limit on links, and never follows a user's. */
 #include "xlators/storage/posix/posix.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +85,9 @@ int handle_make_dir(struct posix *px, const uint8_t *parent, const char *name, c
 	int ret;
 
 	handle_name(gfid, handle);
-	if (snprintf(target, sizeof(target), "../../%s/%s", handle_name(parent, up), name) >= (int)sizeof(target))
+	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
+	snprintf(target, sizeof(target), "../../%s/%.255s", handle_name(parent, up), name);
 	if (symlinkat(target, px->handles_fd, handle) == 0)
 		return 0;
 	if (errno == ENOENT) {
@@ -140,7 +142,7 @@ int handle_remove(struct posix *px, const uint8_t *gfid)
 
 int handle_park(struct posix *px, const uint8_t *gfid)
 {
-	char handle[HANDLE_MAX], parked[HANDLE_MAX];
+	char handle[HANDLE_MAX], parked[HANDLE_MAX + 8];
 
 	handle_name(gfid, handle);
 	snprintf(parked, sizeof(parked), "unlink/%s", handle + 6);

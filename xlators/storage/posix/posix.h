@@ -89,7 +89,7 @@ struct posix {
 	uint64_t fs_dev;
 	bool log_force;			/* XFS, ext4: an fsync of one inode forces the log for all; else syncfs */
 	bool nowait_writes;
-	bool full;			/* below the reserve; set by the health check */
+	_Atomic bool full;		/* below the reserve; set by the health check */
 	struct iatt_time torn_from, torn_to;	/* objects changed by a run that was killed in this time may have newer times than stored */
 	struct node *root;
 	struct node_table nodes;
@@ -97,7 +97,7 @@ struct posix {
 	pthread_mutex_t name_locks[NAME_LOCKS];
 	uint32_t marker_turn;
 	struct co_gate running;		/* background coroutines */
-	bool stopping;
+	_Atomic bool stopping;
 	bool janitor_wanted, janitor_running;
 	uint32_t landfill_turn;
 	struct coroutine *health;

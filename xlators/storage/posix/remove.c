@@ -153,7 +153,6 @@ static int to_landfill(struct removing *r)
 	snprintf(to, sizeof(to), "landfill/%s", gfid_text(r->node->gfid, text));
 	if (renameat(r->parent->fd, r->name, r->px->handles_fd, to) < 0)
 		return -errno;
-	r->px->janitor_wanted = true;
 	return 0;
 }
 
