@@ -11,7 +11,8 @@ static bool has_root_group(const struct rpc_cred *cred)
 	return false;
 }
 
-/* Group 0 among the supplementary groups gives root's rights to files, too. Without memory for the changed list there are no groups. */
+/* Group 0 among the supplementary groups gives root's rights to files, too. Without memory for the changed list there
+ * are no groups. */
 static void squash_groups(struct call *call, const struct rpc_cred *cred, uint32_t anongid)
 {
 	uint32_t *groups = arena_memdup(call->arena, cred->groups, cred->ngroups * sizeof(*groups)), i;

@@ -1,7 +1,8 @@
-/* gateway/export_names.c: host names in exports: names to addresses (asked again every minute), addresses to names (for patterns only).
+/* gateway/export_names.c: host names in exports: names to addresses (asked again every minute), addresses to names (for
+ * patterns only).
  *
- * An answer of the resolver is never waited for with the loop standing still: these functions park. What a peer claims to be called counts
- * only when that name leads back to the peer's address. */
+ * An answer of the resolver is never waited for with the loop standing still: these functions park. What a peer claims
+ * to be called counts only when that name leads back to the peer's address. */
 #include "gateway/export.h"
 
 #include <errno.h>
@@ -47,8 +48,8 @@ static bool coroutine_fn resolve_client(struct export_client *c)
 	if (n > 0) {
 		changed = set_addresses(c, addrs, (unsigned)n);
 	} else {
-		log_warning("exported host name does not resolve, it is refused until it does", "host=%s line=%u keeps=%u", c->spec, c->line,
-			    n == -ENOENT ? 0 : c->nresolved);
+		log_warning("exported host name does not resolve, it is refused until it does",
+			    "host=%s line=%u keeps=%u", c->spec, c->line, n == -ENOENT ? 0 : c->nresolved);
 		if (n == -ENOENT)
 			changed = set_addresses(c, NULL, 0);
 	}

@@ -1,26 +1,25 @@
 /* gateway/export_parse.c: the text of exports(5) to a set of exports.
  *
- * A line is "path client(options) client(options) ...". The words are taken apart once, by next_word(), which knows comments, quotes, octal
- * escapes and continued lines; what follows only looks at finished words. */
+ * A line is "path client(options) client(options) ...". The words are taken apart once, by next_word(), which knows
+ * comments, quotes, octal escapes and continued lines; what follows only looks at finished words. */
 #include "gateway/export.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "runtime/file.h"
 #include "runtime/hash.h"
 
 #define FILE_MAX (1u << 20)
 #define WORD_MAX 4096
 
 static const struct export_options default_options = {
-	.rw = false, .sync = true, .secure = true, .root_squash = true, .all_squash = false, .anonuid = 65534, .anongid = 65534,
+	.rw = false, .sync = true, .secure = true, .root_squash = true, .all_squash = false,
+	.anonuid = 65534, .anongid = 65534,
 };
 
 struct parser {
@@ -42,8 +41,8 @@ static int fail(struct parser *ps, unsigned line, int ret)
 
 static bool at_octal(const struct parser *ps)
 {
-	return ps->end - ps->p >= 4 && ps->p[0] == '\\' && ps->p[1] >= '0' && ps->p[1] <= '3' && ps->p[2] >= '0' && ps->p[2] <= '7' &&
-	       ps->p[3] >= '0' && ps->p[3] <= '7';
+	return ps->end - ps->p >= 4 && ps->p[0] == '\\' && ps->p[1] >= '0' && ps->p[1] <= '3' && ps->p[2] >= '0' &&
+	       ps->p[2] <= '7' && ps->p[3] >= '0' && ps->p[3] <= '7';
 }
 
 /* Blanks, continued lines and comments; stops at a word, a line's end or the end. */
@@ -91,7 +90,8 @@ static int next_word(struct parser *ps)
 			quoted = !quoted;
 			ps->p++;
 		} else if (at_octal(ps)) {
-			ret = put_char(ps, &len, (char)((ps->p[1] - '0') * 64 + (ps->p[2] - '0') * 8 + (ps->p[3] - '0')));
+			ret = put_char(ps, &len,
+				       (char)((ps->p[1] - '0') * 64 + (ps->p[2] - '0') * 8 + (ps->p[3] - '0')));
 			ps->p += 4;
 		} else {
 			ret = put_char(ps, &len, *ps->p++);
@@ -109,12 +109,12 @@ enum opt { RW, RO, SYNC, ASYNC, ROOT_SQUASH, NO_ROOT_SQUASH, ALL_SQUASH, NO_ALL_
 
 static const struct { const char *name; enum opt opt; } flags[] = {
 	{ "rw", RW }, { "ro", RO }, { "sync", SYNC }, { "async", ASYNC }, { "root_squash", ROOT_SQUASH },
-	{ "no_root_squash", NO_ROOT_SQUASH }, { "all_squash", ALL_SQUASH }, { "no_all_squash", NO_ALL_SQUASH }, { "secure", SECURE },
-	{ "insecure", INSECURE },
+	{ "no_root_squash", NO_ROOT_SQUASH }, { "all_squash", ALL_SQUASH }, { "no_all_squash", NO_ALL_SQUASH },
+	{ "secure", SECURE }, { "insecure", INSECURE },
 	/* options of knfsd that say what is so here anyway, or that mean nothing here */
-	{ "sec=sys", IGNORED }, { "subtree_check", IGNORED }, { "no_subtree_check", IGNORED }, { "wdelay", IGNORED }, { "no_wdelay", IGNORED },
-	{ "hide", IGNORED }, { "nohide", IGNORED }, { "crossmnt", IGNORED }, { "acl", IGNORED }, { "secure_locks", IGNORED },
-	{ "auth_nlm", IGNORED }, { "rdirplus", IGNORED },
+	{ "sec=sys", IGNORED }, { "subtree_check", IGNORED }, { "no_subtree_check", IGNORED }, { "wdelay", IGNORED },
+	{ "no_wdelay", IGNORED }, { "hide", IGNORED }, { "nohide", IGNORED }, { "crossmnt", IGNORED },
+	{ "acl", IGNORED }, { "secure_locks", IGNORED }, { "auth_nlm", IGNORED }, { "rdirplus", IGNORED },
 };
 
 static void apply_flag(struct export_options *o, enum opt opt)
@@ -171,8 +171,10 @@ static int parse_option(struct parser *ps, const char *word, struct export_optio
 	}
 	if (strncmp(word, "sec=", 4) == 0)
 		return FAIL(ps, ps->line, -EINVAL, "only sec=sys is served, not \"%s\"", word);
-	return FAIL(ps, ps->line, -EINVAL, "unknown option \"%s\": expected rw, ro, sync, async, root_squash, no_root_squash, all_squash, "
-		    "no_all_squash, anonuid=N, anongid=N, secure or insecure", word);
+	return FAIL(ps, ps->line, -EINVAL,
+		    "unknown option \"%s\": expected rw, ro, sync, async, root_squash, no_root_squash, all_squash, "
+		    "no_all_squash, anonuid=N, anongid=N, secure or insecure",
+		    word);
 }
 
 /* "a,b,c" in place. */
@@ -244,7 +246,8 @@ static int parse_network(struct parser *ps, const char *spec, const char *slash,
 		return FAIL(ps, ps->line, -EINVAL, "\"%s\" is no network: expected an address before the slash", spec);
 	prefix = bits;
 	if (slash && !parse_prefix(slash + 1, bits, &prefix))
-		return FAIL(ps, ps->line, -EINVAL, "\"%s\" is no network: expected a prefix length from 0 to %u%s after the slash", spec, bits,
+		return FAIL(ps, ps->line, -EINVAL,
+			    "\"%s\" is no network: expected a prefix length from 0 to %u%s after the slash", spec, bits,
 			    bits == 32 ? " or a netmask" : "");
 	c->kind = CLIENT_NETWORK;
 	c->prefix = prefix + (bits == 32 ? 96 : 0);
@@ -256,7 +259,8 @@ static bool is_address(const char *spec)
 	uint8_t addr[16];
 	unsigned bits;
 
-	return parse_address(spec, addr, &bits) || (spec[0] == '[' && spec[strlen(spec) - 1] == ']' && strchr(spec, ':'));
+	return parse_address(spec, addr, &bits) ||
+	       (spec[0] == '[' && spec[strlen(spec) - 1] == ']' && strchr(spec, ':'));
 }
 
 static int parse_spec(struct parser *ps, const char *spec, struct export_client *c)
@@ -280,7 +284,8 @@ static int parse_spec(struct parser *ps, const char *spec, struct export_client 
 	}
 	for (s = spec; *s; s++)
 		if (!isalnum((unsigned char)*s) && !strchr(".-_", *s))
-			return FAIL(ps, ps->line, -EINVAL, "\"%s\" is neither an address, a network, a host name nor a pattern", spec);
+			return FAIL(ps, ps->line, -EINVAL,
+				    "\"%s\" is neither an address, a network, a host name nor a pattern", spec);
 	c->kind = CLIENT_HOST;
 	ps->set->has_hosts = true;
 	return 0;
@@ -345,6 +350,14 @@ static int fold_path(struct parser *ps, char *path)
 	return 0;
 }
 
+static int same_id(struct parser *ps, const struct export *ex, const struct export *other)
+{
+	if (strcmp(ex->path, other->path) == 0)
+		return FAIL(ps, ps->line, -EINVAL, "\"%s\" is exported in line %u already", ex->path, other->line);
+	return FAIL(ps, ps->line, -EINVAL, "\"%s\" has the same export id as line %u: export another directory",
+		    ex->path, other->line);
+}
+
 static int add_export(struct parser *ps, struct export **ret_export)
 {
 	struct export_set *set = ps->set;
@@ -357,8 +370,9 @@ static int add_export(struct parser *ps, struct export **ret_export)
 	if (ret < 0)
 		return ret;
 	if (strncmp(ps->word + 1, ps->volume, vlen) != 0 || (ps->word[1 + vlen] && ps->word[1 + vlen] != '/'))
-		return FAIL(ps, ps->line, -EINVAL, "\"%s\" is not in the volume of this gateway: expected /%s or a directory below it", ps->word,
-			    ps->volume);
+		return FAIL(ps, ps->line, -EINVAL,
+			    "\"%s\" is not in the volume of this gateway: expected /%s or a directory below it",
+			    ps->word, ps->volume);
 	if (strlen(ps->word) > 1023)
 		return FAIL(ps, ps->line, -ENAMETOOLONG, "a path is longer than 1023 characters");
 	if (set->n == EXPORTS_MAX)
@@ -378,8 +392,7 @@ static int add_export(struct parser *ps, struct export **ret_export)
 	ex->line = ps->line;
 	for (i = 0; i + 1 < set->n; i++)
 		if (set->exports[i].id == ex->id)
-			return FAIL(ps, ps->line, -EINVAL, strcmp(set->exports[i].path, ex->path) ? "\"%s\" has the same export id as line %u: "
-				    "export another directory" : "\"%s\" is exported in line %u already", ex->path, set->exports[i].line);
+			return same_id(ps, ex, &set->exports[i]);
 	*ret_export = ex;
 	return 0;
 }
@@ -405,12 +418,15 @@ static int parse_line(struct parser *ps)
 			return ret;
 	}
 	if (ret == 0 && !ex->nclients)
-		return FAIL(ps, ex->line, -EINVAL, "\"%s\" is exported to nobody: expected clients after the path, such as 192.0.2.0/24(rw) or *(ro)",
+		return FAIL(ps, ex->line, -EINVAL,
+			    "\"%s\" is exported to nobody: expected clients after the path, such as 192.0.2.0/24(rw) "
+			    "or *(ro)",
 			    ex->path);
 	return ret;
 }
 
-int exports_parse(const char *text, size_t len, const char *filename, const char *volume, struct export_set **ret_set, struct error *err)
+int exports_parse(const char *text, size_t len, const char *filename, const char *volume, struct export_set **ret_set,
+		  struct error *err)
 {
 	static uint64_t generations;
 	struct parser *ps = calloc(1, sizeof(*ps));
@@ -439,7 +455,8 @@ int exports_parse(const char *text, size_t len, const char *filename, const char
 		}
 	}
 	if (ret == 0 && !ps->set->n)
-		ret = error_set(err, -EINVAL, "%s: exports nothing: expected lines such as \"/%s *(rw)\"", filename, volume);
+		ret = error_set(err, -EINVAL, "%s: exports nothing: expected lines such as \"/%s *(rw)\"", filename,
+				volume);
 	if (ret == 0)
 		*ret_set = ps->set;
 	else
@@ -450,26 +467,15 @@ int exports_parse(const char *text, size_t len, const char *filename, const char
 
 int exports_read(const char *path, const char *volume, struct export_set **ret_set, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
-	struct stat st;
 	char *text;
-	ssize_t n;
+	size_t len;
+	int ret = file_read(path, FILE_MAX, &text, &len);
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		ret = error_set(err, -errno, "cannot read the exports file %s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return ret;
-	}
-	text = malloc(FILE_MAX + 1);
-	n = text ? read(fd, text, FILE_MAX + 1) : -1;
-	close(fd);
-	if (n < 0)
-		ret = error_set(err, -EIO, "cannot read the exports file %s", path);
-	else if (n > (ssize_t)FILE_MAX)
-		ret = error_set(err, -E2BIG, "the exports file %s is larger than 1 MiB", path);
-	else
-		ret = exports_parse(text, (size_t)n, path, volume, ret_set, err);
+	if (ret == -EFBIG)
+		return error_set(err, ret, "the exports file %s is larger than 1 MiB", path);
+	if (ret < 0)
+		return error_set(err, ret, "cannot read the exports file %s: %s", path, strerror(-ret));
+	ret = exports_parse(text, len, path, volume, ret_set, err);
 	free(text);
 	return ret;
 }

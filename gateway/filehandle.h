@@ -1,9 +1,11 @@
-/* gateway/filehandle.h: what an NFS client holds of an object: 56 bytes that say all, so that no gateway keeps state for them.
+/* gateway/filehandle.h: what an NFS client holds of an object: 56 bytes that say all, so that no gateway keeps state
+ * for them.
  *
- *   0 version (1)   1 type (S_IFMT >> 12)   2 hint, be16   4 export id, be32   8 volume id   24 gfid   40 MAC of the bytes before
+ *   0 version (1)   1 type (S_IFMT >> 12)   2 hint, be16   4 export id, be32   8 volume id   24 gfid
+ *   40 MAC of the bytes before
  *
- * The same handle works on every gateway of the volume that has the key, and after any restart. The hint says on which subvolume the object
- * was when the handle was made (struct inode); it is never trusted, only tried first. */
+ * The same handle works on every gateway of the volume that has the key, and after any restart. The hint says on which
+ * subvolume the object was when the handle was made (struct inode); it is never trusted, only tried first. */
 #ifndef GATEWAY_FILEHANDLE_H
 #define GATEWAY_FILEHANDLE_H
 
@@ -24,8 +26,10 @@ struct filehandle {
 };
 
 int filehandle_encode(struct mac *mac, const struct filehandle *fh, struct wire_handle *ret_wire);	/* 0 or -EIO */
-/* -EBADF: forged, cut short, of another version or key: NFS3ERR_BADHANDLE. -ESTALE: genuine, but of another volume than @volume_id. */
-int filehandle_decode(struct mac *mac, const uint8_t *volume_id, const struct wire_handle *wire, struct filehandle *ret_fh);
+/* -EBADF: forged, cut short, of another version or key: NFS3ERR_BADHANDLE. -ESTALE: genuine, but of another volume than
+ * @volume_id. */
+int filehandle_decode(struct mac *mac, const uint8_t *volume_id, const struct wire_handle *wire,
+		      struct filehandle *ret_fh);
 
 /* The 32 bytes in the file at @path, which is made (mode 0600) when there is none. Blocks: start-up
  * only. 0 or -errno with a sentence; a file that others may read, or of another size, is refused. */

@@ -1,4 +1,5 @@
-/* gateway/gateway.c: what all calls share: the servers, admission of peers, handles, and the walk from an export's root to a path. */
+/* gateway/gateway.c: what all calls share: the servers, admission of peers, handles, and the walk from an export's root
+ * to a path. */
 #include "gateway/gateway.h"
 
 #include <errno.h>
@@ -34,7 +35,9 @@ int gateway_serve(struct gateway *gw)
 {
 	static const struct rpc_program *const all[] = { &nfs3_program, &mount1_program, &mount3_program, NULL };
 	static const struct rpc_program *const mounts[] = { &mount1_program, &mount3_program, NULL };
-	struct rpc_service tcp = { .name = "nfs", .programs = all, .user = gw, .opened = conn_opened, .closed = conn_closed };
+	struct rpc_service tcp = {
+		.name = "nfs", .programs = all, .user = gw, .opened = conn_opened, .closed = conn_closed
+	};
 	struct rpc_service udp = { .name = "mount", .programs = mounts, .user = gw };
 	int ret;
 
@@ -74,8 +77,8 @@ struct export_set *gateway_exports(struct gateway *gw, struct arena *arena)
 	return arena_cleanup(arena, unref_set, set) < 0 ? NULL : set;
 }
 
-const struct export_client *coroutine_fn gateway_admit(struct gateway *gw, struct rpc_request *rq, struct export_set *set,
-						       const struct export *ex)
+const struct export_client *coroutine_fn gateway_admit(struct gateway *gw, struct rpc_request *rq,
+						       struct export_set *set, const struct export *ex)
 {
 	struct gateway_conn *gc = rq->conn ? rpc_conn_user(rq->conn) : NULL;
 	const struct sockaddr *peer = (const struct sockaddr *)rq->peer;
@@ -107,7 +110,8 @@ int gateway_handle(struct gateway *gw, const struct export *ex, const struct iat
 	return filehandle_encode(gw->mac, &fh, ret_handle);
 }
 
-static int coroutine_fn step(struct gateway *gw, struct call *call, const uint8_t *dir, const char *name, struct iatt *ret_stat)
+static int coroutine_fn step(struct gateway *gw, struct call *call, const uint8_t *dir, const char *name,
+			     struct iatt *ret_stat)
 {
 	struct lookup_args args = { .name = name };
 	struct lookup_res *res = arena_alloc(call->arena, sizeof(*res));
@@ -137,14 +141,16 @@ static int coroutine_fn stat_of(struct gateway *gw, struct call *call, const uin
 	return ret;
 }
 
-int coroutine_fn gateway_walk(struct gateway *gw, struct arena *arena, const uint8_t *start, const char *path, struct iatt *ret_stat)
+int coroutine_fn gateway_walk(struct gateway *gw, struct arena *arena, const uint8_t *start, const char *path,
+			      struct iatt *ret_stat)
 {
 	struct call call;
 	const char *name;
 	size_t len;
 	int ret;
 
-	call_init(&call, arena);	/* as root: that a client may mount a directory does not depend on its parents' modes */
+	/* As root: that a client may mount a directory does not depend on the modes of those above. */
+	call_init(&call, arena);
 	ret = stat_of(gw, &call, start, ret_stat);
 	while (ret == 0) {
 		path += strspn(path, "/");

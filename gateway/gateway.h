@@ -27,7 +27,7 @@ struct gateway {
 	uint64_t failed;		/* replies that were not NFS3_OK */
 };
 
-/* What a TCP connection remembers: when it began, and the last verdict of the evaluator, which holds for its one peer. */
+/* What a TCP connection remembers: when it began, and the last verdict of the evaluator, which holds for it. */
 struct gateway_conn {
 	int64_t opened_ns;		/* wall clock */
 	uint64_t generation, until_ns;
@@ -35,24 +35,27 @@ struct gateway_conn {
 	const struct export_client *client;
 };
 
-/* @gw has loop, mac and exports set and its volume started. Listening comes next, by rpc_server_listen(). 0 or -errno. */
+/* @gw has loop, mac and exports set and its volume started. Next: rpc_server_listen(). 0 or -errno. */
 int gateway_serve(struct gateway *gw);
 void gateway_stop(struct gateway *gw);		/* after draining: frees servers, caches and lists */
 
-/* The client entry of @ex that lets the caller of @rq in, or NULL. May park (names of peers). @ex must be held by its set. */
-const struct export_client *coroutine_fn gateway_admit(struct gateway *gw, struct rpc_request *rq, struct export_set *set,
-						       const struct export *ex);
+/* The client entry of @ex that lets the caller of @rq in, or NULL. May park (names of peers). @ex must be held by its
+ * set. */
+const struct export_client *coroutine_fn gateway_admit(struct gateway *gw, struct rpc_request *rq,
+						       struct export_set *set, const struct export *ex);
 /* The arena holds a reference on the present set of exports from here on. NULL: no memory. */
 struct export_set *gateway_exports(struct gateway *gw, struct arena *arena);
 /* AUTH_SYS or nothing to the call's identity, squashed as @options say. */
 void gateway_identity(struct call *call, struct rpc_request *rq, const struct export_options *options);
 
-/* Attributes of what @path ("a/b", "" for the start itself) leads to from the directory @start, as root. -ENOENT, -ENOTDIR (a symlink is not
- * followed), -ENAMETOOLONG or what the bricks say. */
-int coroutine_fn gateway_walk(struct gateway *gw, struct arena *arena, const uint8_t *start, const char *path, struct iatt *ret_stat);
+/* Attributes of what @path ("a/b", "" for the start itself) leads to from the directory @start, as root. -ENOENT,
+ * -ENOTDIR (a symlink is not followed), -ENAMETOOLONG or what the bricks say. */
+int coroutine_fn gateway_walk(struct gateway *gw, struct arena *arena, const uint8_t *start, const char *path,
+			      struct iatt *ret_stat);
 /* The gfid of the export's root, looked up at its first use. */
 int coroutine_fn gateway_export_root(struct gateway *gw, struct arena *arena, struct export *ex, uint8_t ret_gfid[16]);
-int gateway_handle(struct gateway *gw, const struct export *ex, const struct iatt *stat, struct wire_handle *ret_handle);
+int gateway_handle(struct gateway *gw, const struct export *ex, const struct iatt *stat,
+		   struct wire_handle *ret_handle);
 
 extern const struct rpc_program nfs3_program, mount1_program, mount3_program;
 

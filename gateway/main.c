@@ -37,22 +37,30 @@ static const char *const log_levels[] = { "error", "warning", "notice", "info", 
 
 static const struct option options[] = {
 	OPT_STR("volfile", struct conf, volfile, NULL, 0, "the volume: a file in GlusterFS's volfile grammar"),
-	OPT_BOOL("embed", struct conf, embed, "off", 0, "serve the brick directories named at the end, from this very process"),
+	OPT_BOOL("embed", struct conf, embed, "off", 0,
+		 "serve the brick directories named at the end, from this very process"),
 	OPT_INT("replica", struct conf, replica, "1", 1, 64, 0, "with --embed: so many copies of each file"),
-	OPT_STR("volume", struct conf, volume, NULL, 0, "its name, exported as /NAME (default: the top section of the volfile)"),
-	OPT_STR("volume-id", struct conf, volume_id, NULL, 0, "its uuid (default: the bricks' or the volfile's, else made from the name)"),
+	OPT_STR("volume", struct conf, volume, NULL, 0,
+		"its name, exported as /NAME (default: the top section of the volfile)"),
+	OPT_STR("volume-id", struct conf, volume_id, NULL, 0,
+		"its uuid (default: the bricks' or the volfile's, else made from the name)"),
 	OPT_STR("exports", struct conf, exports, NULL, 0, "file that says who may mount what (gatehouse-exports(5))"),
-	OPT_STR("export", struct conf, export, NULL, 0, "the same for the whole volume: 'CLIENTS(OPTIONS)'; may be repeated"),
+	OPT_STR("export", struct conf, export, NULL, 0,
+		"the same for the whole volume: 'CLIENTS(OPTIONS)'; may be repeated"),
 	OPT_STR("listen", struct conf, listen, "0.0.0.0,::", 0, "addresses to listen on"),
 	OPT_INT("port", struct conf, port, "2049", 1, 65535, 0, "of NFS and MOUNT"),
 	OPT_BOOL("no-rpcbind", struct conf, no_rpcbind, "off", 0, "do not register with rpcbind"),
-	OPT_STR("handle-key", struct conf, handle_key, "/var/lib/gatehouse/handle.key", 0, "key that signs file handles; made when missing"),
-	OPT_INT("idle-inodes", struct conf, idle_inodes, "65536", 64, 1 << 24, 0, "how many unused inodes are remembered"),
-	OPT_SIZE("cache-size", struct conf, cache_size, "32MiB", 0, 1ll << 40, 0, "memory for attributes, names and access decisions; 0: none"),
+	OPT_STR("handle-key", struct conf, handle_key, "/var/lib/gatehouse/handle.key", 0,
+		"key that signs file handles; made when missing"),
+	OPT_INT("idle-inodes", struct conf, idle_inodes, "65536", 64, 1 << 24, 0,
+		"how many unused inodes are remembered"),
+	OPT_SIZE("cache-size", struct conf, cache_size, "32MiB", 0, 1ll << 40, 0,
+		 "memory for attributes, names and access decisions; 0: none"),
 	OPT_STR("log-file", struct conf, log_file, NULL, 0, "(default: standard error)"),
 	OPT_ENUM("log-level", struct conf, log_level, "notice", log_levels, 0, "error, warning, notice, info or debug"),
 	OPT_STR("pid-file", struct conf, pid_file, NULL, 0, "holds the process id while it runs"),
-	OPT_STR("state-file", struct conf, state_file, "/run/gatehouse/gateway.state", 0, "where SIGUSR1 writes the state"),
+	OPT_STR("state-file", struct conf, state_file, "/run/gatehouse/gateway.state", 0,
+		"where SIGUSR1 writes the state"),
 	OPT_BOOL("help", struct conf, help, "off", 0, "this text"),
 	OPT_BOOL("version", struct conf, version, "off", 0, "the version"),
 	OPT_END
@@ -110,7 +118,8 @@ static int collect_exports(struct gatewayd *d, int argc, char **argv, const char
 static int load_exports(struct gatewayd *d, struct export_set **ret_set, struct error *err)
 {
 	if (d->export_text)
-		return exports_parse(d->export_text, strlen(d->export_text), "--export", d->gw.volume.name, ret_set, err);
+		return exports_parse(d->export_text, strlen(d->export_text), "--export", d->gw.volume.name, ret_set,
+				     err);
 	return exports_read(d->conf.exports, d->gw.volume.name, ret_set, err);
 }
 
@@ -224,7 +233,8 @@ static int coroutine_fn start_listening(struct gatewayd *d, struct error *err)
 	}
 	free(list);
 	if (ret >= 0 && !d->v4 && !d->v6)
-		ret = error_set(err, failed ? failed : -EINVAL, "nothing to listen on: %s", first.text[0] ? first.text : "--listen is empty");
+		ret = error_set(err, failed ? failed : -EINVAL, "nothing to listen on: %s",
+				first.text[0] ? first.text : "--listen is empty");
 	return ret < 0 ? ret : 0;
 }
 
@@ -316,7 +326,8 @@ static void coroutine_fn tear_down(struct gatewayd *d)
 		co_restore_deadline(old);
 	}
 	if (ret < 0) {			/* they still use all of it: leave it to the kernel */
-		log_warning("calls in flight did not end in time and were dropped", "seconds=%d", (int)(DRAIN_NS / 1000000000));
+		log_warning("calls in flight did not end in time and were dropped", "seconds=%d",
+			    (int)(DRAIN_NS / 1000000000));
 		return;
 	}
 	if (d->gw.udp)

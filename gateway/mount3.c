@@ -1,7 +1,7 @@
 /* gateway/mount3.c: the MOUNT program, versions 3 and 1, over TCP and UDP.
  *
- * MNT hands out the first handle; everything else is bookkeeping for showmount. Nothing depends on the list of mounts: it is bounded, and
- * forgotten at a restart. */
+ * MNT hands out the first handle; everything else is bookkeeping for showmount. Nothing depends on the list of mounts:
+ * it is bounded, and forgotten at a restart. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,9 +110,10 @@ static char *path_of(const struct rpc_request *rq, const dirpath *path)
 	return s;
 }
 
-/* The export with the longest path that covers @path and lets the caller in. -ENOENT: none covers it; -EACCES: none lets it in. */
-static int coroutine_fn find_export(struct gateway *gw, struct rpc_request *rq, const char *path, struct export **ret_export,
-				    const char **ret_rest)
+/* The export with the longest path that covers @path and lets the caller in. -ENOENT: none covers it; -EACCES: none
+ * lets it in. */
+static int coroutine_fn find_export(struct gateway *gw, struct rpc_request *rq, const char *path,
+				    struct export **ret_export, const char **ret_rest)
 {
 	struct export_set *set = gateway_exports(gw, rq->arena);
 	struct export *best = NULL;
@@ -174,8 +175,8 @@ static int coroutine_fn mount3_mnt(struct rpc_request *rq, const void *args, voi
 		mount_list_add(gw->mounts, host_text(rq, text, sizeof(text)), path);
 		log_info("client mounted", "client=%s path=%s", host_text(rq, text, sizeof(text)), log_quote(path));
 	} else {
-		log_notice("mount refused", "client=%s path=%s reason=%d", host_text(rq, text, sizeof(text)), path ? log_quote(path) : "",
-			   -ret);
+		log_notice("mount refused", "client=%s path=%s reason=%d", host_text(rq, text, sizeof(text)),
+			   path ? log_quote(path) : "", -ret);
 	}
 	return RPC_OK;
 }
@@ -267,12 +268,14 @@ static int coroutine_fn mount_export(struct rpc_request *rq, const void *args, v
 	[MOUNTPROC3_EXPORT] = { "EXPORT", mount_export, NULL, TO(exports), 0, sizeof(exports), RPC_IDEMPOTENT }
 
 static const struct rpc_proc mount3_procs[] = {
-	[MOUNTPROC3_MNT] = { "MNT", mount3_mnt, TO(dirpath), TO(mountres3), sizeof(dirpath), sizeof(mountres3), RPC_IDEMPOTENT },
+	[MOUNTPROC3_MNT] = { "MNT", mount3_mnt, TO(dirpath), TO(mountres3), sizeof(dirpath), sizeof(mountres3),
+			     RPC_IDEMPOTENT },
 	COMMON_ROWS,
 };
 
 static const struct rpc_proc mount1_procs[] = {
-	[MOUNTPROC3_MNT] = { "MNT", mount1_mnt, TO(dirpath), TO(fhstatus), sizeof(dirpath), sizeof(fhstatus), RPC_IDEMPOTENT },
+	[MOUNTPROC3_MNT] = { "MNT", mount1_mnt, TO(dirpath), TO(fhstatus), sizeof(dirpath), sizeof(fhstatus),
+			     RPC_IDEMPOTENT },
 	COMMON_ROWS,
 };
 

@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define CALL_DEADLINE_NS 45000000000ull	/* before a Linux client sends again over TCP (60 s): it gets JUKEBOX, not silence */
+/* Before a Linux client sends again over TCP (60 s): it gets JUKEBOX, not silence. */
+#define CALL_DEADLINE_NS 45000000000ull
 #define READY_NS 10000000000ull
 
-#define ROW(upper, lower, policy) [NFSPROC3_##upper] = { #upper, nfs3_##lower, (xdrproc_t)xdr_##upper##3args, (xdrproc_t)xdr_##upper##3res, \
-		sizeof(upper##3args), sizeof(upper##3res), policy }
+#define ROW(upper, lower, policy) \
+	[NFSPROC3_##upper] = { #upper, nfs3_##lower, (xdrproc_t)xdr_##upper##3args, (xdrproc_t)xdr_##upper##3res, \
+			       sizeof(upper##3args), sizeof(upper##3res), policy }
 
 static const struct rpc_proc procs[] = {
 	ROW(GETATTR, getattr, RPC_IDEMPOTENT),
@@ -36,7 +38,10 @@ static const struct rpc_proc procs[] = {
 	ROW(COMMIT, commit, RPC_IDEMPOTENT),
 };
 
-const struct rpc_program nfs3_program = { "NFS3", NFS3_PROGRAM, NFS3_VERSION, sizeof(procs) / sizeof(procs[0]), procs, NULL };
+const struct rpc_program nfs3_program = {
+	.name = "NFS3", .prog = NFS3_PROGRAM, .vers = NFS3_VERSION, .procs = procs,
+	.nprocs = sizeof(procs) / sizeof(procs[0]),
+};
 
 static void unref_inode(void *inode)
 {

@@ -1,7 +1,9 @@
-/* gateway/nfs3.h: what the NFS procedures share: from a handle to an allowed call on an inode, and from attributes to RFC 1813's structures.
+/* gateway/nfs3.h: what the NFS procedures share: from a handle to an allowed call on an inode, and from attributes to
+ * RFC 1813's structures.
  *
- * A procedure is: nfs_begin(), one fop, and filling in the result. Results are zeroed before they come here, so what is not filled in says
- * "no attributes". "before" attributes are sent only when the fop itself returned them (then they are atomic with the change). */
+ * A procedure is: nfs_begin(), one fop, and filling in the result. Results are zeroed before they come here, so what is
+ * not filled in says "no attributes". "before" attributes are sent only when the fop itself returned them (then they
+ * are atomic with the change). */
 #ifndef GATEWAY_NFS3_H
 #define GATEWAY_NFS3_H
 
@@ -26,7 +28,8 @@ struct nfs_op {				/* on the procedure's stack */
 
 enum nfs_need { NFS_READS, NFS_MODIFIES };
 
-/* Handle, export, admission, read-only, identity, inode, readiness. NFS3_OK or why not; then *op may be used for nothing. */
+/* Handle, export, admission, read-only, identity, inode, readiness. NFS3_OK or why not; then *op may be used for
+ * nothing. */
 nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const nfs_fh3 *fh, enum nfs_need need);
 /* A second handle, which must be of the same export (else XDEV). */
 nfsstat3 nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_inode);
@@ -36,17 +39,19 @@ struct inode *nfs_inode(struct nfs_op *op, const uint8_t *gfid, uint32_t type);
 enum nfs_name_use { NAME_LOOKUP, NAME_MAKE, NAME_REMOVE, NAME_RMDIR, NAME_RENAME };
 nfsstat3 nfs_name(const filename3 *name, enum nfs_name_use use);
 
-/* Permission that a client without open() cannot be asked for at the right time: the owner may always read, write and resize a regular file,
- * whoever may execute it may read it. 0, -EACCES or why the brick could not say. */
+/* Permission that a client without open() cannot be asked for at the right time: the owner may always read, write and
+ * resize a regular file, whoever may execute it may read it. 0, -EACCES or why the brick could not say. */
 int coroutine_fn nfs_may_write(struct nfs_op *op, struct inode *inode);
 int coroutine_fn nfs_may_read(struct nfs_op *op, struct inode *inode, const struct iatt *stat);	/* @stat may be NULL */
 
 void nfs_attr(const struct nfs_op *op, const struct iatt *stat, fattr3 *ret_attr);
-void nfs_post(const struct nfs_op *op, const struct iatt *stat, post_op_attr *ret_post);	/* absent attributes: nothing follows */
+/* Absent attributes: nothing follows. */
+void nfs_post(const struct nfs_op *op, const struct iatt *stat, post_op_attr *ret_post);
 void nfs_pre(const struct iatt *stat, pre_op_attr *ret_pre);
 /* The same, asking the bricks for what the fop did not return. */
 void coroutine_fn nfs_post_ask(struct nfs_op *op, struct inode *inode, const struct iatt *stat, post_op_attr *ret_post);
-void coroutine_fn nfs_wcc(struct nfs_op *op, struct inode *inode, const struct iatt *pre, const struct iatt *post, wcc_data *ret_wcc);
+void coroutine_fn nfs_wcc(struct nfs_op *op, struct inode *inode, const struct iatt *pre, const struct iatt *post,
+			  wcc_data *ret_wcc);
 int coroutine_fn nfs_stat(struct nfs_op *op, struct inode *inode, struct iatt *ret_stat);
 void nfs_post_handle(const struct nfs_op *op, const struct iatt *stat, post_op_fh3 *ret_fh);
 
@@ -58,10 +63,10 @@ int coroutine_fn nfs_truncate(struct nfs_op *op, struct inode *inode, uint64_t s
 int nfs_done(struct rpc_request *rq, nfsstat3 status);
 
 #define NFS_PROCS(P) \
-	P(GETATTR, getattr) P(SETATTR, setattr) P(LOOKUP, lookup) P(ACCESS, access) P(READLINK, readlink) P(READ, read) P(WRITE, write) \
-	P(CREATE, create) P(MKDIR, mkdir) P(SYMLINK, symlink) P(MKNOD, mknod) P(REMOVE, remove) P(RMDIR, rmdir) P(RENAME, rename) \
-	P(LINK, link) P(READDIR, readdir) P(READDIRPLUS, readdirplus) P(FSSTAT, fsstat) P(FSINFO, fsinfo) P(PATHCONF, pathconf) \
-	P(COMMIT, commit)
+	P(GETATTR, getattr) P(SETATTR, setattr) P(LOOKUP, lookup) P(ACCESS, access) P(READLINK, readlink) \
+	P(READ, read) P(WRITE, write) P(CREATE, create) P(MKDIR, mkdir) P(SYMLINK, symlink) P(MKNOD, mknod) \
+	P(REMOVE, remove) P(RMDIR, rmdir) P(RENAME, rename) P(LINK, link) P(READDIR, readdir) \
+	P(READDIRPLUS, readdirplus) P(FSSTAT, fsstat) P(FSINFO, fsinfo) P(PATHCONF, pathconf) P(COMMIT, commit)
 #define P(upper, lower) int coroutine_fn nfs3_##lower(struct rpc_request *rq, const void *args, void *res);
 NFS_PROCS(P)
 #undef P

@@ -34,9 +34,10 @@ static nfstime3 time_of(const struct iatt_time *t)
 void nfs_attr(const struct nfs_op *op, const struct iatt *stat, fattr3 *ret_attr)
 {
 	*ret_attr = (fattr3){
-		.type = type_of(stat->mode), .mode = stat->mode & 07777, .nlink = stat->nlink, .uid = stat->uid, .gid = stat->gid,
-		.size = stat->size, .used = stat->blocks * 512, .fsid = op->gw->volume.fsid, .fileid = gfid_ino(stat->gfid),
-		.atime = time_of(&stat->atime), .mtime = time_of(&stat->mtime), .ctime = time_of(&stat->ctime),
+		.type = type_of(stat->mode), .mode = stat->mode & 07777, .nlink = stat->nlink, .uid = stat->uid,
+		.gid = stat->gid, .size = stat->size, .used = stat->blocks * 512, .fsid = op->gw->volume.fsid,
+		.fileid = gfid_ino(stat->gfid), .atime = time_of(&stat->atime), .mtime = time_of(&stat->mtime),
+		.ctime = time_of(&stat->ctime),
 	};
 	if (S_ISBLK(stat->mode) || S_ISCHR(stat->mode)) {
 		ret_attr->rdev.specdata1 = major(stat->rdev);
@@ -55,7 +56,8 @@ void nfs_pre(const struct iatt *stat, pre_op_attr *ret_pre)
 {
 	ret_pre->attributes_follow = iatt_present(stat);
 	if (ret_pre->attributes_follow)
-		ret_pre->pre_op_attr_u.attributes = (wcc_attr){ stat->size, time_of(&stat->mtime), time_of(&stat->ctime) };
+		ret_pre->pre_op_attr_u.attributes =
+			(wcc_attr){ stat->size, time_of(&stat->mtime), time_of(&stat->ctime) };
 }
 
 void coroutine_fn nfs_post_ask(struct nfs_op *op, struct inode *inode, const struct iatt *stat, post_op_attr *ret_post)
@@ -68,7 +70,8 @@ void coroutine_fn nfs_post_ask(struct nfs_op *op, struct inode *inode, const str
 		nfs_post(op, &own, ret_post);
 }
 
-void coroutine_fn nfs_wcc(struct nfs_op *op, struct inode *inode, const struct iatt *pre, const struct iatt *post, wcc_data *ret_wcc)
+void coroutine_fn nfs_wcc(struct nfs_op *op, struct inode *inode, const struct iatt *pre, const struct iatt *post,
+			  wcc_data *ret_wcc)
 {
 	if (pre)
 		nfs_pre(pre, &ret_wcc->before);
@@ -98,13 +101,15 @@ void nfs_sattr(const sattr3 *set, struct setattr_args *ret_args)
 	}
 	if (set->atime.set_it == SET_TO_CLIENT_TIME) {
 		ret_args->valid |= SET_ATIME;
-		st->atime = (struct iatt_time){ set->atime.set_atime_u.atime.seconds, set->atime.set_atime_u.atime.nseconds };
+		st->atime = (struct iatt_time){ set->atime.set_atime_u.atime.seconds,
+						set->atime.set_atime_u.atime.nseconds };
 	} else if (set->atime.set_it == SET_TO_SERVER_TIME) {
 		ret_args->valid |= SET_ATIME | SET_ATIME_NOW;
 	}
 	if (set->mtime.set_it == SET_TO_CLIENT_TIME) {
 		ret_args->valid |= SET_MTIME;
-		st->mtime = (struct iatt_time){ set->mtime.set_mtime_u.mtime.seconds, set->mtime.set_mtime_u.mtime.nseconds };
+		st->mtime = (struct iatt_time){ set->mtime.set_mtime_u.mtime.seconds,
+						set->mtime.set_mtime_u.mtime.nseconds };
 	} else if (set->mtime.set_it == SET_TO_SERVER_TIME) {
 		ret_args->valid |= SET_MTIME | SET_MTIME_NOW;
 	}
@@ -215,7 +220,8 @@ int coroutine_fn nfs3_setattr(struct rpc_request *rq, const void *args, void *re
 	return nfs_done(rq, r->status);
 }
 
-/* Which of the brick's three permissions each NFS bit stands for; bits that mean nothing for the type are never granted. */
+/* Which of the brick's three permissions each NFS bit stands for; bits that mean nothing for the type are never
+ * granted. */
 static uint32_t needs(uint32_t type, uint32_t bit)
 {
 	bool dir = type == S_IFDIR;

@@ -1,7 +1,8 @@
 /* gateway/nfs3_data.c: READ, WRITE, COMMIT and READLINK.
  *
- * Durability: a stable WRITE reaches the bricks as O_DSYNC or O_SYNC, COMMIT as fsync, and its error is the client's to know. An export with
- * "async" promises less, as with knfsd: stable writes are answered like unstable ones, and COMMIT without waiting for a disk. */
+ * Durability: a stable WRITE reaches the bricks as O_DSYNC or O_SYNC, COMMIT as fsync, and its error is the client's to
+ * know. An export with "async" promises less, as with knfsd: stable writes are answered like unstable ones, and COMMIT
+ * without waiting for a disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 
 static int coroutine_fn read_file(struct nfs_op *op, const READ3args *a, struct readv_res *res)
 {
-	struct readv_args args = { .inode = op->inode, .offset = a->offset, .size = a->count < NFS_IO_MAX ? a->count : NFS_IO_MAX };
+	struct readv_args args = { .inode = op->inode,
+				   .offset = a->offset,
+				   .size = a->count < NFS_IO_MAX ? a->count : NFS_IO_MAX };
 	int ret;
 
 	if (!S_ISREG(op->inode->type))
@@ -24,7 +27,8 @@ static int coroutine_fn read_file(struct nfs_op *op, const READ3args *a, struct 
 			args.size = (uint32_t)(INT64_MAX - args.offset);
 		ret = xl_readv(op->top, &op->call, &args, res);
 	}
-	/* The data came with the owner, so that the owner's and root's reads cost one brick call; nobody else sees it unasked. */
+	/* The data came with the owner, so that the owner's and root's reads cost one brick call; nobody else sees it
+	 * unasked. */
 	return ret < 0 ? ret : nfs_may_read(op, op->inode, &res->stat);
 }
 
@@ -60,7 +64,9 @@ static uint32_t stable_flags(const struct nfs_op *op, stable_how stable)
 
 static int coroutine_fn write_file(struct nfs_op *op, const WRITE3args *a, struct writev_res *res)
 {
-	struct writev_args args = { .inode = op->inode, .offset = a->offset, .data = a->data, .flags = stable_flags(op, a->stable) };
+	struct writev_args args = {
+		.inode = op->inode, .offset = a->offset, .data = a->data, .flags = stable_flags(op, a->stable)
+	};
 	int ret;
 
 	if (!S_ISREG(op->inode->type) || a->count > a->data.len)
@@ -118,7 +124,8 @@ int coroutine_fn nfs3_commit(struct rpc_request *rq, const void *args, void *res
 	if (r->status != NFS3_OK)
 		return nfs_done(rq, r->status);
 	r->status = status_of_object(commit_file(&op, synced));
-	nfs_wcc(&op, op.inode, r->status == NFS3_OK ? &synced->pre : NULL, &synced->post, &r->COMMIT3res_u.resok.file_wcc);
+	nfs_wcc(&op, op.inode, r->status == NFS3_OK ? &synced->pre : NULL, &synced->post,
+		&r->COMMIT3res_u.resok.file_wcc);
 	if (r->status == NFS3_OK)	/* taken after the fsync: what a restart lost during it is sent again */
 		memcpy(r->COMMIT3res_u.resok.verf, op.gw->volume.verifier, NFS3_WRITEVERFSIZE);
 	return nfs_done(rq, r->status);

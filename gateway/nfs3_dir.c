@@ -1,7 +1,9 @@
-/* gateway/nfs3_dir.c: READDIR and READDIRPLUS: one batched brick call a page, attributes and handles with it, never a lookup per entry.
+/* gateway/nfs3_dir.c: READDIR and READDIRPLUS: one batched brick call a page, attributes and handles with it, never a
+ * lookup per entry.
  *
- * Cookies are the graph's own 64-bit positions (cluster/distribute's README says how they are made). The cookie verifier names their format; it
- * never changes because a directory changed, so a listing goes on while others add and remove names. */
+ * Cookies are the graph's own 64-bit positions (cluster/distribute's README says how they are made). The cookie
+ * verifier names their format; it never changes because a directory changed, so a listing goes on while others add and
+ * remove names. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,7 +35,8 @@ static bool is_dots(const struct dirent_plus *d)
 }
 
 /* A page of the directory, and the directory's own attributes. */
-static nfsstat3 coroutine_fn read_page(struct nfs_op *op, uint64_t cookie, const uint8_t *verf, uint32_t size, struct readdir_res *page)
+static nfsstat3 coroutine_fn read_page(struct nfs_op *op, uint64_t cookie, const uint8_t *verf, uint32_t size,
+				       struct readdir_res *page)
 {
 	struct readdir_args args = { .inode = op->inode, .offset = cookie, .size = size, .plus = true };
 	int ret;
@@ -77,7 +80,8 @@ static void fill_entry(const struct nfs_op *op, const struct dirent_plus *d, boo
 	e->cookie = d->off;
 }
 
-static nfsstat3 coroutine_fn fill_dirlist(struct nfs_op *op, const struct readdir_res *page, uint32_t count, dirlist3 *list)
+static nfsstat3 coroutine_fn fill_dirlist(struct nfs_op *op, const struct readdir_res *page, uint32_t count,
+					  dirlist3 *list)
 {
 	bool at_root = at_export_root(op);
 	uint32_t used = HEAD_BYTES + TAIL_BYTES, i;
@@ -108,7 +112,8 @@ int coroutine_fn nfs3_readdir(struct rpc_request *rq, const void *args, void *re
 	if (r->status != NFS3_OK)
 		return nfs_done(rq, r->status);
 	/* Names alone take a sixth of what a brick sends for an entry with its gfid. */
-	r->status = read_page(&op, a->cookie, (const uint8_t *)a->cookieverf, count < PAGE_MAX / 4 ? count * 4 : PAGE_MAX, page);
+	r->status = read_page(&op, a->cookie, (const uint8_t *)a->cookieverf,
+			      count < PAGE_MAX / 4 ? count * 4 : PAGE_MAX, page);
 	if (r->status == NFS3_OK)
 		r->status = fill_dirlist(&op, page, count, &ok->reply);
 	if (r->status == NFS3_OK)
@@ -129,8 +134,8 @@ static void fill_plus(struct nfs_op *op, const struct dirent_plus *d, bool at_ro
 	nfs_post_handle(op, &d->stat, &e->name_handle);
 }
 
-static nfsstat3 coroutine_fn fill_dirlistplus(struct nfs_op *op, const struct readdir_res *page, uint32_t dircount, uint32_t maxcount,
-					      dirlistplus3 *list)
+static nfsstat3 coroutine_fn fill_dirlistplus(struct nfs_op *op, const struct readdir_res *page, uint32_t dircount,
+					      uint32_t maxcount, dirlistplus3 *list)
 {
 	uint32_t used = HEAD_BYTES + TAIL_BYTES, names = 0, i;
 	bool at_root = at_export_root(op);

@@ -1,9 +1,10 @@
 /* gateway/nfs3_make.c: CREATE, MKDIR, SYMLINK and MKNOD.
  *
- * The one idea: the gfid of a new object follows from the request itself, by a keyed hash over client address, xid and arguments. When a
- * retransmission finds the name taken, the gfid tells whether this very request took it, also after the gateway that did it was killed, and on
- * another gateway with the same key. EXCLUSIVE creates put the client's eight verifier bytes (with directory and name) in place of the
- * xid, so the verifier is kept whole, made durable together with the file, and takes nothing away from the file's times. */
+ * The one idea: the gfid of a new object follows from the request itself, by a keyed hash over client address, xid and
+ * arguments. When a retransmission finds the name taken, the gfid tells whether this very request took it, also after
+ * the gateway that did it was killed, and on another gateway with the same key. EXCLUSIVE creates put the client's
+ * eight verifier bytes (with directory and name) in place of the xid, so the verifier is kept whole, made durable
+ * together with the file, and takes nothing away from the file's times. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -73,12 +74,21 @@ static uint32_t mode_of(const struct make *m)
 	return S_ISDIR(m->type) ? DEFAULT_DIR_MODE : DEFAULT_FILE_MODE;
 }
 
-#define TAKE(m, res) do { (m)->stat = (res)->stat; (m)->pre = (res)->preparent; (m)->post = (res)->postparent; } while (0)
+#define TAKE(m, res) \
+	do { \
+		(m)->stat = (res)->stat; \
+		(m)->pre = (res)->preparent; \
+		(m)->post = (res)->postparent; \
+	} while (0)
 
 static int coroutine_fn make_file(struct nfs_op *op, struct make *m, union fop_res *res)
 {
 	struct create_args args = {
-		.parent = op->inode, .name = m->name->text, .flags = O_CREAT | O_EXCL | O_RDWR, .mode = S_IFREG | mode_of(m), .gfid = m->gfid,
+		.parent = op->inode,
+		.name = m->name->text,
+		.flags = O_CREAT | O_EXCL | O_RDWR,
+		.mode = S_IFREG | mode_of(m),
+		.gfid = m->gfid,
 	};
 	int ret = xl_create(op->top, &op->call, &args, &res->create);
 
@@ -88,7 +98,9 @@ static int coroutine_fn make_file(struct nfs_op *op, struct make *m, union fop_r
 
 static int coroutine_fn make_dir(struct nfs_op *op, struct make *m, union fop_res *res)
 {
-	struct mkdir_args args = { .parent = op->inode, .name = m->name->text, .mode = S_IFDIR | mode_of(m), .gfid = m->gfid };
+	struct mkdir_args args = {
+		.parent = op->inode, .name = m->name->text, .mode = S_IFDIR | mode_of(m), .gfid = m->gfid
+	};
 	int ret = xl_mkdir(op->top, &op->call, &args, &res->mkdir);
 
 	TAKE(m, &res->mkdir);
@@ -107,7 +119,11 @@ static int coroutine_fn make_symlink(struct nfs_op *op, struct make *m, union fo
 static int coroutine_fn make_node(struct nfs_op *op, struct make *m, union fop_res *res)
 {
 	struct mknod_args args = {
-		.parent = op->inode, .name = m->name->text, .mode = m->type | mode_of(m), .rdev = m->rdev, .gfid = m->gfid,
+		.parent = op->inode,
+		.name = m->name->text,
+		.mode = m->type | mode_of(m),
+		.rdev = m->rdev,
+		.gfid = m->gfid,
 	};
 	int ret = xl_mknod(op->top, &op->call, &args, &res->mknod);
 

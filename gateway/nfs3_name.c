@@ -6,7 +6,7 @@
 #include "gateway/nfs3.h"
 
 #define RETRANSMISSION_NS 600000000000ll	/* who waits longer for an answer gets EXIST */
-#define CLOCK_GRAIN_NS 100000000ll		/* no gateway is back sooner; kernels stamp with a clock that lags a little */
+#define CLOCK_GRAIN_NS 100000000ll /* no gateway is back sooner; kernels stamp with a clock that lags a little */
 
 /* ".." of the export's root is that root: nobody climbs out. */
 static int coroutine_fn lookup_parent(struct nfs_op *op, struct lookup_res *res)
@@ -101,7 +101,8 @@ int coroutine_fn nfs3_rmdir(struct rpc_request *rq, const void *args, void *res)
 	return nfs_done(rq, r->status);
 }
 
-static nfsstat3 coroutine_fn rename_names(struct nfs_op *op, const RENAME3args *a, struct inode *to, struct rename_res *res)
+static nfsstat3 coroutine_fn rename_names(struct nfs_op *op, const RENAME3args *a, struct inode *to,
+					  struct rename_res *res)
 {
 	struct rename_args args = {
 		.oldparent = op->inode, .oldname = a->from.name.text, .newparent = to, .newname = a->to.name.text,
@@ -139,8 +140,9 @@ int coroutine_fn nfs3_rename(struct rpc_request *rq, const void *args, void *res
 	return nfs_done(rq, r->status);
 }
 
-/* EEXIST although the name is a link to this very object: a link() made twice, or the answer to one made before this gateway was killed, lost
- * with it. The latter comes again over a new connection, and the link's ctime is from before that connection. */
+/* EEXIST although the name is a link to this very object: a link() made twice, or the answer to one made before this
+ * gateway was killed, lost with it. The latter comes again over a new connection, and the link's ctime is from before
+ * that connection. */
 static bool coroutine_fn linked_before(struct nfs_op *op, struct inode *dir, const char *name, struct iatt *ret_stat)
 {
 	struct gateway_conn *gc = op->rq->conn ? rpc_conn_user(op->rq->conn) : NULL;

@@ -1,12 +1,14 @@
-/* gateway/state.c: the state dump: "key=value" lines in sections. The text is made on the loop, where it is consistent; a helper writes it. */
+/* gateway/state.c: the state dump: "key=value" lines in sections. The text is made on the loop, where it is consistent;
+ * a helper writes it. */
 #include "gateway/state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "runtime/file.h"
 
 struct dump { const char *path; char *text; size_t size; };
 
@@ -43,12 +45,14 @@ static void put_gateway(FILE *f, const struct gateway *gw)
 	unsigned i;
 
 	rpc_replay_stats(gw->replay, &replay);
-	fprintf(f, "[gateway]\nversion=%s\npid=%ld\nvolume=%s\nvolume_id=%s\nup=%s\n", PACKAGE_VERSION, (long)getpid(), gw->volume.name,
-		gfid_text(gw->volume.id, id), gw->volume.up ? "yes" : "no");
-	fprintf(f, "connections=%u\nmounts=%u\nexports=%u\ninodes=%u\nfailed=%llu\n", rpc_server_conns(gw->tcp), mount_list_count(gw->mounts),
-		gw->exports->n, inode_table_count(gw->volume.graph->inodes), (unsigned long long)gw->failed);
-	fprintf(f, "[replay]\nhits=%llu\nin_progress=%llu\nmisses=%llu\nentries=%zu\nbytes=%zu\n", (unsigned long long)replay.hits,
-		(unsigned long long)replay.in_progress, (unsigned long long)replay.misses, replay.entries, replay.bytes);
+	fprintf(f, "[gateway]\nversion=%s\npid=%ld\nvolume=%s\nvolume_id=%s\nup=%s\n", PACKAGE_VERSION, (long)getpid(),
+		gw->volume.name, gfid_text(gw->volume.id, id), gw->volume.up ? "yes" : "no");
+	fprintf(f, "connections=%u\nmounts=%u\nexports=%u\ninodes=%u\nfailed=%llu\n", rpc_server_conns(gw->tcp),
+		mount_list_count(gw->mounts), gw->exports->n, inode_table_count(gw->volume.graph->inodes),
+		(unsigned long long)gw->failed);
+	fprintf(f, "[replay]\nhits=%llu\nin_progress=%llu\nmisses=%llu\nentries=%zu\nbytes=%zu\n",
+		(unsigned long long)replay.hits, (unsigned long long)replay.in_progress,
+		(unsigned long long)replay.misses, replay.entries, replay.bytes);
 	fprintf(f, "[nfs]\n");
 	for (i = 0; i < nfs3_program.nprocs; i++)
 		if (gw->calls[i])
@@ -58,26 +62,8 @@ static void put_gateway(FILE *f, const struct gateway *gw)
 static int write_blocking(void *arg)
 {
 	struct dump *d = arg;
-	char *tmp;
-	int fd, ret = 0;
 
-	if (asprintf(&tmp, "%s.tmp", d->path) < 0)
-		return -ENOMEM;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0) {
-		ret = -errno;
-		free(tmp);
-		return ret;
-	}
-	if (write(fd, d->text, d->size) != (ssize_t)d->size)
-		ret = -EIO;
-	close(fd);
-	if (ret == 0 && rename(tmp, d->path) < 0)
-		ret = -errno;
-	if (ret < 0)
-		unlink(tmp);
-	free(tmp);
-	return ret;
+	return file_replace(d->path, d->text, d->size, 0644);
 }
 
 int coroutine_fn state_dump(struct gateway *gw, const char *path)

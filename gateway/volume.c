@@ -1,18 +1,17 @@
 /* gateway/volume.c: builds the graph and follows its events.
  *
- * The write verifier: a client keeps UNSTABLE data until a COMMIT with the same verifier succeeded. So it must be new when this process is,
- * and again when a brick comes back as another process: whatever that one held unstable may be gone, and clients then send it again. */
+ * The write verifier: a client keeps UNSTABLE data until a COMMIT with the same verifier succeeded. So it must be new
+ * when this process is, and again when a brick comes back as another process: whatever that one held unstable may be
+ * gone, and clients then send it again. */
 #include "gateway/volume.h"
 
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "runtime/file.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
 
@@ -39,15 +38,30 @@ void volume_find_id(const struct volfile *vf, const char *name, uint8_t ret_id[1
 	volume_id_from_name(name, ret_id);
 }
 
+/* One section; what is particular to it comes between the two. */
+static void put_section(FILE *f, const char *name, const char *part, unsigned i, const char *type)
+{
+	fprintf(f, "volume %s-%s-%u\n    type %s\n", name, part, i, type);
+}
+
+static void put_child(FILE *f, const char *name, const char *part, unsigned i)
+{
+	fprintf(f, "    subvolumes %s-%s-%u\nend-volume\n", name, part, i);
+}
+
 static void put_leaf(FILE *f, const char *name, const char *id_text, const char *dir, unsigned i)
 {
-	fprintf(f, "volume %s-posix-%u\n    type storage/posix\n    option directory \"%s\"\n    option volume-id %s\nend-volume\n", name, i, dir,
-		id_text);
-	fprintf(f, "volume %s-acl-%u\n    type features/access-control\n    subvolumes %s-posix-%u\nend-volume\n", name, i, name, i);
-	fprintf(f, "volume %s-locks-%u\n    type features/locks\n    subvolumes %s-acl-%u\nend-volume\n", name, i, name, i);
-	fprintf(f, "volume %s-client-%u\n    type features/index\n    option index-base \"%s/.glusterfs/indices\"\n"
-		"    option xattrop-dirty-watchlist trusted.afr.dirty\n    option xattrop-pending-watchlist trusted.afr.%s-\n"
-		"    subvolumes %s-locks-%u\nend-volume\n", name, i, dir, name, name, i);
+	put_section(f, name, "posix", i, "storage/posix");
+	fprintf(f, "    option directory \"%s\"\n    option volume-id %s\nend-volume\n", dir, id_text);
+	put_section(f, name, "acl", i, "features/access-control");
+	put_child(f, name, "posix", i);
+	put_section(f, name, "locks", i, "features/locks");
+	put_child(f, name, "acl", i);
+	put_section(f, name, "client", i, "features/index");
+	fprintf(f, "    option index-base \"%s/.glusterfs/indices\"\n", dir);
+	fprintf(f, "    option xattrop-dirty-watchlist trusted.afr.dirty\n");
+	fprintf(f, "    option xattrop-pending-watchlist trusted.afr.%s-\n", name);
+	put_child(f, name, "locks", i);
 }
 
 static void put_set(FILE *f, const char *name, const char *id_text, unsigned set, unsigned replica)
@@ -87,14 +101,16 @@ char *volume_embedded_volfile(const char *name, const char *id_text, const struc
 	FILE *f;
 
 	if (!bricks->n || !bricks->replica || bricks->n % bricks->replica) {
-		error_set(err, -EINVAL, "%u brick directories do not make sets of %u copies: give a multiple of %u", bricks->n, bricks->replica,
-			  bricks->replica);
+		error_set(err, -EINVAL, "%u brick directories do not make sets of %u copies: give a multiple of %u",
+			  bricks->n, bricks->replica, bricks->replica);
 		return NULL;
 	}
 	for (i = 0; i < bricks->n; i++) {
 		if (bricks->dirs[i][0] == '/' && !strpbrk(bricks->dirs[i], "\"\\`\n"))
 			continue;
-		error_set(err, -EINVAL, "the brick directory \"%s\" must be an absolute path without quotes and backslashes", bricks->dirs[i]);
+		error_set(err, -EINVAL,
+			  "the brick directory \"%s\" must be an absolute path without quotes and backslashes",
+			  bricks->dirs[i]);
 		return NULL;
 	}
 	f = open_memstream(&text, &size);
@@ -130,8 +146,8 @@ const char *volume_top_name(const struct volfile *vf)
 }
 
 /* A section more at the end, so that lines in error messages stay the file's own. */
-static struct volfile *with_cache(const char *text, size_t len, const char *filename, const char *top, uint64_t cache_size, bool sole,
-				  struct error *err)
+static struct volfile *with_cache(const char *text, size_t len, const char *filename, const char *top,
+				  uint64_t cache_size, bool sole, struct error *err)
 {
 	struct volfile *vf;
 	char *longer = NULL;
@@ -141,14 +157,17 @@ static struct volfile *with_cache(const char *text, size_t len, const char *file
 	if (!f)
 		return NULL;
 	fwrite(text, 1, len, f);
-	fprintf(f, "\nvolume " CACHE_NAME "\n    type " CACHE_TYPE "\n    option cache-size %llu\n%s    subvolumes \"%s\"\nend-volume\n",
+	fprintf(f,
+		"\nvolume " CACHE_NAME "\n    type " CACHE_TYPE
+		"\n    option cache-size %llu\n%s    subvolumes \"%s\"\nend-volume\n",
 		(unsigned long long)cache_size, sole ? "    option sole-client on\n" : "", top);
 	vf = fclose(f) == 0 ? volfile_parse(longer, size, filename, err) : NULL;
 	free(longer);
 	return vf;
 }
 
-struct volfile *volume_parse(const char *text, size_t len, const char *filename, uint64_t cache_size, bool sole, struct error *err)
+struct volfile *volume_parse(const char *text, size_t len, const char *filename, uint64_t cache_size, bool sole,
+			     struct error *err)
 {
 	struct volfile *plain = volfile_parse(text, len, filename, err), *vf = plain;
 
@@ -161,24 +180,18 @@ struct volfile *volume_parse(const char *text, size_t len, const char *filename,
 
 struct volfile *volume_read(const char *path, uint64_t cache_size, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct volfile *vf = NULL;
-	struct stat st;
+	struct volfile *vf;
 	char *text;
+	size_t len;
+	int ret = file_read(path, VOLFILE_MAX, &text, &len);
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		error_set(err, -errno, "cannot read the volfile %s: %s", path, fd < 0 ? strerror(errno) : "not a plain file");
-		if (fd >= 0)
-			close(fd);
+	if (ret < 0) {
+		error_set(err, ret, "cannot read the volfile %s: %s", path,
+			  ret == -EFBIG ? "it is larger than 16 MiB" : strerror(-ret));
 		return NULL;
 	}
-	text = st.st_size <= VOLFILE_MAX ? malloc((size_t)st.st_size + 1) : NULL;
-	if (!text || read(fd, text, (size_t)st.st_size) != st.st_size)
-		error_set(err, -EIO, "cannot read the volfile %s, or it is larger than 16 MiB", path);
-	else
-		vf = volume_parse(text, (size_t)st.st_size, path, cache_size, false, err);
+	vf = volume_parse(text, len, path, cache_size, false, err);
 	free(text);
-	close(fd);
 	return vf;
 }
 
@@ -207,9 +220,12 @@ static void volume_event(void *owner, enum xl_event ev, const struct xl_upcall *
 	}
 }
 
-int coroutine_fn volume_start(struct volume *vol, const struct volfile *vf, const uint8_t *id, unsigned max_inodes, struct error *err)
+int coroutine_fn volume_start(struct volume *vol, const struct volfile *vf, const uint8_t *id, unsigned max_inodes,
+			      struct error *err)
 {
-	struct graph_conf conf = { .loop = vol->loop, .max_idle_inodes = max_inodes, .event = volume_event, .owner = vol };
+	struct graph_conf conf = {
+		.loop = vol->loop, .max_idle_inodes = max_inodes, .event = volume_event, .owner = vol
+	};
 	uint64_t half;
 
 	co_queue_init(&vol->changed);

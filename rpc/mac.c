@@ -1,4 +1,5 @@
-/* rpc/mac.c: SipHash through EVP_MAC. Setting the key anew costs less than duplicating a context, so one context serves all calls. */
+/* rpc/mac.c: SipHash through EVP_MAC. Setting the key anew costs less than duplicating a context, so one context serves
+ * all calls. */
 #include "rpc/mac.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
-/* tests/system/nfs_proof.c: proves that an export works, with libnfs as an independent client: makes directories, copies a tree in, reads it
- * back and compares, then removes it.
+/* tests/system/nfs_proof.c: proves that an export works, with libnfs as an independent client: makes directories,
+ * copies a tree in, reads it back and compares, then removes it.
  *
- * Usage: nfs_proof nfs://HOST/EXPORT?nfsport=2049&mountport=2049 SOURCE-DIRECTORY. Exit status 0 only if all of it held. */
+ * Usage: nfs_proof nfs://HOST/EXPORT?nfsport=2049&mountport=2049 SOURCE-DIRECTORY. Exit status 0 only if all of it
+ * held. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -97,7 +98,8 @@ enum step { COPY, COMPARE, REMOVE };
 
 static int do_tree(struct proof *p, enum step step, const char *from, const char *to, int depth);
 
-static int do_entry(struct proof *p, enum step step, const char *from, const char *to, const char *dir, const char *name, int depth)
+static int do_entry(struct proof *p, enum step step, const char *from, const char *to, const char *dir,
+		    const char *name, int depth)
 {
 	struct stat st;
 
@@ -135,7 +137,8 @@ static int do_tree(struct proof *p, enum step step, const char *from, const char
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (asprintf(&sub_from, "%s/%s", from, entry->d_name) < 0 || asprintf(&sub_to, "%s/%s", to, entry->d_name) < 0)
+		if (asprintf(&sub_from, "%s/%s", from, entry->d_name) < 0 ||
+		    asprintf(&sub_to, "%s/%s", to, entry->d_name) < 0)
 			abort();
 		ret = do_entry(p, step, sub_from, sub_to, to, entry->d_name, depth);
 		free(sub_from);
@@ -208,7 +211,8 @@ int main(int argc, char **argv)
 		return complain(&p, "understand", argv[1]) < 0 ? 2 : 2;
 	ret = nfs_mount(p.nfs, url->server, url->path) < 0 ? complain(&p, "mount", argv[1]) : prove(&p, argv[2]);
 	if (ret == 0)
-		printf("nfs_proof: %u directories, %u files, %" PRIu64 " bytes copied, read back and compared\n", p.dirs, p.files, p.bytes);
+		printf("nfs_proof: %u directories, %u files, %" PRIu64 " bytes copied, read back and compared\n",
+		       p.dirs, p.files, p.bytes);
 	nfs_destroy_url(url);
 	nfs_destroy_context(p.nfs);
 	return ret == 0 ? 0 : 1;

@@ -43,7 +43,8 @@ static void coroutine_fn rig_start(struct rig *rig)
 	rig->gw.loop = rig->gw.volume.loop = rig->loop;
 	rig->gw.volume.name = "demo";
 	rig->gw.mac = mac_new(key);
-	assert_int_equal(exports_parse(rig->exports, strlen(rig->exports), "exports", "demo", &rig->gw.exports, &err), 0);
+	assert_int_equal(exports_parse(rig->exports, strlen(rig->exports), "exports", "demo", &rig->gw.exports, &err),
+			 0);
 	vf = volfile_parse(volfile, strlen(volfile), "rig", &err);
 	if (!vf || volume_start(&rig->gw.volume, vf, NULL, 0, &err) < 0)
 		fail_msg("%s", err.text);
@@ -89,12 +90,20 @@ void rig_run(const char *exports, void coroutine_fn (*fn)(struct rig *rig))
 	free(rig);
 }
 
-int coroutine_fn rig_call(struct rig *rig, const struct rpc_program *program, uint32_t proc, const void *args, void *res)
+int coroutine_fn rig_call(struct rig *rig, const struct rpc_program *program, uint32_t proc, const void *args,
+			  void *res)
 {
 	const struct rpc_proc *row = &program->procs[proc];
 	struct rpc_call call = {
-		.prog = program->prog, .vers = program->vers, .proc = proc, .cred = &rig->cred, .encode = row->decode, .decode = row->encode,
-		.args = args, .res = res, .arena = rig->arena,
+		.prog = program->prog,
+		.vers = program->vers,
+		.proc = proc,
+		.cred = &rig->cred,
+		.encode = row->decode,
+		.decode = row->encode,
+		.args = args,
+		.res = res,
+		.arena = rig->arena,
 	};
 
 	return rpc_client_call(rig->client, &call);
@@ -133,8 +142,8 @@ static int exchange_blocking(void *arg)
 	uint32_t mark = 0, len = 0;
 
 	addr.sin_port = htons(x->port);
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 && write(fd, x->out, x->out_len) == (ssize_t)x->out_len &&
-	    read_all(fd, (uint8_t *)&mark, 4)) {
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+	    write(fd, x->out, x->out_len) == (ssize_t)x->out_len && read_all(fd, (uint8_t *)&mark, 4)) {
 		len = ntohl(mark) & 0x7fffffff;
 		if (len <= x->in_size && read_all(fd, x->in, len))
 			ret = (int)len;
@@ -146,7 +155,8 @@ static int exchange_blocking(void *arg)
 static uint32_t put_header(const struct rig *rig, uint8_t *buf, uint32_t xid, uint32_t proc)
 {
 	const uint32_t words[] = {
-		0, xid, 0, 2, NFS3_PROGRAM, NFS3_VERSION, proc, RPC_FLAVOR_SYS, 20, 0, 0, rig->cred.uid, rig->cred.gid, 0, 0, 0,
+		0, xid, 0, 2, NFS3_PROGRAM, NFS3_VERSION, proc, RPC_FLAVOR_SYS, 20, 0, 0, rig->cred.uid, rig->cred.gid,
+		0, 0,   0,
 	};
 	uint32_t i, be;
 
@@ -191,7 +201,8 @@ void rig_fault(struct rig *rig, const char *fops, const char *error, bool after)
 	if (fops) {
 		assert_int_equal(graph_set_option(rig->gw.volume.graph, "faults", "error-fops", fops, &err), 0);
 		assert_int_equal(graph_set_option(rig->gw.volume.graph, "faults", "error-no", error, &err), 0);
-		assert_int_equal(graph_set_option(rig->gw.volume.graph, "faults", "after", after ? "on" : "off", &err), 0);
+		assert_int_equal(graph_set_option(rig->gw.volume.graph, "faults", "after", after ? "on" : "off", &err),
+				 0);
 	}
 	assert_int_equal(graph_set_option(rig->gw.volume.graph, "faults", "enable", fops ? "on" : "off", &err), 0);
 }
@@ -237,7 +248,8 @@ nfsstat3 coroutine_fn rig_lookup(struct rig *rig, const nfs_fh3 *dir, const char
 		*ret_fh = res.LOOKUP3res_u.resok.object;
 	else
 		assert_true(res.LOOKUP3res_u.resfail.dir_attributes.attributes_follow || res.status == NFS3ERR_STALE ||
-			    res.status == NFS3ERR_BADHANDLE || res.status == NFS3ERR_ACCES || res.status == NFS3ERR_JUKEBOX);
+			    res.status == NFS3ERR_BADHANDLE || res.status == NFS3ERR_ACCES ||
+			    res.status == NFS3ERR_JUKEBOX);
 	return res.status;
 }
 
@@ -252,8 +264,8 @@ nfsstat3 coroutine_fn rig_getattr(struct rig *rig, const nfs_fh3 *fh, fattr3 *re
 	return res.status;
 }
 
-nfsstat3 coroutine_fn rig_write(struct rig *rig, const nfs_fh3 *fh, uint64_t offset, const void *data, uint32_t len, stable_how stable,
-				WRITE3res *res)
+nfsstat3 coroutine_fn rig_write(struct rig *rig, const nfs_fh3 *fh, uint64_t offset, const void *data, uint32_t len,
+				stable_how stable, WRITE3res *res)
 {
 	WRITE3args args = { .file = *fh, .offset = offset, .count = len, .stable = stable };
 

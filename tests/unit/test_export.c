@@ -83,8 +83,9 @@ static void test_defaults_are_safe(void **state)
 
 static void test_every_option(void **state)
 {
-	struct export_set *set = parse("/demo *(rw,async,insecure,no_root_squash,all_squash,anonuid=7,anongid=4294967295,no_subtree_check,"
-				       "fsid=0,sec=sys)");
+	struct export_set *set = parse(
+		"/demo *(rw,async,insecure,no_root_squash,all_squash,anonuid=7,anongid=4294967295,no_subtree_check,"
+		"fsid=0,sec=sys)");
 	const struct export_options *o = &set->exports[0].clients[0].options;
 
 	assert_true(o->rw);
@@ -150,7 +151,8 @@ static void test_nul_is_refused(void **state)
 
 static void test_networks(void **state)
 {
-	struct export_set *set = parse("/demo 192.0.2.0/25(insecure) 198.51.100.0/255.255.255.0(insecure) 2001:db8::/33(insecure) [2001:db9::1](insecure)\n");
+	struct export_set *set = parse("/demo 192.0.2.0/25(insecure) 198.51.100.0/255.255.255.0(insecure) "
+				       "2001:db8::/33(insecure) [2001:db9::1](insecure)\n");
 
 	assert_non_null(admit(set, "192.0.2.127", 5000, NULL));
 	assert_null(admit(set, "192.0.2.128", 5000, NULL));
@@ -175,8 +177,9 @@ static void test_everybody_of_one_family(void **state)
 
 static void test_most_specific_decides(void **state)
 {
-	struct export_set *set = parse("/demo *(rw,insecure) *.example.org(anonuid=1,insecure) 192.0.2.0/24(anonuid=2,insecure) "
-				       "192.0.2.7(anonuid=3,insecure)\n");
+	struct export_set *set =
+		parse("/demo *(rw,insecure) *.example.org(anonuid=1,insecure) 192.0.2.0/24(anonuid=2,insecure) "
+		      "192.0.2.7(anonuid=3,insecure)\n");
 
 	assert_int_equal(admit(set, "192.0.2.7", 9999, "a.example.org")->options.anonuid, 3);
 	assert_int_equal(admit(set, "192.0.2.8", 9999, "a.example.org")->options.anonuid, 2);
@@ -275,11 +278,19 @@ static void test_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults_are_safe), cmocka_unit_test(test_every_option), cmocka_unit_test(test_line_syntax),
-		cmocka_unit_test(test_errors_name_file_and_line), cmocka_unit_test(test_nul_is_refused), cmocka_unit_test(test_networks),
-		cmocka_unit_test(test_everybody_of_one_family), cmocka_unit_test(test_most_specific_decides),
-		cmocka_unit_test(test_secure_wants_a_low_port), cmocka_unit_test(test_host_names_match_their_addresses),
-		cmocka_unit_test(test_paths), cmocka_unit_test(test_ids_survive_a_reload), cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_defaults_are_safe),
+		cmocka_unit_test(test_every_option),
+		cmocka_unit_test(test_line_syntax),
+		cmocka_unit_test(test_errors_name_file_and_line),
+		cmocka_unit_test(test_nul_is_refused),
+		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_everybody_of_one_family),
+		cmocka_unit_test(test_most_specific_decides),
+		cmocka_unit_test(test_secure_wants_a_low_port),
+		cmocka_unit_test(test_host_names_match_their_addresses),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_ids_survive_a_reload),
+		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_file),
 	};
 

@@ -14,7 +14,11 @@
 
 static const uint8_t key[MAC_KEY_SIZE] = "0123456789abcdef0123456789abcde";
 static const struct filehandle sample = {
-	.type = S_IFDIR, .hint = 0x1234, .export_id = 0xcafebabe, .volume_id = "volume-volume-v", .gfid = "gfid-gfid-gfid-",
+	.type = S_IFDIR,
+	.hint = 0x1234,
+	.export_id = 0xcafebabe,
+	.volume_id = "volume-volume-v",
+	.gfid = "gfid-gfid-gfid-",
 };
 
 static void test_there_and_back(void **state)
@@ -59,7 +63,8 @@ static void test_every_length_but_one_is_refused(void **state)
 	assert_int_equal(filehandle_encode(mac, &sample, &wire), 0);
 	for (len = 0; len <= 64; len++) {
 		wire.len = len;
-		assert_int_equal(filehandle_decode(mac, sample.volume_id, &wire, &fh), len == FILEHANDLE_SIZE ? 0 : -EBADF);
+		assert_int_equal(filehandle_decode(mac, sample.volume_id, &wire, &fh),
+				 len == FILEHANDLE_SIZE ? 0 : -EBADF);
 	}
 	mac_free(mac);
 }
@@ -137,9 +142,13 @@ static void test_key_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_every_bit_is_signed),
-		cmocka_unit_test(test_every_length_but_one_is_refused), cmocka_unit_test(test_other_volume_is_stale),
-		cmocka_unit_test(test_other_key_is_refused), cmocka_unit_test(test_uses_are_apart), cmocka_unit_test(test_key_file),
+		cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_every_bit_is_signed),
+		cmocka_unit_test(test_every_length_but_one_is_refused),
+		cmocka_unit_test(test_other_volume_is_stale),
+		cmocka_unit_test(test_other_key_is_refused),
+		cmocka_unit_test(test_uses_are_apart),
+		cmocka_unit_test(test_key_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -417,7 +417,8 @@ static void coroutine_fn exported_dir_made_anew(struct rig *rig)
 
 static void test_exported_dir_made_anew(void **state)
 {
-	rig_run("/demo *(rw,no_root_squash,insecure)\n/demo/sub *(rw,no_root_squash,insecure)\n", exported_dir_made_anew);
+	rig_run("/demo *(rw,no_root_squash,insecure)\n/demo/sub *(rw,no_root_squash,insecure)\n",
+		exported_dir_made_anew);
 }
 
 static void coroutine_fn other_exports(struct rig *rig)
@@ -561,11 +562,25 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_mount_statuses), T(test_mount_lists), T(test_mount1_is_refused), T(test_strangers_are_refused),
-		T(test_every_procedure_asks_the_evaluator), T(test_bad_handles), T(test_lookup_rules), T(test_never_above_the_exports_root),
-		T(test_dots_and_nul), T(test_create_modes), T(test_exclusive_keeps_every_bit), T(test_retransmission_after_a_restart),
-		T(test_link_retransmitted_after_a_restart), T(test_auth_none_is_nobody), T(test_exported_dir_made_anew),
-		T(test_exports_are_devices), T(test_special_files), T(test_symlinks), T(test_links_and_renames),
+		T(test_mount_statuses),
+		T(test_mount_lists),
+		T(test_mount1_is_refused),
+		T(test_strangers_are_refused),
+		T(test_every_procedure_asks_the_evaluator),
+		T(test_bad_handles),
+		T(test_lookup_rules),
+		T(test_never_above_the_exports_root),
+		T(test_dots_and_nul),
+		T(test_create_modes),
+		T(test_exclusive_keeps_every_bit),
+		T(test_retransmission_after_a_restart),
+		T(test_link_retransmitted_after_a_restart),
+		T(test_auth_none_is_nobody),
+		T(test_exported_dir_made_anew),
+		T(test_exports_are_devices),
+		T(test_special_files),
+		T(test_symlinks),
+		T(test_links_and_renames),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

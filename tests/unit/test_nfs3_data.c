@@ -1,4 +1,4 @@
-/* tests/unit/test_nfs3_data.c: attributes, data, directories and the file system's figures as an NFS client sees them. */
+/* tests/unit/test_nfs3_data.c: attributes, data, directories and the file system's figures, seen by an NFS client. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -264,7 +264,7 @@ static void coroutine_fn squashed(struct rig *rig)
 	nfs_fh3 dir, fh;
 	fattr3 attr;
 
-	assert_int_equal(rig_create(rig, &rig->root, "f", 0644, &fh), NFS3ERR_ACCES);	/* the root directory is root's */
+	assert_int_equal(rig_create(rig, &rig->root, "f", 0644, &fh), NFS3ERR_ACCES); /* the root directory is root's */
 	assert_int_equal(rig_lookup(rig, &rig->root, "open", &dir), NFS3_OK);
 	assert_int_equal(rig_create(rig, &dir, "f", 0644, &fh), NFS3_OK);
 	assert_int_equal(rig_getattr(rig, &fh, &attr), NFS3_OK);
@@ -311,7 +311,16 @@ static void coroutine_fn read_only(struct rig *rig)
 	MKNOD3args mk = { .where = { rig->root, rig_name("s") }, .what.type = NF3FIFO };
 	REMOVE3args rm = { .object = { rig->root, rig_name("f") } };
 	RMDIR3args rd = { .object = { rig->root, rig_name("open") } };
-	union { RENAME3res mv; LINK3res l; SYMLINK3res sl; MKNOD3res mk; REMOVE3res rm; RMDIR3res rd; WRITE3res w; COMMIT3res c; } res;
+	union {
+		RENAME3res mv;
+		LINK3res l;
+		SYMLINK3res sl;
+		MKNOD3res mk;
+		REMOVE3res rm;
+		RMDIR3res rd;
+		WRITE3res w;
+		COMMIT3res c;
+	} res;
 	COMMIT3args cargs;
 	uint32_t granted;
 	nfs_fh3 dir, fh;
@@ -571,10 +580,20 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_read_write_commit), T(test_verifier_changes_when_a_brick_restarts), T(test_stable_before_the_reply),
-		T(test_errors_of_bricks), T(test_owner_reads_and_writes_whatever_the_mode), T(test_access_bits), T(test_root_is_squashed),
-		T(test_all_are_squashed), T(test_ro_in_every_modifying_procedure), T(test_setattr_guard),
-		T(test_figures_of_the_file_system), T(test_readdirplus), T(test_readdir), T(test_directory_permissions),
+		T(test_read_write_commit),
+		T(test_verifier_changes_when_a_brick_restarts),
+		T(test_stable_before_the_reply),
+		T(test_errors_of_bricks),
+		T(test_owner_reads_and_writes_whatever_the_mode),
+		T(test_access_bits),
+		T(test_root_is_squashed),
+		T(test_all_are_squashed),
+		T(test_ro_in_every_modifying_procedure),
+		T(test_setattr_guard),
+		T(test_figures_of_the_file_system),
+		T(test_readdirplus),
+		T(test_readdir),
+		T(test_directory_permissions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
