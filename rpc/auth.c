@@ -1,6 +1,8 @@
-/* rpc/auth.c: credentials: AUTH_NONE, AUTH_SYS (RFC 5531 appendix A) and GlusterFS's two flavours (facts/brick-wire.md section 3).
+/* rpc/auth.c: credentials: AUTH_NONE, AUTH_SYS (RFC 5531 appendix A) and GlusterFS's two flavours
+ * (facts/brick-wire.md section 3).
  *
- * The latter have a budget: groups plus bytes of the lock owner, so that all fits into the 400 bytes of a credential. */
+ * The latter have a budget: groups plus bytes of the lock owner, so that all fits into the 400 bytes of a
+ * credential. */
 #include <errno.h>
 
 #include "rpc/message.h"
@@ -50,7 +52,8 @@ static int decode_gluster(XDR *x, struct arena *arena, struct rpc_cred *cred, ui
 	if (!wire_get32(x, &pid) || !wire_get32(x, &cred->uid) || !wire_get32(x, &cred->gid))
 		return -EACCES;
 	cred->pid = (int32_t)pid;
-	if (v3 && (!wire_get32(x, &cred->time_flags) || !wire_get32(x, &cred->ctime_nsec) || !wire_u64(x, &cred->ctime_sec)))
+	if (v3 &&
+	    (!wire_get32(x, &cred->time_flags) || !wire_get32(x, &cred->ctime_nsec) || !wire_u64(x, &cred->ctime_sec)))
 		return -EACCES;
 	ret = read_groups(x, arena, budget, cred);
 	if (ret < 0)

@@ -1,4 +1,5 @@
-/* rpc/client.c: keeps one connection to one server: find it, connect, shake hands, wait until it is lost, wait a little, again.
+/* rpc/client.c: keeps one connection to one server: find it, connect, shake hands, wait until it is lost, wait a
+ * little, again.
  *
  * All of that is one coroutine, so the life of a connection reads from top to bottom in keep(). */
 #include "rpc/client.h"
@@ -74,7 +75,8 @@ static int coroutine_fn connect_privileged(struct rpc_client *c, const struct so
 		memcpy(&from, c->conf.from, sockaddr_len(c->conf.from));
 	for (tries = 0; tries < PRIVILEGED_TRIES && (ret == -EADDRINUSE || ret == -EADDRNOTAVAIL); tries++) {
 		loop_random(c->loop, &dice, sizeof(dice));
-		((struct sockaddr_in *)&from)->sin_port = htons((uint16_t)(600 + dice % 424));	/* same place in both families */
+		/* same place in both families */
+		((struct sockaddr_in *)&from)->sin_port = htons((uint16_t)(600 + dice % 424));
 		ret = stream_connect(c->loop, to, (struct sockaddr *)&from, ret_stream);
 	}
 	return ret == -EACCES ? stream_connect(c->loop, to, c->conf.from, ret_stream) : ret;
@@ -139,7 +141,8 @@ static int coroutine_fn attempt(struct rpc_client *c)
 
 /* --- between attempts --- */
 
-/* Somewhere in the upper half of min * 2^tries, capped: so that the clients of a server that restarts do not come all at once. */
+/* Somewhere in the upper half of min * 2^tries, capped: so that the clients of a server that restarts do not come
+ * all at once. */
 static uint64_t backoff_ns(struct rpc_client *c, unsigned tries)
 {
 	uint64_t ms = c->conf.backoff_max_ms;

@@ -1,7 +1,7 @@
 /* rpc/client_call.c: calls and their replies, calls from the server, and the watch over a silent one.
  *
- * A call's record of itself lies on the caller's stack while it is parked. Its reply is decoded on arrival, out of the receive buffer, and
- * the caller wakes with the result in place. */
+ * A call's record of itself lies on the caller's stack while it is parked. Its reply is decoded on arrival, out of
+ * the receive buffer, and the caller wakes with the result in place. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,8 +210,8 @@ static int decode_reply(struct rpc_call *call, const struct payload *record)
 	if (call->decode && !call->decode(&xdrs, call->res))
 		return -EPROTO;
 	if (call->ret_tail)
-		*call->ret_tail = (struct payload){ xdrs.x_handy ? kept.buf : NULL, kept.offset + kept.len - xdrs.x_handy,
-						    xdrs.x_handy };
+		*call->ret_tail = (struct payload){ xdrs.x_handy ? kept.buf : NULL,
+						    kept.offset + kept.len - xdrs.x_handy, xdrs.x_handy };
 	return 0;
 }
 

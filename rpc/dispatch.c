@@ -1,7 +1,8 @@
-/* rpc/dispatch.c: one record in, one reply out: header, program, credential, arguments, the procedure in its coroutine, the result.
+/* rpc/dispatch.c: one record in, one reply out: header, program, credential, arguments, the procedure in its
+ * coroutine, the result.
  *
- * All that needs no waiting happens on the loop's own stack; refusals and the NULL procedure never see a coroutine. The call lies in its
- * arena and its arguments point into the record, which lives as long as the arena. */
+ * All that needs no waiting happens on the loop's own stack; refusals and the NULL procedure never see a coroutine.
+ * The call lies in its arena and its arguments point into the record, which lives as long as the arena. */
 #include <errno.h>
 #include <string.h>
 
@@ -187,7 +188,9 @@ static const struct rpc_program *find_program(const struct rpc_server *s, const 
 {
 	const struct rpc_program *const *p;
 
-	*refusal = (struct rpc_refusal){ .kind = RPC_REFUSE_ACCEPTED, .stat = RPC_ACCEPT_PROG_UNAVAIL, .low = UINT32_MAX };
+	*refusal = (struct rpc_refusal){
+		.kind = RPC_REFUSE_ACCEPTED, .stat = RPC_ACCEPT_PROG_UNAVAIL, .low = UINT32_MAX
+	};
 	for (p = s->service.programs; *p; p++) {
 		if ((*p)->prog != h->prog)
 			continue;
@@ -274,7 +277,8 @@ static int decode_args(struct rpc_job *job, const struct payload *record, uint32
 	if (proc->decode && !proc->decode(&xdrs, job->args))
 		return RPC_GARBAGE;
 	if (xdrs.x_handy)
-		job->rq.tail = (struct payload){ record->buf, record->offset + record->len - xdrs.x_handy, xdrs.x_handy };
+		job->rq.tail = (struct payload){ record->buf, record->offset + record->len - xdrs.x_handy,
+						xdrs.x_handy };
 	return RPC_OK;
 }
 
@@ -302,7 +306,8 @@ static int prepare(struct rpc_job *job, const struct payload *record)
 /* The same call is running already: its reply shall go to where the client waits now. */
 static void retarget(struct rpc_job *running, const struct rpc_origin *from)
 {
-	if (!from->conn || !running->origin.conn || from->conn == running->origin.conn || from->conn == running->reply_to)
+	if (!from->conn || !running->origin.conn || from->conn == running->origin.conn ||
+	    from->conn == running->reply_to)
 		return;
 	if (running->reply_to)
 		rpc_conn_unref(running->reply_to);

@@ -1,7 +1,7 @@
 /* rpc/holder.c: which process has a port? For the one sentence that tells the administrator what to stop.
  *
- * The kernel lists sockets by port with their inode numbers; the process that has this inode among its descriptors is the holder. Reads
- * /proc, so it is called at start or on a helper thread only. */
+ * The kernel lists sockets by port with their inode numbers; the process that has this inode among its descriptors
+ * is the holder. Reads /proc, so it is called at start or on a helper thread only. */
 #include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -22,8 +22,9 @@ static unsigned long inode_in(const char *table, uint16_t port, bool udp)
 	if (!f)
 		return 0;
 	while (!found && fgets(line, sizeof(line), f))
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu", &local, &state, &inode) == 3 &&
-		    local == port && (udp || state == 0x0a))	/* 0x0a: listening */
+		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu", &local, &state,
+			   &inode) == 3 &&
+		    local == port && (udp || state == 0x0a)) /* 0x0a: listening */
 			found = inode;
 	fclose(f);
 	return found;

@@ -1,8 +1,9 @@
 /* rpc/link.h: one TCP connection as both sides of the engine see it: records in, messages out.
  *
- * In: one read fills a receive buffer and every complete record in it is handed out where it lies; a large record gets a buffer of its own
- * size. Nothing is held while nothing is half received. Out: messages of a round are encoded one behind the other into a shared buffer and
- * leave in one writev at the end of the round; payloads stay where they are and are sent from there. */
+ * In: one read fills a receive buffer and every complete record in it is handed out where it lies; a large record
+ * gets a buffer of its own size. Nothing is held while nothing is half received. Out: messages of a round are
+ * encoded one behind the other into a shared buffer and leave in one writev at the end of the round; payloads stay
+ * where they are and are sent from there. */
 #ifndef RPC_LINK_H
 #define RPC_LINK_H
 
@@ -49,7 +50,8 @@ struct iobuf *rpc_record_keep(const struct payload *record, uint32_t *ret_offset
 struct rpc_link;
 struct rpc_link_ops {
 	void (*record)(struct rpc_link *l, const struct payload *record);
-	void (*lost)(struct rpc_link *l, int why);	/* end of file, an error, a record past the limit; the owner closes */
+	/* end of file, an error, a record past the limit; the owner closes */
+	void (*lost)(struct rpc_link *l, int why);
 	void (*sent)(struct rpc_link *l);		/* some bytes have left */
 	void (*hold)(struct rpc_link *l);		/* the owner stays while we are in its link */
 	void (*drop)(struct rpc_link *l);
@@ -76,10 +78,12 @@ void rpc_link_open(struct rpc_link *l, struct loop *loop, struct stream *stream,
 		   const struct rpc_link_ops *ops);
 void rpc_link_close(struct rpc_link *l);	/* forgets what is unsent; may be called twice */
 void rpc_link_pause(struct rpc_link *l, bool paused);
-/* Encodes one message with fn(xdr, arg) and queues it; @tail follows the encoded bytes. 0, -ENOTCONN, -EMSGSIZE, -ENOMEM. */
+/* Encodes one message with fn(xdr, arg) and queues it; @tail follows the encoded bytes. 0, -ENOTCONN, -EMSGSIZE,
+ * -ENOMEM. */
 typedef bool_t rpc_encode_fn(XDR *xdrs, void *arg);
 int rpc_link_send(struct rpc_link *l, rpc_encode_fn *fn, void *arg, const struct payload *tail);
-int rpc_link_send_bytes(struct rpc_link *l, const void *data, uint32_t len);	/* one whole message, without its mark */
+/* one whole message, without its mark */
+int rpc_link_send_bytes(struct rpc_link *l, const void *data, uint32_t len);
 void rpc_link_queue_flush(struct rpc_link *l);
 
 #endif

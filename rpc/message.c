@@ -1,4 +1,5 @@
-/* rpc/message.c: call and reply headers, word by word: they are the same on every call, and this is the hottest code there is. */
+/* rpc/message.c: call and reply headers, word by word: they are the same on every call, and this is the hottest code
+ * there is. */
 #include "rpc/message.h"
 
 #include <errno.h>
@@ -35,7 +36,8 @@ int rpc_call_parse(const uint8_t *record, uint32_t len, struct rpc_call_header *
 	return h->body > len ? -EBADMSG : 0;
 }
 
-bool_t rpc_call_encode(XDR *xdrs, uint32_t xid, uint32_t prog, uint32_t vers, uint32_t proc, const struct rpc_cred *cred)
+bool_t rpc_call_encode(XDR *xdrs, uint32_t xid, uint32_t prog, uint32_t vers, uint32_t proc,
+		       const struct rpc_cred *cred)
 {
 	uint8_t *p = wire_take(xdrs, 24);
 

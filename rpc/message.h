@@ -44,12 +44,14 @@ struct rpc_call_header {
 	uint32_t body;			/* where the arguments begin */
 };
 
-/* 0; -EBADMSG when this is no call at all or is cut short; -E2BIG when the credential is past 400 bytes: dropped; -EPROTONOSUPPORT: a version
- * of RPC that is not 2; the xid is known then. */
+/* 0; -EBADMSG when this is no call at all or is cut short; -E2BIG when the credential is past 400 bytes: dropped;
+ * -EPROTONOSUPPORT: a version of RPC that is not 2; the xid is known then. */
 int rpc_call_parse(const uint8_t *record, uint32_t len, struct rpc_call_header *ret_header);
-bool_t rpc_call_encode(XDR *xdrs, uint32_t xid, uint32_t prog, uint32_t vers, uint32_t proc, const struct rpc_cred *cred);
+bool_t rpc_call_encode(XDR *xdrs, uint32_t xid, uint32_t prog, uint32_t vers, uint32_t proc,
+		       const struct rpc_cred *cred);
 
-/* 0 and where the result begins; -EPROTO, -EOPNOTSUPP, -EACCES as rpc_client_call() says; -EBADMSG when it is malformed. */
+/* 0 and where the result begins; -EPROTO, -EOPNOTSUPP, -EACCES as rpc_client_call() says; -EBADMSG when it is
+ * malformed. */
 int rpc_reply_parse(const uint8_t *record, uint32_t len, uint32_t *ret_body);
 
 enum rpc_refusal_kind { RPC_REFUSE_VERSION, RPC_REFUSE_AUTH, RPC_REFUSE_ACCEPTED };
@@ -63,6 +65,7 @@ uint32_t rpc_refusal_encode(uint8_t buf[RPC_REFUSAL_MAX], uint32_t xid, const st
 
 /* auth.c: 0, or -EACCES when the credential is malformed, over its budget or of a flavour nobody knows; -ENOMEM. */
 int rpc_auth_decode(const struct rpc_call_header *h, struct arena *arena, struct rpc_cred *ret_cred);
-bool_t rpc_auth_encode(XDR *xdrs, const struct rpc_cred *cred);	/* flavour, length and body; groups past the budget are left out */
+/* flavour, length and body; groups past the budget are left out */
+bool_t rpc_auth_encode(XDR *xdrs, const struct rpc_cred *cred);
 
 #endif

@@ -1,9 +1,10 @@
 /* rpc/record.c: records out of a byte stream.
  *
- * A record whose fragments all lie in the receive buffer is handed out in place: later fragments are moved down over the marks between
- * them, each byte at most once. The limit is checked when a mark is read, before anything is allocated for it. A record that does not fit
- * into the rest of the buffer moves to a buffer just large enough, and then nothing is read past its end, so that large records in a row
- * are never copied: the next buffer has their size from the start. */
+ * A record whose fragments all lie in the receive buffer is handed out in place: later fragments are moved down over
+ * the marks between them, each byte at most once. The limit is checked when a mark is read, before anything is
+ * allocated for it. A record that does not fit into the rest of the buffer moves to a buffer just large enough, and
+ * then nothing is read past its end, so that large records in a row are never copied: the next buffer has their size
+ * from the start. */
 #include <errno.h>
 #include <string.h>
 
@@ -45,7 +46,8 @@ static int move(struct rpc_reader *r)
 	struct iobuf *bigger;
 
 	size = body + loose + r->left;
-	if (!r->inside || !r->last)	/* more fragments may come: room for them in proportion to what has come already */
+	/* more fragments may come: room for them in proportion to what has come already */
+	if (!r->inside || !r->last)
 		size += body / 2 + RPC_RECEIVE_SIZE;
 	else if (size < RPC_RECEIVE_SIZE)
 		size = RPC_RECEIVE_SIZE;

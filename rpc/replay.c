@@ -1,7 +1,8 @@
 /* rpc/replay.c: the duplicate-request cache.
  *
- * Entries of running calls are not evicted: their number is bounded by the calls in flight. Finished ones keep the whole reply and leave
- * oldest first when a bound is reached. A reply too large to be kept is not remembered; none of the procedures concerned has one. */
+ * Entries of running calls are not evicted: their number is bounded by the calls in flight. Finished ones keep the
+ * whole reply and leave oldest first when a bound is reached. A reply too large to be kept is not remembered; none
+ * of the procedures concerned has one. */
 #include "rpc/replay_private.h"
 
 #include <errno.h>
@@ -85,7 +86,8 @@ void rpc_replay_key_address(struct rpc_replay_key *key, const struct sockaddr_st
 		memcpy(key->address, &in6->sin6_addr, 16);
 		return;
 	}
-	key->address[10] = key->address[11] = 0xff;	/* as a mapped address, so that both families of one host are one client */
+	/* as a mapped address, so that both families of one host are one client */
+	key->address[10] = key->address[11] = 0xff;
 	memcpy(key->address + 12, &in->sin_addr, 4);
 }
 

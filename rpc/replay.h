@@ -1,7 +1,9 @@
-/* rpc/replay.h: the duplicate-request cache: a retransmitted non-idempotent call gets the answer of the first, not a second execution.
+/* rpc/replay.h: the duplicate-request cache: a retransmitted non-idempotent call gets the answer of the first, not a
+ * second execution.
  *
- * Key: client address without port, xid, program, version, procedure, checksum of the arguments. A call still in progress swallows its
- * duplicates (the first one's reply serves the client). Bounded by entries and bytes; finished entries leave oldest first. */
+ * Key: client address without port, xid, program, version, procedure, checksum of the arguments. A call still in
+ * progress swallows its duplicates (the first one's reply serves the client). Bounded by entries and bytes; finished
+ * entries leave oldest first. */
 #ifndef RPC_REPLAY_H
 #define RPC_REPLAY_H
 

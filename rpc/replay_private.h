@@ -18,7 +18,8 @@ struct rpc_replay_key {		/* zeroed before it is filled: it is hashed and compare
 enum rpc_replay_state { RPC_REPLAY_NEW, RPC_REPLAY_RUNNING, RPC_REPLAY_DONE };
 
 void rpc_replay_key_address(struct rpc_replay_key *key, const struct sockaddr_storage *peer);
-/* NEW: an entry was made, to be ended with _finish or _abort. RUNNING and DONE: the one that is there. NULL entry: no memory, run uncached. */
+/* NEW: an entry was made, to be ended with _finish or _abort. RUNNING and DONE: the one that is there. NULL entry:
+ * no memory, run uncached. */
 enum rpc_replay_state rpc_replay_begin(struct rpc_replay_cache *cache, const struct rpc_replay_key *key, void *owner,
 				       struct rpc_replay_entry **ret_entry);
 void *rpc_replay_owner(const struct rpc_replay_entry *entry);

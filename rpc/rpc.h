@@ -1,8 +1,9 @@
 /* rpc/rpc.h: ONC RPC (RFC 5531) over record-marked TCP and over UDP; a program is a const table.
  *
- * Server: one readiness event reads once and serves every complete record it holds; each call runs in its own coroutine; replies of one
- * round leave in one writev. In-flight calls of a connection are bounded: past the bound its socket is not read. Client: calls are
- * pipelined; a connection that dies fails everything outstanding with -ENOTCONN and comes back by itself with backoff and jitter. */
+ * Server: one readiness event reads once and serves every complete record it holds; each call runs in its own
+ * coroutine; replies of one round leave in one writev. In-flight calls of a connection are bounded: past the bound
+ * its socket is not read. Client: calls are pipelined; a connection that dies fails everything outstanding with
+ * -ENOTCONN and comes back by itself with backoff and jitter. */
 #ifndef RPC_RPC_H
 #define RPC_RPC_H
 
@@ -54,12 +55,14 @@ struct rpc_request {
 	uint64_t checksum;		/* of the arguments' bytes; computed for replay-cached procedures only */
 	struct rpc_cred cred;
 	struct arena *arena;		/* freed when the reply is sent */
-	struct payload tail;		/* call bytes after the decoded arguments (GlusterFS WRITE); borrowed from the record */
-	struct payload reply_tail;	/* set by run(): bytes after the encoded result (GlusterFS READ); lives as long as the arena */
+	/* call bytes after the decoded arguments (GlusterFS WRITE); borrowed from the record */
+	struct payload tail;
+	/* set by run(): bytes after the encoded result (GlusterFS READ); lives as long as the arena */
+	struct payload reply_tail;
 };
 
-/* A call that waits for another call of the same peer (a lock for its unlock) says so meanwhile: it does not count against max_inflight
- * then, or the one that would end the wait might never be read. */
+/* A call that waits for another call of the same peer (a lock for its unlock) says so meanwhile: it does not count
+ * against max_inflight then, or the one that would end the wait might never be read. */
 void rpc_request_set_waiting(struct rpc_request *rq, bool waiting);
 
 enum rpc_replay { RPC_IDEMPOTENT, RPC_REPLAY_CACHED };
@@ -75,38 +78,46 @@ struct rpc_proc {
 struct rpc_program {
 	const char *name;
 	uint32_t prog, vers, nprocs;
-	const struct rpc_proc *procs;	/* indexed by procedure number; NULL procedure 0 is answered by the engine when it has no run() */
-	int (*admit)(struct rpc_request *rq);	/* before decoding; enum rpc_verdict (e.g. no SETVOLUME yet). NULL: accept */
+	/* indexed by procedure number; NULL procedure 0 is answered by the engine when it has no run() */
+	const struct rpc_proc *procs;
+	/* before decoding; enum rpc_verdict (e.g. no SETVOLUME yet). NULL: accept */
+	int (*admit)(struct rpc_request *rq);
 };
 
 struct rpc_limits {
 	uint32_t max_record;		/* 0: 1 MiB + 64 KiB; checked before allocation */
 	uint32_t max_inflight;		/* calls of one connection; 0: 128 */
 	uint32_t max_conns;		/* 0: 4096 */
-	uint32_t max_unsent;		/* reply bytes queued for a slow reader before its calls stop being read; 0: 4 MiB */
+	/* reply bytes queued for a slow reader before its calls stop being read; 0: 4 MiB */
+	uint32_t max_unsent;
 	uint32_t idle_ms;		/* a connection that sent half a record and then nothing; 0: 120 s */
 };
 
 struct rpc_service {
 	const char *name;			/* "nfs", "brick": for the log */
-	const struct rpc_program *const *programs;	/* NULL-terminated; PROG_MISMATCH tells the lowest and highest version here */
+	/* NULL-terminated; PROG_MISMATCH tells the lowest and highest version here */
+	const struct rpc_program *const *programs;
 	struct rpc_limits limits;
 	void *user;
 	void (*opened)(struct rpc_conn *conn, void *user);	/* may be NULL */
 	void (*closed)(struct rpc_conn *conn, void *user);	/* after the last call of @conn ended; may be NULL */
-	bool cancel_on_close;			/* calls of a gone peer are cancelled (bricks: yes; NFS: no, they finish) */
+	/* calls of a gone peer are cancelled (bricks: yes; NFS: no, they finish) */
+	bool cancel_on_close;
 	struct rpc_replay_cache *replay;	/* NULL: none. replay.h */
 };
 
 int rpc_server_new(struct loop *loop, const struct rpc_service *service, struct rpc_server **ret_server);
-/* TCP; may be called for several addresses. 0 or -errno; the sentence of -EADDRINUSE names the holder when it can be found. */
+/* TCP; may be called for several addresses. 0 or -errno; the sentence of -EADDRINUSE names the holder when it can be
+ * found. */
 int rpc_server_listen(struct rpc_server *s, const struct sockaddr *addr, struct error *err, uint16_t *ret_port);
 /* The same programs over UDP (replies above 8 KiB are not sent). Epoll loop only. */
 int rpc_server_listen_udp(struct rpc_server *s, const struct sockaddr *addr, struct error *err, uint16_t *ret_port);
 void *rpc_server_user(const struct rpc_server *s);
-/* Stops accepting and reading, lets calls in flight finish and replies leave, then closes all. 0, or the interruption. */
+/* Stops accepting and reading, lets calls in flight finish and replies leave, then closes all. 0, or the
+ * interruption. */
 int coroutine_fn rpc_server_drain(struct rpc_server *s);
-void rpc_server_free(struct rpc_server *s);	/* closes what is left; closed() is called for each. No call may be running */
+/* closes what is left; closed() is called for each. No call may be running */
+void rpc_server_free(struct rpc_server *s);
 unsigned rpc_server_conns(const struct rpc_server *s);
 
 void rpc_conn_set_user(struct rpc_conn *conn, void *user);
@@ -115,8 +126,10 @@ const struct sockaddr_storage *rpc_conn_peer(const struct rpc_conn *conn);
 struct rpc_conn *rpc_conn_ref(struct rpc_conn *conn);	/* the struct stays; the socket may be gone */
 void rpc_conn_unref(struct rpc_conn *conn);
 void rpc_conn_close(struct rpc_conn *conn);		/* from the server's side */
-/* Server to client: a call that gets no reply (GlusterFS callbacks). -ENOTCONN when it is gone, -ENOBUFS past max_unsent. */
-int rpc_conn_notify(struct rpc_conn *conn, uint32_t prog, uint32_t vers, uint32_t proc, xdrproc_t encode, const void *args);
+/* Server to client: a call that gets no reply (GlusterFS callbacks). -ENOTCONN when it is gone, -ENOBUFS past
+ * max_unsent. */
+int rpc_conn_notify(struct rpc_conn *conn, uint32_t prog, uint32_t vers, uint32_t proc, xdrproc_t encode,
+		    const void *args);
 
 /* --- client --------------------------------------------------------------------------------------------------- */
 
@@ -125,23 +138,29 @@ struct rpc_client_conf {
 	const char *host;			/* literal or name; resolved anew at each attempt */
 	uint16_t port;
 	const struct sockaddr *from;		/* NULL, or the local address (simulation) */
-	bool privileged;			/* from a port below 1024, if we may: rpcbind and strict bricks ask for it */
+	/* from a port below 1024, if we may: rpcbind and strict bricks ask for it */
+	bool privileged;
 	/* Asked before each attempt when set, to find address and port (portmapper lookups). Count or -errno. */
 	int coroutine_fn (*locate)(void *user, struct sockaddr_storage *ret_addrs, unsigned max);
-	int coroutine_fn (*handshake)(struct rpc_client *c, void *user);	/* after connect; calls work inside; -errno drops it */
+	/* after connect; calls work inside; -errno drops it */
+	int coroutine_fn (*handshake)(struct rpc_client *c, void *user);
 	void (*up)(void *user);			/* the handshake succeeded */
 	void (*down)(void *user, int why);	/* it was up and is not now, or the very first attempt failed */
 	/* A call from the server (callback program); decode from @xdrs. Runs in a coroutine. NULL: ignored. */
-	void coroutine_fn (*callback)(void *user, uint32_t prog, uint32_t vers, uint32_t proc, XDR *xdrs, struct arena *arena);
+	void coroutine_fn (*callback)(void *user, uint32_t prog, uint32_t vers, uint32_t proc, XDR *xdrs,
+				      struct arena *arena);
 	void *user;
 	uint32_t max_record;			/* 0: 1 MiB + 64 KiB */
 	uint32_t connect_ms, backoff_min_ms, backoff_max_ms;	/* 0: 5000, 100, 3000 */
-	uint32_t ping_ms, ping_timeout_ms;	/* silence while calls are outstanding before a ping, and how long that may take; 0: none */
+	/* silence while calls are outstanding before a ping, and how long that may take; 0: none */
+	uint32_t ping_ms, ping_timeout_ms;
 	int coroutine_fn (*ping)(struct rpc_client *c, void *user);
 };
 
-struct rpc_client *rpc_client_new(struct loop *loop, const struct rpc_client_conf *conf);	/* copies @conf; starts connecting */
-void coroutine_fn rpc_client_free(struct rpc_client *c);	/* fails what is outstanding with -ENOTCONN and waits for it */
+/* copies @conf; starts connecting */
+struct rpc_client *rpc_client_new(struct loop *loop, const struct rpc_client_conf *conf);
+/* fails what is outstanding with -ENOTCONN and waits for it */
+void coroutine_fn rpc_client_free(struct rpc_client *c);
 bool rpc_client_is_up(const struct rpc_client *c);
 void rpc_client_kick(struct rpc_client *c);		/* drop the backoff: try now */
 void rpc_client_disconnect(struct rpc_client *c, int why);	/* drops the connection; it comes back */
@@ -153,12 +172,14 @@ struct rpc_call {
 	xdrproc_t encode, decode;		/* NULL for void */
 	const void *args;
 	void *res;				/* zeroed by whoever makes the call */
-	struct arena *arena;			/* results live here; payloads borrow from the reply record, which lives as long as the arena */
+	/* results live here; payloads borrow from the reply record, which lives as long as the arena */
+	struct arena *arena;
 	struct payload tail;			/* sent after the arguments, outside XDR */
 	struct payload *ret_tail;		/* bytes after the decoded result; NULL when none is expected */
 };
-/* One call. 0; -ENOTCONN (not up, or lost while waiting: it may have been executed); -ETIMEDOUT, -ECANCELED (the park); -EPROTO (a refusal or
- * an undecodable reply), -EOPNOTSUPP (PROG_UNAVAIL, PROG_MISMATCH, PROC_UNAVAIL), -EACCES (AUTH_ERROR), -E2BIG, -ENOMEM. */
+/* One call. 0; -ENOTCONN (not up, or lost while waiting: it may have been executed); -ETIMEDOUT, -ECANCELED (the
+ * park); -EPROTO (a refusal or an undecodable reply), -EOPNOTSUPP (PROG_UNAVAIL, PROG_MISMATCH, PROC_UNAVAIL),
+ * -EACCES (AUTH_ERROR), -E2BIG, -ENOMEM. */
 int coroutine_fn rpc_client_call(struct rpc_client *c, struct rpc_call *call);
 
 #endif

@@ -1,8 +1,9 @@
 /* rpc/rpcbind.c: our entries in the portmapper, kept there for as long as we run.
  *
- * The connection to rpcbind stays open: when it ends rpcbind has gone, and registering is the handshake of the next one. Every ten seconds
- * each entry is looked up, which keeps the connection from being closed as idle and finds entries that somebody removed. What another
- * living process holds is left alone; what a dead one left behind is replaced. */
+ * The connection to rpcbind stays open: when it ends rpcbind has gone, and registering is the handshake of the next
+ * one. Every ten seconds each entry is looked up, which keeps the connection from being closed as idle and finds
+ * entries that somebody removed. What another living process holds is left alone; what a dead one left behind is
+ * replaced. */
 #include "rpc/rpcbind.h"
 
 #include <arpa/inet.h>
@@ -52,7 +53,8 @@ static bool_t code_mapping(XDR *xdrs, struct mapping *m)
 
 static bool_t code_port_mapping(XDR *xdrs, struct port_mapping *m)
 {
-	return wire_u32(xdrs, &m->prog) && wire_u32(xdrs, &m->vers) && wire_u32(xdrs, &m->protocol) && wire_u32(xdrs, &m->port);
+	return wire_u32(xdrs, &m->prog) && wire_u32(xdrs, &m->vers) && wire_u32(xdrs, &m->protocol) &&
+	       wire_u32(xdrs, &m->port);
 }
 
 static bool_t code_word(XDR *xdrs, uint32_t *word)
@@ -127,7 +129,8 @@ static int coroutine_fn call_v34(struct rpcbind *r, const struct rpcbind_entry *
 	return ret;
 }
 
-/* SET and UNSET give true or false, GETADDR a port or 0. Goes down to an older version when rpcbind does not know this one. */
+/* SET and UNSET give true or false, GETADDR a port or 0. Goes down to an older version when rpcbind does not know
+ * this one. */
 static int coroutine_fn ask(struct rpcbind *r, const struct rpcbind_entry *e, uint32_t proc, uint32_t *ret_word)
 {
 	int ret;
@@ -158,8 +161,8 @@ static void refused(struct entry *entry, const struct holder *h)
 {
 	if (!entry->warned)
 		log_warning("rpcbind does not take our entry; clients that ask it will not find us",
-			    "program=%u version=%u netid=%s port=%u holder=\"%s\" holder_port=%u", entry->e.prog, entry->e.vers,
-			    netid_of(&entry->e), entry->e.port, *h->name ? h->name : "unknown", h->port);
+			    "program=%u version=%u netid=%s port=%u holder=\"%s\" holder_port=%u", entry->e.prog,
+			    entry->e.vers, netid_of(&entry->e), entry->e.port, *h->name ? h->name : "unknown", h->port);
 	entry->warned = true;
 }
 
@@ -226,7 +229,8 @@ static int coroutine_fn locate(void *user, struct sockaddr_storage *ret_addrs, u
 	memset(ret_addrs, 0, 2 * sizeof(*ret_addrs));
 	*v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(RPCBIND_PORT),
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	*v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(RPCBIND_PORT), .sin6_addr = in6addr_loopback };
+	*v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(RPCBIND_PORT),
+				     .sin6_addr = in6addr_loopback };
 	return 2;
 }
 
@@ -263,7 +267,12 @@ struct rpcbind *rpcbind_start(struct loop *loop, const struct rpcbind_entry *ent
 {
 	struct rpcbind *r = calloc(1, sizeof(*r) + n * sizeof(r->entries[0]));
 	struct rpc_client_conf conf = {
-		.name = "rpcbind", .locate = locate, .handshake = register_all, .down = lost, .user = r, .privileged = true,
+		.name = "rpcbind",
+		.locate = locate,
+		.handshake = register_all,
+		.down = lost,
+		.user = r,
+		.privileged = true,
 		.backoff_max_ms = RETRY_MS,
 	};
 	unsigned i;

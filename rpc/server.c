@@ -1,7 +1,8 @@
 /* rpc/server.c: listeners and connections: who may connect, when a connection is read, how it ends.
  *
- * Back-pressure is one rule: a connection with too many calls in flight, or too many reply bytes that its peer does not take, is not read
- * until it has come down again. A sweep closes what stands still with half a record received or with replies that nobody takes. */
+ * Back-pressure is one rule: a connection with too many calls in flight, or too many reply bytes that its peer does
+ * not take, is not read until it has come down again. A sweep closes what stands still with half a record received
+ * or with replies that nobody takes. */
 #include "rpc/server.h"
 
 #include <assert.h>
@@ -118,7 +119,8 @@ static bool relieved(const struct rpc_conn *conn)
 {
 	const struct rpc_limits *limits = &conn->server->service.limits;
 
-	return conn->inflight - conn->waiting <= limits->max_inflight * 3 / 4 && conn->link.unsent <= limits->max_unsent / 2;
+	return conn->inflight - conn->waiting <= limits->max_inflight * 3 / 4 &&
+	       conn->link.unsent <= limits->max_unsent / 2;
 }
 
 void rpc_conn_settled(struct rpc_conn *conn)
@@ -203,7 +205,8 @@ static void on_lost(struct rpc_link *l, int why)
 
 	if (why == -EMSGSIZE)
 		log_warning("record past the limit, closing the connection", "service=%s peer=%s limit=%u",
-			    conn->server->service.name, sockaddr_text((struct sockaddr *)&conn->peer, peer, sizeof(peer)),
+			    conn->server->service.name,
+			    sockaddr_text((struct sockaddr *)&conn->peer, peer, sizeof(peer)),
 			    conn->server->service.limits.max_record);
 	rpc_conn_close(conn);
 }
@@ -238,7 +241,8 @@ static bool_t encode_notice(XDR *xdrs, void *arg)
 	       (!n->encode || n->encode(xdrs, (void *)n->args));
 }
 
-int rpc_conn_notify(struct rpc_conn *conn, uint32_t prog, uint32_t vers, uint32_t proc, xdrproc_t encode, const void *args)
+int rpc_conn_notify(struct rpc_conn *conn, uint32_t prog, uint32_t vers, uint32_t proc, xdrproc_t encode,
+		    const void *args)
 {
 	struct notice n = { conn->notify_xid + 1, prog, vers, proc, encode, args };
 
@@ -347,7 +351,8 @@ static int listen_failed(const struct sockaddr *addr, struct error *err, int ret
 	if (ret == -EADDRINUSE)
 		rpc_port_holder(ntohs(((const struct sockaddr_in *)addr)->sin_port), false, holder, sizeof(holder));
 	if (*holder)
-		return error_set(err, ret, "cannot listen on %s: %s holds that port; stop it or choose another port", text, holder);
+		return error_set(err, ret, "cannot listen on %s: %s holds that port; stop it or choose another port",
+				 text, holder);
 	return error_set(err, ret, "cannot listen on %s: %s", text, strerror(-ret));
 }
 
@@ -368,7 +373,8 @@ int rpc_server_listen(struct rpc_server *s, const struct sockaddr *addr, struct 
 	list_append(&s->listeners, &l->in_server);
 	listener_address(l->listener, &bound);
 	if (ret_port)
-		*ret_port = ntohs(((struct sockaddr_in *)&bound)->sin_port);	/* both families have it in the same place */
+		/* both families have it in the same place */
+		*ret_port = ntohs(((struct sockaddr_in *)&bound)->sin_port);
 	return 0;
 }
 

@@ -1,6 +1,8 @@
-/* rpc/server.h: what the files of the server share: the server, its connections, its datagram sockets, a call in flight.
+/* rpc/server.h: what the files of the server share: the server, its connections, its datagram sockets, a call in
+ * flight.
  *
- * A call's origin is where its reply goes: a connection or a datagram's sender. The rest of a call does not know the difference. */
+ * A call's origin is where its reply goes: a connection or a datagram's sender. The rest of a call does not know the
+ * difference. */
 #ifndef RPC_SERVER_H
 #define RPC_SERVER_H
 
@@ -68,7 +70,8 @@ struct rpc_job {			/* lies in its own arena */
 	struct rpc_conn *reply_to;	/* a duplicate came by this newer connection: the client waits there */
 };
 
-/* dispatch.c. Serves one record. -EAGAIN: no coroutine was free, nothing has been done. -EBADMSG: this is not RPC, close. 0 otherwise. */
+/* dispatch.c. Serves one record. -EAGAIN: no coroutine was free, nothing has been done. -EBADMSG: this is not RPC,
+ * close. 0 otherwise. */
 int rpc_dispatch(const struct rpc_origin *from, const struct payload *record);
 /* server.c: a call of @conn has ended. */
 void rpc_conn_settled(struct rpc_conn *conn);

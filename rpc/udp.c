@@ -1,6 +1,7 @@
 /* rpc/udp.c: the same programs over datagrams, for MOUNT and the like: a datagram is a record.
  *
- * The reply leaves from the address at which the call arrived: clients of a host with several addresses insist on that. */
+ * The reply leaves from the address at which the call arrived: clients of a host with several addresses insist on
+ * that. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,12 @@ static bool receive(struct rpc_socket *socket)
 	struct rpc_origin origin = { .server = socket->server, .socket = socket, .from = &from };
 	struct iovec iov = { buf ? buf->data : NULL, DATAGRAM_MAX };
 	union control control;
-	struct msghdr msg = { .msg_name = &from.peer, .msg_namelen = sizeof(from.peer), .msg_iov = &iov, .msg_iovlen = 1,
-			      .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = {.msg_name = &from.peer,
+			     .msg_namelen = sizeof(from.peer),
+			     .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
 	struct payload record;
 	ssize_t n;
 
@@ -66,7 +71,8 @@ static void on_event(void *arg, uint32_t events)
 }
 
 /* The source address of the reply, as a control message. */
-static void set_source(struct rpc_socket *socket, const struct rpc_udp_address *to, struct msghdr *msg, union control *control)
+static void set_source(struct rpc_socket *socket, const struct rpc_udp_address *to, struct msghdr *msg,
+		       union control *control)
 {
 	struct in6_pktinfo v6 = to->local.v6;
 	struct in_pktinfo v4 = { .ipi_spec_dst = to->local.v4.ipi_addr };
@@ -88,7 +94,8 @@ int rpc_udp_send(struct rpc_socket *socket, const struct rpc_udp_address *to, rp
 		 const struct payload *tail)
 {
 	struct iobuf *buf = iobuf_new(REPLY_MAX);
-	struct msghdr msg = { .msg_name = (void *)&to->peer, .msg_namelen = sockaddr_len((const struct sockaddr *)&to->peer) };
+	struct msghdr msg = {.msg_name = (void *)&to->peer,
+			     .msg_namelen = sockaddr_len((const struct sockaddr *)&to->peer)};
 	union control control;
 	struct iovec iov;
 	struct wire w;
@@ -142,7 +149,8 @@ static int listen_failed(const struct sockaddr *addr, struct error *err, int ret
 	sockaddr_text(addr, text, sizeof(text));
 	if (ret == -EADDRINUSE)
 		rpc_port_holder(ntohs(((const struct sockaddr_in *)addr)->sin_port), true, holder, sizeof(holder));
-	return error_set(err, ret, "cannot listen on %s (UDP): %s%s%s", text, strerror(-ret), *holder ? ", held by " : "", holder);
+	return error_set(err, ret, "cannot listen on %s (UDP): %s%s%s", text, strerror(-ret),
+			 *holder ? ", held by " : "", holder);
 }
 
 int rpc_server_listen_udp(struct rpc_server *s, const struct sockaddr *addr, struct error *err, uint16_t *ret_port)

@@ -1,7 +1,7 @@
 /* rpcgen/dict.c: the two encodings of GlusterFS's dictionaries (facts/brick-wire.md section 7).
  *
- * A dictionary is an array searched from the front: they hold a dozen pairs at most in practice, and 256 by limit. Decoding copies no
- * value: it points into the record. */
+ * A dictionary is an array searched from the front: they hold a dozen pairs at most in practice, and 256 by limit.
+ * Decoding copies no value: it points into the record. */
 #include "rpcgen/dict.h"
 
 #include <errno.h>

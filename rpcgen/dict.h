@@ -1,7 +1,7 @@
 /* rpcgen/dict.h: GlusterFS dictionaries, typed on the v400 wire and flat elsewhere (facts/brick-wire.md section 7).
  *
- * Only protocol/, bricks/ and mgmt/ see these; translators have typed fields. Keys and values live in the arena or point into the record. A
- * dictionary has at most 256 pairs and 1 MiB. */
+ * Only protocol/, bricks/ and mgmt/ see these; translators have typed fields. Keys and values live in the arena or
+ * point into the record. A dictionary has at most 256 pairs and 1 MiB. */
 #ifndef RPCGEN_DICT_H
 #define RPCGEN_DICT_H
 
@@ -29,14 +29,16 @@ struct dict_pair {
 };
 
 typedef struct gfx_dict {
-	bool null;			/* count -1 on the wire; a zeroed struct is an empty dictionary, set null for NULL */
+	/* count -1 on the wire; a zeroed struct is an empty dictionary, set null for NULL */
+	bool null;
 	uint32_t n, cap;
 	struct dict_pair *pairs;
 	struct arena *arena;		/* where dict_set allocates */
 } gfx_dict;
 
 void dict_init(struct gfx_dict *d, struct arena *arena);	/* empty, encodes as 0/0/0 */
-/* All return 0 or -ENOMEM, -E2BIG. Key and data are not copied: they live as long as the dictionary. Setting a key again replaces it. */
+/* All return 0 or -ENOMEM, -E2BIG. Key and data are not copied: they live as long as the dictionary. Setting a key
+ * again replaces it. */
 int dict_set_int(struct gfx_dict *d, const char *key, int64_t value);
 int dict_set_uint(struct gfx_dict *d, const char *key, uint64_t value);
 int dict_set_str(struct gfx_dict *d, const char *key, const char *text);
@@ -44,11 +46,13 @@ int dict_set_data(struct gfx_dict *d, const char *key, enum dict_type type, cons
 const struct dict_pair *dict_get(const struct gfx_dict *d, const char *key);		/* NULL when absent */
 /* Any of INT, UINT, STR holding a number: peers convert freely. */
 bool dict_get_int(const struct gfx_dict *d, const char *key, int64_t *ret_value);
-const char *dict_get_str(const struct gfx_dict *d, const char *key);	/* NULL when absent or not NUL-terminated text */
+/* NULL when absent or not NUL-terminated text */
+const char *dict_get_str(const struct gfx_dict *d, const char *key);
 
 bool_t xdr_gfx_dict(XDR *xdrs, gfx_dict *d);		/* v400; decoding needs a struct wire in x_public (wire.h) */
 uint32_t dict_flat_size(const struct gfx_dict *d);
-int dict_flat_encode(const struct gfx_dict *d, void *buf, uint32_t size);	/* bytes, or -E2BIG; integers as decimal text */
+/* bytes, or -E2BIG; integers as decimal text */
+int dict_flat_encode(const struct gfx_dict *d, void *buf, uint32_t size);
 /* All pairs become STR or BIN. 0 or -EBADMSG, -ENOMEM, -E2BIG. */
 int dict_flat_decode(struct gfx_dict *d, struct arena *arena, const void *buf, uint32_t len);
 

@@ -1,7 +1,8 @@
 /* rpcgen/lists.c: XDR's linked lists coded as arrays: no recursion and no allocation per entry.
  *
- * On the wire such a list is "1, entry, 1, entry, ..., 0". How many entries a record can hold at most follows from the bytes left and
- * the smallest encoding of one; the array doubles up to that, in the arena, and so stays in proportion to the bytes that came. */
+ * On the wire such a list is "1, entry, 1, entry, ..., 0". How many entries a record can hold at most follows from
+ * the bytes left and the smallest encoding of one; the array doubles up to that, in the arena, and so stays in
+ * proportion to the bytes that came. */
 #include "rpcgen/gluster4.h"
 #include "rpcgen/mount3.h"
 #include "rpcgen/nfs3.h"

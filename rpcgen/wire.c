@@ -1,7 +1,7 @@
 /* rpcgen/wire.c: XDR handles over memory, and the types that are coded by hand because they point into the record.
  *
- * A wire needs the operations vector only for the few library routines that reach it (xdr_void, tests); generated code works on the
- * cursor itself (wire_inline.h). */
+ * A wire needs the operations vector only for the few library routines that reach it (xdr_void, tests); generated
+ * code works on the cursor itself (wire_inline.h). */
 #include "rpcgen/wire.h"
 
 #include "rpcgen/wire_inline.h"
@@ -119,7 +119,8 @@ static void wire_init(XDR *xdrs, struct wire *w, enum xdr_op op, void *data, uin
 	xdrs->x_handy = len;
 }
 
-void wire_decode_init(XDR *xdrs, struct wire *w, struct iobuf *record, uint32_t offset, uint32_t len, struct arena *arena)
+void wire_decode_init(XDR *xdrs, struct wire *w, struct iobuf *record, uint32_t offset, uint32_t len,
+		      struct arena *arena)
 {
 	w->record = record;
 	wire_init(xdrs, w, XDR_DECODE, record ? record->data + offset : NULL, record ? len : 0, arena);

@@ -1,8 +1,9 @@
-/* rpcgen/wire.h: the types that the .x files name but do not define: payload, handles and names that are never copied, allocated or
- * recursed into by generated code. Their xdr_T() functions are ours (wire.c).
+/* rpcgen/wire.h: the types that the .x files name but do not define: payload, handles and names that are never
+ * copied, allocated or recursed into by generated code. Their xdr_T() functions are ours (wire.c).
  *
- * Decoding works in a context hung on the XDR handle (x_public): where small copies are allocated (the call's arena) and which iobuf the
- * record lives in. Encoding a payload leaves a gap: the bytes stay where they are and leave by an iovec of their own. */
+ * Decoding works in a context hung on the XDR handle (x_public): where small copies are allocated (the call's arena)
+ * and which iobuf the record lives in. Encoding a payload leaves a gap: the bytes stay where they are and leave by
+ * an iovec of their own. */
 #ifndef RPCGEN_WIRE_H
 #define RPCGEN_WIRE_H
 
@@ -18,7 +19,8 @@
 
 struct wire {
 	struct arena *arena;		/* names, dictionaries, lists */
-	struct iobuf *record;		/* decode: what the bytes lie in; payloads borrow from it (no reference taken) */
+	/* decode: what the bytes lie in; payloads borrow from it (no reference taken) */
+	struct iobuf *record;
 	struct wire_gap {		/* encode: payload to be sent after @at encoded bytes */
 		uint32_t at;
 		struct payload data;
@@ -27,16 +29,19 @@ struct wire {
 };
 
 /* Handles over memory; @w must outlive them. Past @size an encode fails. */
-void wire_decode_init(XDR *xdrs, struct wire *w, struct iobuf *record, uint32_t offset, uint32_t len, struct arena *arena);
+void wire_decode_init(XDR *xdrs, struct wire *w, struct iobuf *record, uint32_t offset, uint32_t len,
+		      struct arena *arena);
 void wire_encode_init(XDR *xdrs, struct wire *w, void *buf, uint32_t size, struct arena *arena);
 
-typedef struct payload payload;		/* opaque<>: NFS's data, at most 1 MiB + 4 KiB on decode; the padding is sent, too */
+/* opaque<>: NFS's data, at most 1 MiB + 4 KiB on decode; the padding is sent, too */
+typedef struct payload payload;
 bool_t xdr_payload(XDR *xdrs, payload *p);
 
 typedef struct wire_handle { uint32_t len; uint8_t data[64]; } nfs_fh3;	/* RFC 1813 2.4: opaque<64> */
 bool_t xdr_nfs_fh3(XDR *xdrs, nfs_fh3 *fh);
 
-/* text is NUL-terminated in the arena on decode; @len excludes that NUL, so an embedded NUL shows as strlen(text) < len. */
+/* text is NUL-terminated in the arena on decode; @len excludes that NUL, so an embedded NUL shows as strlen(text) <
+ * len. */
 typedef struct wire_name { uint32_t len; char *text; } filename3;	/* string<1024> on decode, refused past it */
 bool_t xdr_filename3(XDR *xdrs, filename3 *name);
 typedef struct wire_name nfspath3;					/* string<4096> */

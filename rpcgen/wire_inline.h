@@ -1,7 +1,8 @@
 /* rpcgen/wire_inline.h: the XDR primitives inlined into generated code.
  *
- * All our XDR handles are wires (wire.h): x_private is the place in memory, x_handy the bytes left. So the code that rpcgen emits need
- * not go through the operations vector for every word: the macros below take the place of the library's functions in those files. */
+ * All our XDR handles are wires (wire.h): x_private is the place in memory, x_handy the bytes left. So the code that
+ * rpcgen emits need not go through the operations vector for every word: the macros below take the place of the
+ * library's functions in those files. */
 #ifndef RPCGEN_WIRE_INLINE_H
 #define RPCGEN_WIRE_INLINE_H
 
@@ -112,7 +113,8 @@ static inline bool_t wire_fixed(XDR *x, void *data, uint32_t len)
 	return TRUE;
 }
 
-/* A counted text of at most @max bytes, in the arena on decode; and a list "1, entry, 1, entry, 0" as an array (wire.c, lists.c). */
+/* A counted text of at most @max bytes, in the arena on decode; and a list "1, entry, 1, entry, 0" as an array
+ * (wire.c, lists.c). */
 bool_t wire_text(XDR *xdrs, struct wire_name *name, uint32_t max);
 typedef bool_t wire_entry(XDR *xdrs, void *entry);
 bool_t wire_list(XDR *xdrs, uint32_t *n, void **entries, uint32_t entry_size, uint32_t min_wire, wire_entry *entry);

@@ -1,8 +1,9 @@
 /* runtime/iobuf.c: payload blocks. Head and bytes are separate so that the bytes can be page aligned; both stay
  * together in the pool of their size class, because a block that was just used has its pages mapped and warm.
  *
- * A pool has a small size that it keeps and a larger one that it may swell to under load: a fresh block of 1 MiB costs 256 page faults,
- * more than copying what it will hold. What was not needed for a second goes back to the system. */
+ * A pool has a small size that it keeps and a larger one that it may swell to under load: a fresh block of 1 MiB
+ * costs 256 page faults, more than copying what it will hold. What was not needed for a second goes back to the
+ * system. */
 #include "runtime/iobuf.h"
 
 #include <assert.h>
@@ -14,7 +15,8 @@
 
 struct pooled { struct iobuf buf; struct pooled *next; };
 
-static const struct { uint32_t size, keep, swell; } classes[] = {	/* 10 MiB at most per thread at rest, 46 MiB under load */
+/* 10 MiB at most per thread at rest, 46 MiB under load */
+static const struct { uint32_t size, keep, swell; } classes[] = {
 	{ 1u << 10, 256, 1024 },
 	{ 4u << 10, 256, 1024 },
 	{ 16u << 10, 64, 256 },
@@ -25,7 +27,8 @@ static const struct { uint32_t size, keep, swell; } classes[] = {	/* 10 MiB at m
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
 #define EBB_NS 1000000000u
 
-static _Thread_local struct { struct pooled *free; uint32_t count, low; } pool[CLASSES];	/* low: smallest count of this second */
+/* low: smallest count of this second */
+static _Thread_local struct { struct pooled *free; uint32_t count, low; } pool[CLASSES];
 static _Thread_local struct timer ebb_timer;
 
 static unsigned class_for(uint32_t size)	/* CLASSES when it is too large to be pooled */

@@ -1,7 +1,8 @@
 /* What a call costs: our server in one process, our client in another, over loopback, 1 and 16 outstanding.
  *
- * bench_rpc [SECONDS [OUTSTANDING]]. NULL is answered by the engine itself, ECHO runs a procedure in a coroutine, SINK takes and SOURCE
- * gives 1 MiB. Between processors of a virtual machine the wake-ups cost more than all else: taskset -c 0 shows the engine. */
+ * bench_rpc [SECONDS [OUTSTANDING]]. NULL is answered by the engine itself, ECHO runs a procedure in a coroutine,
+ * SINK takes and SOURCE gives 1 MiB. Between processors of a virtual machine the wake-ups cost more than all else:
+ * taskset -c 0 shows the engine. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,11 +46,11 @@ static int coroutine_fn run_source(struct rpc_request *rq, const void *args, voi
 }
 
 static const struct rpc_proc procs[] = {
-	{ "NULL", NULL, NULL, NULL, 0, 0, RPC_IDEMPOTENT },
-	{ "ECHO", run_echo, (xdrproc_t)xdr_ACCESS3args, (xdrproc_t)xdr_ACCESS3args, sizeof(ACCESS3args), sizeof(ACCESS3args),
-	  RPC_IDEMPOTENT },
-	{ "SINK", run_sink, NULL, NULL, 0, 0, RPC_IDEMPOTENT },
-	{ "SOURCE", run_source, NULL, NULL, 0, 0, RPC_IDEMPOTENT },
+	{"NULL", NULL, NULL, NULL, 0, 0, RPC_IDEMPOTENT},
+	{"ECHO", run_echo, (xdrproc_t)xdr_ACCESS3args, (xdrproc_t)xdr_ACCESS3args, sizeof(ACCESS3args),
+	 sizeof(ACCESS3args), RPC_IDEMPOTENT},
+	{"SINK", run_sink, NULL, NULL, 0, 0, RPC_IDEMPOTENT},
+	{"SOURCE", run_source, NULL, NULL, 0, 0, RPC_IDEMPOTENT},
 };
 static const struct rpc_program program = { "bench", PROG, 1, 4, procs, NULL };
 static const struct rpc_program *const programs[] = { &program, NULL };
@@ -130,9 +131,9 @@ static void measure(pid_t server, unsigned outstanding, double seconds)
 		co_start(loop, caller, NULL);
 	loop_run(loop);
 	wall = (double)(loop_now_ns(loop) - start) / 1e3;
-	printf("%-6s %3u outstanding: %8.0f calls/s  %6.2f us each  CPU per call: server %5.2f us, client %5.2f us\n", procs[proc].name,
-	       outstanding, (double)calls / wall * 1e6, wall / (double)calls, (cpu_of(server) - cpu) / (double)calls,
-	       (cpu_of(getpid()) - own) / (double)calls);
+	printf("%-6s %3u outstanding: %8.0f calls/s  %6.2f us each  CPU per call: server %5.2f us, client %5.2f us\n",
+	       procs[proc].name, outstanding, (double)calls / wall * 1e6, wall / (double)calls,
+	       (cpu_of(server) - cpu) / (double)calls, (cpu_of(getpid()) - own) / (double)calls);
 }
 
 static void on_up(void *user)

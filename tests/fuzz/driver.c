@@ -1,4 +1,5 @@
-/* A main() for the fuzz targets where libFuzzer is not at hand (gcc): runs the files given, then mutations of them until the time is over.
+/* A main() for the fuzz targets where libFuzzer is not at hand (gcc): runs the files given, then mutations of them
+ * until the time is over.
  *
  * Understands the two options of libFuzzer that `make fuzz` uses: -max_total_time=SECONDS and -seed=N. */
 #include <dirent.h>

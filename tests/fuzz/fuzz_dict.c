@@ -1,4 +1,5 @@
-/* Dictionaries in both encodings: what decodes encodes again and decodes to the same pairs. The first byte chooses the encoding. */
+/* Dictionaries in both encodings: what decodes encodes again and decodes to the same pairs. The first byte chooses
+ * the encoding. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Record marking, then headers and credentials of what comes out. The bytes are cut where the input says; a simple reader that sees
- * everything at once must find the same records. */
+/* Record marking, then headers and credentials of what comes out. The bytes are cut where the input says; a simple
+ * reader that sees everything at once must find the same records. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +98,8 @@ static int clever_reader(const uint8_t *data, size_t size, uint8_t cut)
 		size -= n;
 		while ((ret = rpc_reader_next(&r, &record)) > 0) {
 			if (nseen < FOUND_MAX)
-				seen[nseen++] = (struct found){ record.len, sum_of(0, payload_data(&record), record.len) };
+				seen[nseen++] =
+					(struct found){record.len, sum_of(0, payload_data(&record), record.len)};
 			parse(&record);
 		}
 		rpc_reader_rest(&r);
@@ -115,9 +116,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	check(simple_reader(data + 1, size - 1) == clever_reader(data + 1, size - 1, data[0]), "one passes the limit, one does not");
+	check(simple_reader(data + 1, size - 1) == clever_reader(data + 1, size - 1, data[0]),
+	      "one passes the limit, one does not");
 	check(nexpected == nseen && !memcmp(expected, seen, nseen * sizeof(seen[0])), "other records");
-	copy = malloc(size);		/* the input as one record: exactly its bytes, so that reading past the end shows */
+	/* the input as one record: exactly its bytes, so that reading past the end shows */
+	copy = malloc(size);
 	memcpy(copy, data, size);
 	whole.data = copy;
 	parse(&record);

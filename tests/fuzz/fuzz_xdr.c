@@ -1,4 +1,5 @@
-/* Every type of the wire: what decodes must encode again, to something that decodes to the same bytes, within the memory its size justifies.
+/* Every type of the wire: what decodes must encode again, to something that decodes to the same bytes, within the
+ * memory its size justifies.
  *
  * The first two bytes choose the type. */
 #include <stdio.h>
@@ -69,7 +70,8 @@ static void check(int ok, const char *what, const char *type)
 	abort();
 }
 
-static int decode(unsigned type, uint8_t *bytes, uint32_t len, struct arena *arena, void **ret_object, uint32_t *ret_used)
+static int decode(unsigned type, uint8_t *bytes, uint32_t len, struct arena *arena, void **ret_object,
+		  uint32_t *ret_used)
 {
 	struct iobuf *holder = arena_alloc(arena, sizeof(*holder));
 	struct wire w;
@@ -122,10 +124,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(arena_used(arena) < 65536 + 64 * size, "takes too much memory", types[type].name);
 		len = encode(type, object, 0, arena);
 		check(len <= used + 4096, "grows", types[type].name);
-		check(decode(type, joined[0], len, second, &object, &used), "does not decode its own encoding", types[type].name);
+		check(decode(type, joined[0], len, second, &object, &used), "does not decode its own encoding",
+		      types[type].name);
 		check(used == len, "leaves bytes of its own encoding", types[type].name);
 		again = encode(type, object, 1, second);
-		check(again == len && !memcmp(joined[0], joined[1], len), "encodes differently the second time", types[type].name);
+		check(again == len && !memcmp(joined[0], joined[1], len), "encodes differently the second time",
+		      types[type].name);
 	}
 	arena_free(arena);
 	arena_free(second);

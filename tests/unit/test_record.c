@@ -34,7 +34,8 @@ static void add_fragment(const void *data, uint32_t len, bool last)
 	stream_len += 4 + len;
 }
 
-/* Feeds bytes [from, upto) as one read; returns the last answer of rpc_reader_next(). Each record is compared with the next of @expect. */
+/* Feeds bytes [from, upto) as one read; returns the last answer of rpc_reader_next(). Each record is compared with
+ * the next of @expect. */
 static int feed(struct rpc_reader *r, uint32_t from, uint32_t upto, const char *const *expect, bool hold)
 {
 	struct payload record;
@@ -201,7 +202,8 @@ static void test_large_in_a_row(void **state)
 	rpc_reader_fini(&r);
 }
 
-/* Very many tiny fragments cost time in proportion to their bytes: a quadratic reader would not end this test in a second. */
+/* Very many tiny fragments cost time in proportion to their bytes: a quadratic reader would not end this test in a
+ * second. */
 static void test_tiny_fragments(void **state)
 {
 	static const char one = 'x';
@@ -231,9 +233,12 @@ static void test_tiny_fragments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_every_split, setup), cmocka_unit_test_setup(test_byte_by_byte, setup),
-		cmocka_unit_test_setup(test_held_records_stay, setup), cmocka_unit_test_setup(test_limit, setup),
-		cmocka_unit_test_setup(test_limit_before_allocation, setup), cmocka_unit_test_setup(test_large_in_a_row, setup),
+		cmocka_unit_test_setup(test_every_split, setup),
+		cmocka_unit_test_setup(test_byte_by_byte, setup),
+		cmocka_unit_test_setup(test_held_records_stay, setup),
+		cmocka_unit_test_setup(test_limit, setup),
+		cmocka_unit_test_setup(test_limit_before_allocation, setup),
+		cmocka_unit_test_setup(test_large_in_a_row, setup),
 		cmocka_unit_test_setup(test_tiny_fragments, setup),
 	};
 

@@ -74,7 +74,8 @@ static void test_running_ones_stay(void **state)
 	assert_int_equal(rpc_replay_begin(c, &key, NULL, &e), RPC_REPLAY_RUNNING);
 	assert_ptr_equal(rpc_replay_owner(e), &owner);
 	rpc_replay_abort(c, running);
-	assert_int_equal(rpc_replay_begin(c, &key, NULL, &e), RPC_REPLAY_NEW);	/* a call that failed may be tried again */
+	/* a call that failed may be tried again */
+	assert_int_equal(rpc_replay_begin(c, &key, NULL, &e), RPC_REPLAY_NEW);
 	rpc_replay_abort(c, e);
 	rpc_replay_free(c);
 }
@@ -85,8 +86,10 @@ static void test_address(void **state)
 	struct sockaddr_storage a = { 0 }, b = { 0 }, mapped = { 0 };
 	struct rpc_replay_key ka = key_of(1), kb = key_of(1), km = key_of(1);
 
-	*(struct sockaddr_in *)&a = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = 1, .sin_addr.s_addr = htonl(0x7f000001) };
-	*(struct sockaddr_in *)&b = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = 2, .sin_addr.s_addr = htonl(0x7f000001) };
+	*(struct sockaddr_in *)&a = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = 1,
+							  .sin_addr.s_addr = htonl(0x7f000001) };
+	*(struct sockaddr_in *)&b = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = 2,
+							  .sin_addr.s_addr = htonl(0x7f000001) };
 	mapped.ss_family = AF_INET6;
 	inet_pton(AF_INET6, "::ffff:127.0.0.1", &((struct sockaddr_in6 *)&mapped)->sin6_addr);
 	rpc_replay_key_address(&ka, &a);

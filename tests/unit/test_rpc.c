@@ -1,4 +1,5 @@
-/* The engine over the simulated network: calls and replies, every refusal, the replay cache, back-pressure, reconnecting, draining. */
+/* The engine over the simulated network: calls and replies, every refusal, the replay cache, back-pressure,
+ * reconnecting, draining. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -102,7 +103,11 @@ static int admit(struct rpc_request *rq)
 	return rq->cred.uid == 666 ? RPC_AUTH_TOOWEAK : RPC_OK;
 }
 
-#define P(fn, replay) { #fn, fn, (xdrproc_t)xdr_ACCESS3args, (xdrproc_t)xdr_ACCESS3args, sizeof(ACCESS3args), sizeof(ACCESS3args), replay }
+#define P(fn, replay)                                                                                                  \
+	{                                                                                                              \
+#fn, fn, (xdrproc_t)xdr_ACCESS3args, (xdrproc_t)xdr_ACCESS3args, sizeof(ACCESS3args),                  \
+			sizeof(ACCESS3args), replay                                                                    \
+	}
 enum { ECHO = 1, SLEEP, VERDICT, COUNT, WHOAMI, LOCK, MISSING };
 static const struct rpc_proc procs[] = {
 	[ECHO] = P(run_echo, RPC_IDEMPOTENT), [SLEEP] = P(run_sleep, RPC_IDEMPOTENT),
@@ -209,7 +214,8 @@ static struct raw *coroutine_fn raw_open(void)
 {
 	struct raw *raw = calloc(1, sizeof(*raw));
 
-	assert_int_equal(stream_connect(loop, (struct sockaddr *)&server_addr, (struct sockaddr *)&client_addr, &raw->s), 0);
+	assert_int_equal(
+		stream_connect(loop, (struct sockaddr *)&server_addr, (struct sockaddr *)&client_addr, &raw->s), 0);
 	stream_start(raw->s, &raw_events, raw);
 	return raw;
 }
@@ -238,7 +244,8 @@ static uint32_t coroutine_fn raw_wait(struct raw *raw, uint32_t bytes, uint64_t 
 
 static uint32_t build_call(uint8_t *buf, uint32_t xid, uint32_t vers, uint32_t proc, uint32_t access)
 {
-	uint32_t words[] = { 0, xid, 0, 2, PROG, vers, proc, 0, 0, 0, 0, 0, access }, i;	/* a handle of length 0 */
+	/* a handle of length 0 */
+	uint32_t words[] = { 0, xid, 0, 2, PROG, vers, proc, 0, 0, 0, 0, 0, access }, i;
 
 	words[0] = 0x80000000u | (sizeof(words) - 4);
 	for (i = 0; i < sizeof(words) / 4; i++)
@@ -262,7 +269,8 @@ static void coroutine_fn raw_send(struct raw *raw, const void *data, uint32_t le
 }
 
 /* Sends @len bytes and checks that the reply's words behind xid and type are exactly these. */
-static void coroutine_fn expect_words(struct raw *raw, const uint8_t *call, uint32_t len, unsigned n, const uint32_t *words)
+static void coroutine_fn expect_words(struct raw *raw, const uint8_t *call, uint32_t len, unsigned n,
+				      const uint32_t *words)
 {
 	unsigned i;
 
@@ -322,7 +330,8 @@ static void test_refusals(void **state)
 	play(refusals);
 }
 
-/* RPC_DROP and credentials past 400 bytes get no answer; what is no RPC at all ends the connection, and so does a record past the limit. */
+/* RPC_DROP and credentials past 400 bytes get no answer; what is no RPC at all ends the connection, and so does a
+ * record past the limit. */
 static void coroutine_fn silence(void)
 {
 	struct raw *raw = raw_open();
@@ -463,7 +472,8 @@ static int coroutine_fn on_handshake(struct rpc_client *c, void *user)
 	return ret < 0 ? ret : handshake_result;
 }
 
-static void coroutine_fn on_callback(void *user, uint32_t prog, uint32_t vers, uint32_t proc, XDR *xdrs, struct arena *arena)
+static void coroutine_fn on_callback(void *user, uint32_t prog, uint32_t vers, uint32_t proc, XDR *xdrs,
+				     struct arena *arena)
 {
 	ACCESS3args args;
 
@@ -482,8 +492,17 @@ static int coroutine_fn on_ping(struct rpc_client *c, void *user)
 static struct rpc_client *new_client(void)
 {
 	struct rpc_client_conf conf = {
-		.name = "test", .host = SERVER_IP, .port = 2049, .from = (struct sockaddr *)&client_addr, .handshake = on_handshake,
-		.up = on_up, .down = on_down, .callback = on_callback, .ping_ms = 1000, .ping_timeout_ms = 1000, .ping = on_ping,
+		.name = "test",
+		.host = SERVER_IP,
+		.port = 2049,
+		.from = (struct sockaddr *)&client_addr,
+		.handshake = on_handshake,
+		.up = on_up,
+		.down = on_down,
+		.callback = on_callback,
+		.ping_ms = 1000,
+		.ping_timeout_ms = 1000,
+		.ping = on_ping,
 	};
 
 	ups = downs = callbacks = 0;
@@ -538,8 +557,12 @@ static void coroutine_fn credentials(void)
 	uint32_t groups[100], access, i;
 	struct rpc_client *c = new_client();
 	struct rpc_cred sys = { .flavor = RPC_FLAVOR_SYS, .uid = 7, .ngroups = 20, .groups = groups };
-	struct rpc_cred gf = { .flavor = RPC_FLAVOR_GLUSTER3, .uid = 8, .ngroups = 100, .groups = groups, .lk_owner = owner,
-			       .lk_owner_len = 8 };
+	struct rpc_cred gf = {.flavor = RPC_FLAVOR_GLUSTER3,
+			      .uid = 8,
+			      .ngroups = 100,
+			      .groups = groups,
+			      .lk_owner = owner,
+			      .lk_owner_len = 8};
 
 	for (i = 0; i < 100; i++)
 		groups[i] = 1;
@@ -807,7 +830,8 @@ static void test_drain(void **state)
 
 /* --- what a bad peer may cost --- */
 
-/* A client that asks and asks and never reads: its calls stop being read, what is queued stays bounded, and in the end it is closed. */
+/* A client that asks and asks and never reads: its calls stop being read, what is queued stays bounded, and in the
+ * end it is closed. */
 static void coroutine_fn slow_reader(void)
 {
 	struct raw *raw = raw_open();
@@ -912,12 +936,15 @@ static void test_notices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_silence), cmocka_unit_test(test_half_open),
-		cmocka_unit_test(test_replays), cmocka_unit_test(test_errors_of_calls), cmocka_unit_test(test_credentials),
-		cmocka_unit_test(test_tails), cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_waiting_calls), cmocka_unit_test(test_reconnect),
-		cmocka_unit_test(test_handshake_fails), cmocka_unit_test(test_dead_peer), cmocka_unit_test(test_notices),
-		cmocka_unit_test(test_cancel_on_close), cmocka_unit_test(test_drain), cmocka_unit_test(test_slow_reader),
-		cmocka_unit_test(test_starved), cmocka_unit_test(test_many_connections),
+		cmocka_unit_test(test_refusals),        cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_half_open),       cmocka_unit_test(test_replays),
+		cmocka_unit_test(test_errors_of_calls), cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_tails),           cmocka_unit_test(test_back_pressure),
+		cmocka_unit_test(test_waiting_calls),   cmocka_unit_test(test_reconnect),
+		cmocka_unit_test(test_handshake_fails), cmocka_unit_test(test_dead_peer),
+		cmocka_unit_test(test_notices),         cmocka_unit_test(test_cancel_on_close),
+		cmocka_unit_test(test_drain),           cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_starved),         cmocka_unit_test(test_many_connections),
 	};
 
 	log_open("test_rpc", NULL, LOG_LEVEL_ERROR);

@@ -33,9 +33,9 @@ static int coroutine_fn run_echo(struct rpc_request *rq, const void *args, void 
 }
 
 static const struct rpc_proc procs[] = {
-	{ "NULL", NULL, NULL, NULL, 0, 0, RPC_IDEMPOTENT },
-	{ "ECHO", run_echo, (xdrproc_t)xdr_ACCESS3args, (xdrproc_t)xdr_ACCESS3args, sizeof(ACCESS3args), sizeof(ACCESS3args),
-	  RPC_IDEMPOTENT },
+	{"NULL", NULL, NULL, NULL, 0, 0, RPC_IDEMPOTENT},
+	{"ECHO", run_echo, (xdrproc_t)xdr_ACCESS3args, (xdrproc_t)xdr_ACCESS3args, sizeof(ACCESS3args),
+	 sizeof(ACCESS3args), RPC_IDEMPOTENT},
 };
 static const struct rpc_program program = { "test", PROG, 1, 2, procs, NULL };
 static const struct rpc_program *const programs[] = { &program, NULL };
@@ -110,7 +110,8 @@ static void test_datagrams(void **state)
 
 static void test_datagrams_v6(void **state)
 {
-	struct sockaddr_in6 any = { .sin6_family = AF_INET6 }, to = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6},
+			    to = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
 
 	if (rpc_server_listen(server, (struct sockaddr *)&to, NULL, NULL) < 0)
 		skip();						/* no IPv6 here */

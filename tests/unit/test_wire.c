@@ -1,4 +1,5 @@
-/* The wire's types against records captured between real peers: decode with nothing left over, encode again, compare byte for byte. */
+/* The wire's types against records captured between real peers: decode with nothing left over, encode again, compare
+ * byte for byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +45,8 @@ static struct iobuf holder = { .refs = 1, .size = RECORD_MAX, .data = record };
 
 static uint32_t word(uint32_t at)
 {
-	return (uint32_t)record[at] << 24 | (uint32_t)record[at + 1] << 16 | (uint32_t)record[at + 2] << 8 | record[at + 3];
+	return (uint32_t)record[at] << 24 | (uint32_t)record[at + 1] << 16 | (uint32_t)record[at + 2] << 8 |
+	       record[at + 3];
 }
 
 static uint32_t parse_hex(const char *hex)
