@@ -239,7 +239,8 @@ int do_mkdir(struct brick *b, const uint8_t *parent, const char *name, unsigned 
 
 int do_symlink(struct brick *b, const uint8_t *parent, const char *name, unsigned n, const char *target)
 {
-	struct symlink_args args = { .parent = inode_n(b, parent), .name = name, .target = target, .gfid = arena_memdup(b->arena, gfid_n(n), 16) };
+	struct symlink_args args = { .parent = inode_n(b, parent), .name = name, .target = target,
+				     .gfid = arena_memdup(b->arena, gfid_n(n), 16) };
 	struct symlink_res res = { 0 };
 
 	return xl_symlink(b->xl, &b->call, &args, &res);
@@ -285,7 +286,8 @@ int do_rmdir(struct brick *b, const uint8_t *parent, const char *name)
 
 int do_rename(struct brick *b, const uint8_t *p1, const char *n1, const uint8_t *p2, const char *n2)
 {
-	struct rename_args args = { .oldparent = inode_n(b, p1), .oldname = n1, .newparent = inode_n(b, p2), .newname = n2 };
+	struct rename_args args = { .oldparent = inode_n(b, p1), .oldname = n1,
+				    .newparent = inode_n(b, p2), .newname = n2 };
 	struct rename_res res = { 0 };
 
 	return xl_rename(b->xl, &b->call, &args, &res);

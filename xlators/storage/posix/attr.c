@@ -2,7 +2,7 @@
  *
  * Clients see the times of trusted.glusterfs.mdata when an object has it. A node holds the newest; the attribute follows within a second,
  * and before anything that was promised to be stable is answered. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <endian.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Always the same order: the object under its name, as the caller; then, as root, its gfid, its other attributes, and last its handle. What
  * fails is undone; where a crash leaves off, the next lookup goes on: no gfid yet means a gfid can still be given, no handle means it is
  * made. The name's lock keeps such a lookup from meddling with a creation that is merely under way. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <string.h>
 #include <sys/xattr.h>

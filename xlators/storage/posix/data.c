@@ -2,7 +2,7 @@
  *
  * A node's descriptor is read-write and serves every caller, opened by them or not; rights are decided when a client opens, not here. Reads
  * and writes that the page cache can take are done on the loop with RWF_NOWAIT; whatever would wait goes to a helper. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <stdlib.h>
 #include <string.h>

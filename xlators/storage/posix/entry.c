@@ -2,7 +2,7 @@
  *
  * A name found through an inode number we know costs one system call. An object met for the first time gets its gfid read, its handle
  * checked, and both mended where a crash or a foreign hand left them unfinished. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <limits.h>
 #include <linux/openat2.h>

@@ -81,7 +81,7 @@ int handle_link(struct posix *px, int dirfd, const char *name, const uint8_t *gf
 /* Made beside and renamed into place, so that at no moment the directory has no handle. */
 int handle_make_dir(struct posix *px, const uint8_t *parent, const char *name, const uint8_t *gfid)
 {
-	char handle[HANDLE_MAX], up[HANDLE_MAX], target[TARGET_MAX + 8], temp[HANDLE_MAX + 8];
+	char handle[HANDLE_MAX], up[HANDLE_MAX], target[TARGET_MAX + 8], temp[HANDLE_MAX + 16];
 	int ret;
 
 	handle_name(gfid, handle);
@@ -99,9 +99,9 @@ int handle_make_dir(struct posix *px, const uint8_t *parent, const char *name, c
 	}
 	if (errno != EEXIST)
 		return -errno;
-	strcpy(temp, handle);
-	strcat(temp, ".new");
-	if (symlinkat(target, px->handles_fd, temp) < 0 && errno != EEXIST)
+	snprintf(temp, sizeof(temp), "%s.%x", handle, (unsigned)gettid());
+	unlinkat(px->handles_fd, temp, 0);		/* of a run that was killed here */
+	if (symlinkat(target, px->handles_fd, temp) < 0)
 		return -errno;
 	if (renameat(px->handles_fd, temp, px->handles_fd, handle) < 0)
 		return -errno;
@@ -118,7 +118,7 @@ static bool parse_target(char *target, uint8_t *ret_parent, char ret_name[256])
 	target[12 + 36] = 0;
 	if (!gfid_parse(target + 12, ret_parent))
 		return false;
-	strcpy(ret_name, target + 12 + 37);
+	memcpy(ret_name, target + 12 + 37, len - (12 + 37) + 1);
 	return !strchr(ret_name, '/') && strcmp(ret_name, "..") && strcmp(ret_name, ".");
 }
 

@@ -2,7 +2,7 @@
  *
  * Positions are the file system's own (d_off), so they survive everything the file system lets them survive, this brick's restart
  * included. Inode numbers are those of the gfids, which is what clients see elsewhere. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <dirent.h>
 #include <stdlib.h>

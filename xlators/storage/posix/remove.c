@@ -2,7 +2,7 @@
  *
  * The name goes first, as the caller; the handle follows as root. A handle without a name, left by a crash in between, is
  * removed when somebody asks for it. An object that is still open keeps its handle in unlink/ until the last close. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <dirent.h>
 #include <stdio.h>

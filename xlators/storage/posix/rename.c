@@ -2,7 +2,7 @@
  *
  * The kernel's rename is the one step that counts, done as the caller; handles and path attributes follow as root. A directory's stale
  * handle, left by a crash in between, is set right by the next lookup of the new name. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <stdio.h>
 #include <string.h>

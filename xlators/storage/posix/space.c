@@ -1,5 +1,5 @@
 /* xlators/storage/posix/space.c: where a file has blocks and what they sum up to: fallocate, discard, zerofill, seek, rchecksum. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <linux/falloc.h>
 #include <stdlib.h>

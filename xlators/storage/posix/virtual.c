@@ -1,6 +1,6 @@
 /* xlators/storage/posix/virtual.c: getxattr, with the names that no file system knows (facts: brick-wire 11.2): where an object lies, which
  * node this is. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ static void add_path(struct posix *px, const struct xattr *x, char *paths, size_
 	if (!gfid_parse(text, parent) || handle_path(px, parent, &dir) < 0)
 		return;
 	if (at + strlen(dir) + x->len < room)
-		sprintf(paths + at, "%s%s%.*s", at ? ":" : "", dir, (int)x->len - 36, (const char *)x->value + 36);
+		snprintf(paths + at, room - at, "%s%s%.*s", at ? ":" : "", dir, (int)x->len - 36, (const char *)x->value + 36);
 	free(dir);
 }
 
@@ -59,7 +59,7 @@ static int paths_of(struct posix *px, struct node *node, bool first_only, char *
 	if (node->type == S_IFDIR) {
 		ret = handle_path(px, node->gfid, ret_paths);
 		if (ret == 0 && !**ret_paths)
-			strcpy(*ret_paths, "/");
+			memcpy(*ret_paths, "/", 2);
 		return ret;
 	}
 	paths = calloc(1, PATHS_MAX);

@@ -2,7 +2,7 @@
  *
  * All attributes of an object fit into its inode as a rule, so a node keeps the whole set once asked: lookups name a dozen attributes
  * of which most do not exist, and each would be a system call. Every change goes through here, so the set is never stale. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <endian.h>
 #include <fnmatch.h>

@@ -1,5 +1,5 @@
 /* xlators/storage/posix/xattrop.c: arithmetic on extended attributes, atomic for one object: the counters of replication. */
-#include "xlators/storage/posix/posix.h"
+#include "xlators/storage/posix/job.h"
 
 #include <endian.h>
 #include <stdlib.h>
