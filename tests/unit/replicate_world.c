@@ -25,7 +25,7 @@ static void on_event(void *owner, enum xl_event ev, const struct xl_upcall *up)
 static void link_leaf(struct client_world *c, unsigned client, unsigned i)
 {
 	struct xlator *leaf = &c->leaf[i];
-	char name[4];
+	char name[16];
 
 	snprintf(name, sizeof(name), "b%u", i);
 	leaf->class = &test_brick_class;
