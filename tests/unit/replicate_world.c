@@ -457,3 +457,20 @@ int do_list(unsigned client, const uint8_t *dir, unsigned *ret_n, unsigned *ret_
 	arena_free(arena);
 	return ret;
 }
+
+int do_list_next(unsigned client, const uint8_t *dir, uint64_t *offset, char name[32])
+{
+	struct readdir_args a = { .inode = the_inode(client, dir), .size = 65536, .offset = *offset };
+	FRAME(readdir);
+
+	ret = xl_readdir(TOP, &call, &a, res);
+	if (ret == 0 && !res->n)
+		ret = -ENOENT;
+	if (ret == 0) {
+		snprintf(name, 32, "%s", res->entries[0].name);
+		*offset = res->entries[0].off;
+	}
+	inode_unref(a.inode);
+	arena_free(arena);
+	return ret;
+}

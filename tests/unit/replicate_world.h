@@ -91,6 +91,8 @@ int do_fsync(unsigned client, const uint8_t *gfid);
 int do_flush(unsigned client, const uint8_t *gfid);
 int do_setattr(unsigned client, const uint8_t *gfid, uint32_t mode);
 int do_list(unsigned client, const uint8_t *dir, unsigned *ret_n, unsigned *ret_with_stat);
+/* One entry after *offset, which moves on; -ENOENT at the end. */
+int do_list_next(unsigned client, const uint8_t *dir, uint64_t *offset, char name[32]);
 const uint8_t *id_gfid(uint8_t id);		/* the gfid that do_create() and friends make of @id */
 
 /* Between the two files of this world. */

@@ -3,14 +3,11 @@
  * Which copies may be read stands in the inode's slot, of this generation or it is asked for again first. A copy that fails is followed by
  * the next; when all have failed what we know is refreshed once. */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "xlators/cluster/replicate/replicate.h"
 
-#define HIDDEN_PREFIX ".glusterfs-anonymous-inode-"
-
 /* Another copy would say the same. */
-static bool is_final(int ret)
+bool read_is_final(int ret)
 {
 	switch (ret) {
 	case -EACCES: case -EPERM: case -EINVAL: case -ENODATA: case -ENXIO: case -ENOTDIR: case -EISDIR: case -ENAMETOOLONG:
@@ -31,7 +28,7 @@ static int coroutine_fn read_from(struct xlator *xl, struct call *call, enum fop
 		unsigned child = copies_choose(rp, inode->gfid, from);
 
 		ret = xl_call(xl->children[child], call, op, args, res);
-		if (is_final(ret) || co_interrupted())
+		if (read_is_final(ret) || co_interrupted())
 			return ret;
 		if (!errno_is_loss(ret))
 			failed = ret;
@@ -70,7 +67,7 @@ static int coroutine_fn read_one(struct xlator *xl, struct call *call, enum fop 
 			return err;
 		from = c->readable[kind];
 		ret = from ? read_from(xl, call, op, inode, from, args, res) : copies_excuse(rp, c, kind);
-		if (is_final(ret) || co_interrupted())
+		if (read_is_final(ret) || co_interrupted())
 			return ret;
 	}
 	return ret;
@@ -124,82 +121,4 @@ int coroutine_fn replicate_seek(struct xlator *xl, struct call *call, const stru
 int coroutine_fn replicate_rchecksum(struct xlator *xl, struct call *call, const struct rchecksum_args *args, struct rchecksum_res *res)
 {
 	return read_one(xl, call, FOP_rchecksum, args->inode, READ_DATA, args, res);
-}
-
-/* Nobody has anything against any object on @child, as far as we can know. */
-static bool beyond_doubt(const struct replicate *rp, unsigned child)
-{
-	unsigned i;
-
-	for (i = 0; i < rp->n; i++)
-		if (i != child && ((rp->blames[i] & bit(child)) || !rp->probed[i]))
-			return false;
-	return true;
-}
-
-/* A listing's child may be whole as a directory and stale for a file in it: attributes we cannot vouch for are left out. */
-static void vouch_for_entries(struct xlator *xl, struct readdir_res *res, unsigned child)
-{
-	struct replicate *rp = replicate_of(xl);
-	bool all = beyond_doubt(rp, child);
-	unsigned i;
-
-	for (i = 0; i < res->n && !all; i++) {
-		struct dirent_plus *e = &res->entries[i];
-		struct inode *inode = iatt_present(&e->stat) ? inode_find(xl_inodes(xl), e->stat.gfid) : NULL;
-		struct copies *c = inode ? *inode_ctx(xl, inode) : NULL;
-
-		if (!c || !copies_fresh(rp, c) || !(c->readable[READ_ATTR] & bit(child)))
-			memset(&e->stat, 0, sizeof(e->stat));
-		inode_unref(inode);
-	}
-}
-
-static void hide_internal(struct readdir_res *res, const struct inode *dir)
-{
-	unsigned i, n = 0;
-
-	if (!gfid_is_root(dir->gfid))
-		return;
-	for (i = 0; i < res->n; i++)
-		if (strncmp(res->entries[i].name, HIDDEN_PREFIX, sizeof(HIDDEN_PREFIX) - 1) != 0)
-			res->entries[n++] = res->entries[i];
-	res->n = n;
-}
-
-/* Positions are a brick's own: a listing goes on where it began, or waits for that copy. */
-int coroutine_fn replicate_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
-{
-	struct replicate *rp = replicate_of(xl);
-	struct copies *c;
-	child_set from;
-	unsigned child;
-	int ret;
-
-	if (!quorum_reads_allowed(rp))
-		return -ENOTCONN;
-	ret = copies_refresh(xl, args->inode, false, &c);
-	if (ret < 0)
-		return ret;
-	from = c->readable[READ_ENTRIES];
-	while (from) {
-		child = copies_choose(rp, args->inode->gfid, from);
-		if (args->offset && c->listing >= 0)
-			child = (unsigned)c->listing;
-		if (!(from & bit(child)))
-			return -ENOTCONN;
-		ret = xl_readdir(xl->children[child], call, args, res);
-		if (ret == 0) {
-			if (!args->offset)
-				c->listing = (int8_t)child;
-			vouch_for_entries(xl, res, child);
-			hide_internal(res, args->inode);
-			return 0;
-		}
-		if (is_final(ret) || args->offset || co_interrupted())
-			return ret;
-		from &= ~bit(child);
-		memset(res, 0, sizeof(*res));
-	}
-	return ret < 0 ? ret : copies_excuse(rp, c, READ_ENTRIES);
 }

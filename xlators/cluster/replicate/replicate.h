@@ -198,6 +198,9 @@ int coroutine_fn replicate_getxattr(struct xlator *xl, struct call *call, const 
 int coroutine_fn replicate_readv(struct xlator *xl, struct call *call, const struct readv_args *args, struct readv_res *res);
 int coroutine_fn replicate_seek(struct xlator *xl, struct call *call, const struct seek_args *args, struct seek_res *res);
 int coroutine_fn replicate_rchecksum(struct xlator *xl, struct call *call, const struct rchecksum_args *args, struct rchecksum_res *res);
+bool read_is_final(int ret);		/* another copy would say the same */
+
+/* listing.c */
 int coroutine_fn replicate_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res);
 
 /* event.c */

@@ -1,0 +1,135 @@
+/* xlators/cluster/replicate/listing.c: directories are listed from one copy, from the first page to the last.
+ *
+ * Positions are a brick's own, so each says whose it is: a listing that was begun on one copy goes on there, or waits for it, while new ones
+ * begin where they can. Where a position has no room for that (the hashes of ext4 have none) the directory's last beginning decides. */
+#include <string.h>
+
+#include "xlators/cluster/replicate/replicate.h"
+
+#define HIDDEN_PREFIX ".glusterfs-anonymous-inode-"
+
+/* Four bits of child above eight that tell such a position from a hash, above 34 of offset: all below 2^46, as cluster/distribute wants it. */
+#define OFFSET_BITS 34
+#define SIGN_BITS 8
+#define SIGN 0xa5ull
+#define CHILD_SHIFT (OFFSET_BITS + SIGN_BITS)
+
+static uint64_t position_make(unsigned child, uint64_t off)
+{
+	return off >> OFFSET_BITS ? off : (uint64_t)(child + 1) << CHILD_SHIFT | SIGN << OFFSET_BITS | off;
+}
+
+/* -1: it does not say. */
+static int position_read(const struct replicate *rp, uint64_t position, uint64_t *ret_off)
+{
+	uint64_t child = position >> CHILD_SHIFT;
+
+	*ret_off = position;
+	if ((position >> OFFSET_BITS & ((1u << SIGN_BITS) - 1)) != SIGN || child < 1 || child > rp->n)
+		return -1;
+	*ret_off = position & ((1ull << OFFSET_BITS) - 1);
+	return (int)child - 1;
+}
+
+/* Nobody has anything against any object on @child, as far as we can know. */
+static bool beyond_doubt(const struct replicate *rp, unsigned child)
+{
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++)
+		if (i != child && ((rp->blames[i] & bit(child)) || !rp->probed[i]))
+			return false;
+	return true;
+}
+
+/* A listing's child may be whole as a directory and stale for a file in it: attributes we cannot vouch for are left out. */
+static void vouch_for_entries(struct xlator *xl, struct readdir_res *res, unsigned child)
+{
+	struct replicate *rp = replicate_of(xl);
+	bool all = beyond_doubt(rp, child);
+	unsigned i;
+
+	for (i = 0; i < res->n && !all; i++) {
+		struct dirent_plus *e = &res->entries[i];
+		struct inode *inode = iatt_present(&e->stat) ? inode_find(xl_inodes(xl), e->stat.gfid) : NULL;
+		struct copies *c = inode ? *inode_ctx(xl, inode) : NULL;
+
+		if (!c || !copies_fresh(rp, c) || !(c->readable[READ_ATTR] & bit(child)))
+			memset(&e->stat, 0, sizeof(e->stat));
+		inode_unref(inode);
+	}
+}
+
+static void finish_page(struct xlator *xl, const struct inode *dir, struct readdir_res *res, unsigned child)
+{
+	bool root = gfid_is_root(dir->gfid);
+	unsigned i, n = 0;
+
+	for (i = 0; i < res->n; i++) {
+		if (root && strncmp(res->entries[i].name, HIDDEN_PREFIX, sizeof(HIDDEN_PREFIX) - 1) == 0)
+			continue;
+		res->entries[n] = res->entries[i];
+		res->entries[n].off = position_make(child, res->entries[n].off);
+		n++;
+	}
+	res->n = n;
+	vouch_for_entries(xl, res, child);
+}
+
+static int coroutine_fn page_from(struct xlator *xl, struct call *call, const struct readdir_args *args, unsigned child, struct readdir_res *res)
+{
+	struct readdir_args asking = *args;
+	int ret;
+
+	do {		/* a page of nothing but what is hidden would look like the end */
+		ret = xl_readdir(xl->children[child], call, &asking, res);
+		if (ret < 0 || !res->n)
+			return ret;
+		asking.offset = res->entries[res->n - 1].off;
+		finish_page(xl, args->inode, res, child);
+	} while (!res->n && !res->eof);
+	return 0;
+}
+
+static int coroutine_fn begin_listing(struct xlator *xl, struct call *call, const struct readdir_args *args, struct copies *c,
+				      struct readdir_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	child_set from = c->readable[READ_ENTRIES];
+	int ret = from ? -ENOTCONN : copies_excuse(rp, c, READ_ENTRIES);
+
+	while (from) {
+		unsigned child = copies_choose(rp, args->inode->gfid, from);
+
+		ret = page_from(xl, call, args, child, res);
+		if (ret == 0)
+			c->listing = (int8_t)child;
+		if (read_is_final(ret) || co_interrupted())
+			return ret;
+		from &= ~bit(child);
+		memset(res, 0, sizeof(*res));
+	}
+	return ret;
+}
+
+int coroutine_fn replicate_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct readdir_args asking = *args;
+	struct copies *c;
+	int child, ret;
+
+	if (!quorum_reads_allowed(rp))
+		return -ENOTCONN;
+	ret = copies_refresh(xl, args->inode, false, &c);
+	if (ret < 0)
+		return ret;
+	if (!args->offset)
+		return begin_listing(xl, call, args, c, res);
+	child = position_read(rp, args->offset, &asking.offset);
+	if (child < 0)
+		child = c->listing >= 0 ? c->listing : (int)copies_choose(rp, args->inode->gfid, rp->all & ~rp->arbiter);
+	if (!(c->readable[READ_ENTRIES] & bit((unsigned)child)))
+		return c->readable[READ_ENTRIES] ? -ENOTCONN : copies_excuse(rp, c, READ_ENTRIES);
+	return page_from(xl, call, &asking, (unsigned)child, res);
+}
