@@ -265,48 +265,31 @@ static uint32_t nfs_bits(uint32_t type, uint32_t asked, uint32_t granted)
 	return bits;
 }
 
-struct access_and_stat {
-	struct nfs_op *op;
-	struct access_args args;
-	struct access_res res;
-	struct iatt stat;
-	int ret;
-};
-
-static int coroutine_fn access_task(void *ctx, unsigned i)
-{
-	struct access_and_stat *as = ctx;
-
-	if (i == 0)
-		return as->ret = xl_access(as->op->top, &as->op->call, &as->args, &as->res);
-	return nfs_stat(as->op, as->args.inode, &as->stat);
-}
-
 int coroutine_fn nfs3_access(struct rpc_request *rq, const void *args, void *res)
 {
 	const ACCESS3args *a = args;
-	struct access_and_stat as;
+	struct access_args aargs;
+	struct access_res ares = { 0 };
 	ACCESS3res *r = res;
 	struct nfs_op op;
 	uint32_t asked = a->access;
+	int ret = 0;
 
 	r->status = nfs_begin(&op, rq, &a->object, NFS_READS);
 	if (r->status != NFS3_OK)
 		return nfs_done(rq, r->status);
 	if (!op.options->rw)
 		asked &= ~(uint32_t)(ACCESS3_MODIFY | ACCESS3_EXTEND | ACCESS3_DELETE);
-	memset(&as, 0, sizeof(as));
-	as.op = &op;
-	as.args = (struct access_args){ op.inode, rwx_mask(op.inode->type, asked) };
-	if (as.args.mask)
-		co_fanout(3, access_task, &as);
-	else
-		as.ret = nfs_stat(&op, op.inode, &as.stat);
-	if (as.ret == -EACCES)
-		as.ret = 0;
-	r->status = status_of_object(as.ret);
-	nfs_post(&op, &as.stat, &r->ACCESS3res_u.resok.obj_attributes);
+	aargs = (struct access_args){ op.inode, rwx_mask(op.inode->type, asked), true };
+	if (aargs.mask)
+		ret = xl_access(op.top, &op.call, &aargs, &ares);
+	if (ret == -EACCES)
+		ret = 0;
+	if (ret == 0 && !aargs.mask)
+		ret = nfs_stat(&op, op.inode, &ares.stat);
+	r->status = status_of_object(ret);
+	nfs_post_ask(&op, op.inode, &ares.stat, &r->ACCESS3res_u.resok.obj_attributes);
 	if (r->status == NFS3_OK)
-		r->ACCESS3res_u.resok.access = nfs_bits(op.inode->type, asked, as.res.granted);
+		r->ACCESS3res_u.resok.access = nfs_bits(op.inode->type, asked, ares.granted);
 	return nfs_done(rq, r->status);
 }

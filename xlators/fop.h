@@ -94,7 +94,7 @@ struct unlink_args {
 	bool not_if_open;			/* -EBUSY while an fd is open */
 	bool internal, dont_account;
 };
-struct unlink_res { struct iatt preparent, postparent; uint32_t nlink_before; };
+struct unlink_res { struct iatt preparent, postparent; uint32_t nlink_before; uint8_t removed[16]; };	/* removed: the object's gfid, or null when not known */
 struct rmdir_args {
 	struct inode *parent; const char *name; bool recursive;
 	struct inode *inode;			/* the directory itself, when known; replicate looks it up else, to lock it */
@@ -105,7 +105,7 @@ struct rename_args {
 	struct inode *inode;			/* the object, when known; translators that need it look it up else */
 	bool internal, dont_account;
 };
-struct rename_res { struct iatt stat, preold, postold, prenew, postnew; };
+struct rename_res { struct iatt stat, preold, postold, prenew, postnew; bool replaced_known; uint8_t replaced[16]; };	/* what had the new name, or null */
 struct link_args { struct inode *inode, *newparent; const char *newname; bool internal, force_replace, dont_account; };
 struct link_res { struct iatt stat, preparent, postparent; };
 
@@ -138,8 +138,8 @@ struct opendir_args { struct inode *inode; };
 struct opendir_res { struct fd *fd; };
 struct fsyncdir_args { struct inode *inode; struct fd *fd; bool datasync; };
 struct fsyncdir_res { char none; };
-struct access_args { struct inode *inode; uint32_t mask; };	/* 4 read, 2 write, 1 execute */
-struct access_res { uint32_t granted; };			/* subset of mask; 0 with every bit denied */
+struct access_args { struct inode *inode; uint32_t mask; bool want_stat; };	/* 4 read, 2 write, 1 execute */
+struct access_res { uint32_t granted; struct iatt stat; };	/* subset of mask; 0 with every bit denied. stat: when wanted, if it costs no time */
 
 #undef LOCK_READ			/* <fcntl.h> has macros of that name for mandatory locks: included above, so that they stay away */
 #undef LOCK_WRITE

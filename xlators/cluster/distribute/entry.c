@@ -303,6 +303,7 @@ int coroutine_fn distribute_unlink(struct xlator *xl, struct call *call, const s
 	}
 	if (ret < 0)
 		return ret;
+	memcpy(res->removed, f.res.stat.gfid, 16);
 	dht_parent_result(xl, args->parent, &res->preparent, &res->postparent);
 	return 0;
 }

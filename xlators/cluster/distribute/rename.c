@@ -345,6 +345,9 @@ int coroutine_fn distribute_rename(struct xlator *xl, struct call *call, const s
 	forget_files(r);
 	if (ret < 0)
 		return ret;
+	res->replaced_known = true;
+	if (r->dst_exists)
+		memcpy(res->replaced, r->dst.res.stat.gfid, 16);
 	dht_parent_result(xl, args->oldparent, &res->preold, &res->postold);
 	dht_parent_result(xl, args->newparent, &res->prenew, &res->postnew);
 	return 0;
