@@ -149,6 +149,7 @@ static void end_job(struct rpc_job *job)
 	struct rpc_conn *conn = job->origin.conn, *other = job->reply_to;
 	struct rpc_socket *socket = job->origin.socket;
 
+	s->held -= job->held;
 	rpc_request_set_waiting(&job->rq, false);
 	if (job->replay)
 		rpc_replay_abort(s->service.replay, job->replay);
@@ -243,6 +244,7 @@ static struct rpc_job *make_job(const struct rpc_origin *from, const struct payl
 		goto fail;
 	ret_record->buf = kept;
 	ret_record->len = record->len;
+	job->held = record->len;
 	job->origin = *from;
 	list_init(&job->in_conn);
 	job->rq.conn = from->conn;
@@ -351,6 +353,7 @@ static int start_job(struct rpc_job *job)
 	struct rpc_server *s = job->origin.server;
 
 	s->inflight++;
+	s->held += job->held;
 	if (conn) {
 		rpc_conn_ref(conn);
 		conn->inflight++;

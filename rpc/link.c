@@ -46,6 +46,13 @@ static struct rpc_segment *segment(struct rpc_link *l, uint32_t i)
 	return &l->queue[(l->head + i) & (l->queue_size - 1)];
 }
 
+static void count_unsent(struct rpc_link *l, int64_t bytes)
+{
+	l->unsent += (uint64_t)bytes;
+	if (l->total)
+		*l->total += (uint64_t)bytes;
+}
+
 static void forget_unsent(struct rpc_link *l)
 {
 	uint32_t i;
@@ -55,7 +62,7 @@ static void forget_unsent(struct rpc_link *l)
 	free(l->queue);
 	l->queue = NULL;
 	l->queue_size = l->head = l->count = 0;
-	l->unsent = 0;
+	count_unsent(l, -(int64_t)l->unsent);
 	iobuf_unref(l->out);
 	l->out = NULL;
 }
@@ -196,7 +203,7 @@ static void add_segment(struct rpc_link *l, struct iobuf *buf, uint32_t offset, 
 
 	if (!len)
 		return;
-	l->unsent += len;
+	count_unsent(l, len);
 	if (last && last->buf == buf && last->offset + last->len == offset) {
 		last->len += len;
 		return;
@@ -299,7 +306,7 @@ static void sent(struct rpc_link *l, size_t bytes)
 	struct rpc_segment *s;
 	uint32_t n;
 
-	l->unsent -= bytes;
+	count_unsent(l, -(int64_t)bytes);
 	while (bytes) {
 		s = segment(l, 0);
 		n = bytes < s->len ? (uint32_t)bytes : s->len;

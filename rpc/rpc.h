@@ -90,6 +90,8 @@ struct rpc_limits {
 	uint32_t max_conns;		/* 0: 4096 */
 	/* reply bytes queued for a slow reader before its calls stop being read; 0: 4 MiB */
 	uint32_t max_unsent;
+	/* calls in flight and unsent replies of all connections, in bytes; past it each may have one call; 0: 256 MiB */
+	uint32_t max_memory;
 	uint32_t idle_ms;		/* a connection that sent half a record and then nothing; 0: 120 s */
 };
 

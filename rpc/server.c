@@ -16,6 +16,7 @@
 #define INFLIGHT_DEFAULT 128u
 #define CONNS_DEFAULT 4096u
 #define UNSENT_DEFAULT (4u << 20)
+#define MEMORY_DEFAULT (256u << 20)
 #define IDLE_MS_DEFAULT 120000u
 #define STARVED_NS 5000000u		/* all coroutines are taken: try again after this */
 #define MS 1000000ull
@@ -107,11 +108,20 @@ static struct rpc_conn *conn_of(struct rpc_link *l)
 	return container_of(l, struct rpc_conn, link);
 }
 
+/* The memory for all is used up: then a connection that has its share must wait for its own to be done. */
+static bool must_wait(const struct rpc_conn *conn)
+{
+	const struct rpc_server *s = conn->server;
+
+	return s->held + s->unsent > s->service.limits.max_memory &&
+	       (conn->inflight > conn->waiting || conn->link.unsent);
+}
+
 static bool overloaded(const struct rpc_conn *conn)
 {
 	const struct rpc_limits *limits = &conn->server->service.limits;
 
-	return conn->inflight - conn->waiting >= limits->max_inflight || conn->link.unsent > limits->max_unsent;
+	return must_wait(conn) || conn->inflight - conn->waiting >= limits->max_inflight || conn->link.unsent > limits->max_unsent;
 }
 
 /* Below three quarters of one bound and half of the other: so that reading does not stop and go with every call. */
@@ -119,7 +129,7 @@ static bool relieved(const struct rpc_conn *conn)
 {
 	const struct rpc_limits *limits = &conn->server->service.limits;
 
-	return conn->inflight - conn->waiting <= limits->max_inflight * 3 / 4 &&
+	return !must_wait(conn) && conn->inflight - conn->waiting <= limits->max_inflight * 3 / 4 &&
 	       conn->link.unsent <= limits->max_unsent / 2;
 }
 
@@ -310,6 +320,7 @@ static void on_accepted(void *arg, struct stream *stream)
 	if (s->nconns >= s->service.limits.max_conns)
 		pause_listeners(s, true);
 	rpc_link_open(&conn->link, s->loop, stream, s->service.limits.max_record, &conn_ops);
+	conn->link.total = &s->unsent;
 	if (s->service.opened)
 		s->service.opened(conn, s->service.user);
 }
@@ -333,6 +344,7 @@ int rpc_server_new(struct loop *loop, const struct rpc_service *service, struct 
 	set_default(&s->service.limits.max_inflight, INFLIGHT_DEFAULT);
 	set_default(&s->service.limits.max_conns, CONNS_DEFAULT);
 	set_default(&s->service.limits.max_unsent, UNSENT_DEFAULT);
+	set_default(&s->service.limits.max_memory, MEMORY_DEFAULT);
 	set_default(&s->service.limits.idle_ms, IDLE_MS_DEFAULT);
 	list_init(&s->conns);
 	list_init(&s->listeners);

@@ -20,6 +20,7 @@ struct rpc_server {
 	struct rpc_service service;
 	struct list conns, listeners, sockets;
 	unsigned nconns, inflight;
+	uint64_t unsent, held;		/* bytes: replies of all connections; records of calls in flight */
 	bool draining, full;		/* full: at max_conns, the listeners are paused */
 	struct timer sweep;		/* closes what stands still */
 	struct timer starved;		/* serves what found no coroutine */
@@ -65,6 +66,7 @@ struct rpc_job {			/* lies in its own arena */
 	struct list in_conn;		/* or alone, over UDP */
 	struct coroutine *co;
 	void *args, *res;
+	uint32_t held;			/* of the server's */
 	bool waiting;
 	struct rpc_replay_entry *replay;
 	struct rpc_conn *reply_to;	/* a duplicate came by this newer connection: the client waits there */

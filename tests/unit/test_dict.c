@@ -187,7 +187,7 @@ static void test_flat(void **state)
 
 static void test_limits(void **state)
 {
-	char keys[DICT_MAX_PAIRS + 1][8];
+	static char keys[DICT_MAX_PAIRS + 1][8];
 	struct gfx_dict d;
 	unsigned i;
 

@@ -869,6 +869,43 @@ static void test_slow_reader(void **state)
 	service.limits.max_unsent = 0;
 }
 
+/* Many that never read share one bound: past it each holds one reply at most. */
+static void coroutine_fn many_slow_readers(void)
+{
+	uint8_t *call = calloc(1, 60000);
+	struct raw *raw[8];
+	uint64_t most = 0;
+	unsigned i, k;
+
+	build_call(call, 1, 3, ECHO, 0);
+	rpc_put32(call, 0x80000000u | (60000 - 4));
+	for (i = 0; i < 8; i++) {
+		raw[i] = raw_open();
+		stream_want_read(raw[i]->s, false);
+	}
+	for (k = 0; k < 160; k++) {
+		struct iovec iov = { call, 60000 };
+
+		stream_writev(raw[k % 8]->s, &iov, 1);	/* cut anywhere: that one's stream is nonsense then, and closed */
+		co_sleep_ns(MS / 2);
+		most = server->unsent > most ? server->unsent : most;
+	}
+	assert_true(most > 200000 && most < 200000 + 9 * 60000);
+	for (i = 0; i < 8; i++)
+		raw_close(raw[i]);
+	co_sleep_ns(50 * MS);
+	assert_int_equal(server->unsent, 0);
+	assert_int_equal(server->held, 0);
+	free(call);
+}
+
+static void test_many_slow_readers(void **state)
+{
+	service.limits.max_memory = 200000;
+	play(many_slow_readers);
+	service.limits.max_memory = 0;
+}
+
 /* More calls than coroutines: they wait, none is lost. */
 static void coroutine_fn starved(void)
 {
@@ -943,7 +980,7 @@ int main(void)
 		cmocka_unit_test(test_waiting_calls),   cmocka_unit_test(test_reconnect),
 		cmocka_unit_test(test_handshake_fails), cmocka_unit_test(test_dead_peer),
 		cmocka_unit_test(test_notices),         cmocka_unit_test(test_cancel_on_close),
-		cmocka_unit_test(test_drain),           cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_drain),           cmocka_unit_test(test_slow_reader), cmocka_unit_test(test_many_slow_readers),
 		cmocka_unit_test(test_starved),         cmocka_unit_test(test_many_connections),
 	};
 
