@@ -10,9 +10,32 @@
 #define CALL_DEADLINE_NS 45000000000ull
 #define READY_NS 10000000000ull
 
-#define ROW(upper, lower, policy) \
+/* What a reply may become, so that slow readers cannot make us hold more than the bound (rpc_limits.max_held). */
+static uint32_t read_bytes(const void *args)
+{
+	const READ3args *a = args;
+
+	return a->count < NFS_IO_MAX ? a->count : NFS_IO_MAX;
+}
+
+static uint32_t readdir_bytes(const void *args)
+{
+	const READDIR3args *a = args;
+
+	return a->count < NFS_IO_MAX ? a->count : NFS_IO_MAX;
+}
+
+static uint32_t readdirplus_bytes(const void *args)
+{
+	const READDIRPLUS3args *a = args;
+
+	return a->maxcount < NFS_IO_MAX ? a->maxcount : NFS_IO_MAX;
+}
+
+#define LONG_ROW(upper, lower, policy, bytes) \
 	[NFSPROC3_##upper] = { #upper, nfs3_##lower, (xdrproc_t)xdr_##upper##3args, (xdrproc_t)xdr_##upper##3res, \
-			       sizeof(upper##3args), sizeof(upper##3res), policy }
+			       sizeof(upper##3args), sizeof(upper##3res), policy, bytes }
+#define ROW(upper, lower, policy) LONG_ROW(upper, lower, policy, NULL)
 
 static const struct rpc_proc procs[] = {
 	ROW(GETATTR, getattr, RPC_IDEMPOTENT),
@@ -20,7 +43,7 @@ static const struct rpc_proc procs[] = {
 	ROW(LOOKUP, lookup, RPC_IDEMPOTENT),
 	ROW(ACCESS, access, RPC_IDEMPOTENT),
 	ROW(READLINK, readlink, RPC_IDEMPOTENT),
-	ROW(READ, read, RPC_IDEMPOTENT),
+	LONG_ROW(READ, read, RPC_IDEMPOTENT, read_bytes),
 	ROW(WRITE, write, RPC_IDEMPOTENT),
 	ROW(CREATE, create, RPC_REPLAY_CACHED),
 	ROW(MKDIR, mkdir, RPC_REPLAY_CACHED),
@@ -30,8 +53,8 @@ static const struct rpc_proc procs[] = {
 	ROW(RMDIR, rmdir, RPC_REPLAY_CACHED),
 	ROW(RENAME, rename, RPC_REPLAY_CACHED),
 	ROW(LINK, link, RPC_REPLAY_CACHED),
-	ROW(READDIR, readdir, RPC_IDEMPOTENT),
-	ROW(READDIRPLUS, readdirplus, RPC_IDEMPOTENT),
+	LONG_ROW(READDIR, readdir, RPC_IDEMPOTENT, readdir_bytes),
+	LONG_ROW(READDIRPLUS, readdirplus, RPC_IDEMPOTENT, readdirplus_bytes),
 	ROW(FSSTAT, fsstat, RPC_IDEMPOTENT),
 	ROW(FSINFO, fsinfo, RPC_IDEMPOTENT),
 	ROW(PATHCONF, pathconf, RPC_IDEMPOTENT),

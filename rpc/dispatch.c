@@ -150,6 +150,8 @@ static void end_job(struct rpc_job *job)
 	struct rpc_socket *socket = job->origin.socket;
 
 	s->held -= job->held;
+	if (conn)
+		conn->held -= job->held;
 	rpc_request_set_waiting(&job->rq, false);
 	if (job->replay)
 		rpc_replay_abort(s->service.replay, job->replay);
@@ -357,6 +359,7 @@ static int start_job(struct rpc_job *job)
 	if (conn) {
 		rpc_conn_ref(conn);
 		conn->inflight++;
+		conn->held += job->held;
 		list_append(&conn->jobs, &job->in_conn);
 	} else {
 		job->origin.socket->inflight++;
@@ -390,8 +393,10 @@ int rpc_dispatch(const struct rpc_origin *from, const struct payload *record)
 	job->rq.program = program;
 	job->rq.proc = proc;
 	ret = prepare(job, &kept);
-	if (ret == RPC_OK && !replayed(job, from))
+	if (ret == RPC_OK && !replayed(job, from)) {
+		job->held += proc->reply_bytes ? proc->reply_bytes(job->args) : 0;
 		return start_job(job);
+	}
 	if (ret != RPC_OK)
 		refuse_verdict(from, h.xid, ret);
 	arena_free(job->rq.arena);

@@ -73,6 +73,7 @@ struct rpc_proc {
 	xdrproc_t decode, encode;	/* rpcgen's; NULL for void */
 	uint32_t args_size, res_size;	/* both zeroed before use, in the arena */
 	enum rpc_replay replay;
+	uint32_t (*reply_bytes)(const void *args);	/* how long the reply may become when it can be long; NULL: short */
 };
 
 struct rpc_program {
@@ -90,6 +91,8 @@ struct rpc_limits {
 	uint32_t max_conns;		/* 0: 4096 */
 	/* reply bytes queued for a slow reader before its calls stop being read; 0: 4 MiB */
 	uint32_t max_unsent;
+	/* bytes of a connection's calls in flight and of the replies they announce; 0: 4 MiB */
+	uint32_t max_held;
 	/* calls in flight and unsent replies of all connections, in bytes; past it each may have one call; 0: 256 MiB */
 	uint32_t max_memory;
 	uint32_t idle_ms;		/* a connection that sent half a record and then nothing; 0: 120 s */

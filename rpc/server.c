@@ -16,6 +16,7 @@
 #define INFLIGHT_DEFAULT 128u
 #define CONNS_DEFAULT 4096u
 #define UNSENT_DEFAULT (4u << 20)
+#define HELD_DEFAULT (4u << 20)
 #define MEMORY_DEFAULT (256u << 20)
 #define IDLE_MS_DEFAULT 120000u
 #define STARVED_NS 5000000u		/* all coroutines are taken: try again after this */
@@ -121,7 +122,8 @@ static bool overloaded(const struct rpc_conn *conn)
 {
 	const struct rpc_limits *limits = &conn->server->service.limits;
 
-	return must_wait(conn) || conn->inflight - conn->waiting >= limits->max_inflight || conn->link.unsent > limits->max_unsent;
+	return must_wait(conn) || conn->inflight - conn->waiting >= limits->max_inflight ||
+	       conn->link.unsent > limits->max_unsent || conn->held > limits->max_held;
 }
 
 /* Below three quarters of one bound and half of the other: so that reading does not stop and go with every call. */
@@ -130,7 +132,7 @@ static bool relieved(const struct rpc_conn *conn)
 	const struct rpc_limits *limits = &conn->server->service.limits;
 
 	return !must_wait(conn) && conn->inflight - conn->waiting <= limits->max_inflight * 3 / 4 &&
-	       conn->link.unsent <= limits->max_unsent / 2;
+	       conn->link.unsent <= limits->max_unsent / 2 && conn->held <= limits->max_held / 2;
 }
 
 void rpc_conn_settled(struct rpc_conn *conn)
@@ -344,6 +346,7 @@ int rpc_server_new(struct loop *loop, const struct rpc_service *service, struct 
 	set_default(&s->service.limits.max_inflight, INFLIGHT_DEFAULT);
 	set_default(&s->service.limits.max_conns, CONNS_DEFAULT);
 	set_default(&s->service.limits.max_unsent, UNSENT_DEFAULT);
+	set_default(&s->service.limits.max_held, HELD_DEFAULT);
 	set_default(&s->service.limits.max_memory, MEMORY_DEFAULT);
 	set_default(&s->service.limits.idle_ms, IDLE_MS_DEFAULT);
 	list_init(&s->conns);

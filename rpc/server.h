@@ -20,7 +20,7 @@ struct rpc_server {
 	struct rpc_service service;
 	struct list conns, listeners, sockets;
 	unsigned nconns, inflight;
-	uint64_t unsent, held;		/* bytes: replies of all connections; records of calls in flight */
+	uint64_t unsent, held;		/* bytes: replies of all connections; calls in flight with the replies they announced */
 	bool draining, full;		/* full: at max_conns, the listeners are paused */
 	struct timer sweep;		/* closes what stands still */
 	struct timer starved;		/* serves what found no coroutine */
@@ -35,6 +35,7 @@ struct rpc_conn {
 	void *user;
 	unsigned refs, inflight, waiting;	/* waiting: of those in flight, not counted against the bound */
 	uint32_t notify_xid;
+	uint64_t held;			/* bytes of calls in flight and of the replies they announced */
 	bool gone;			/* closed() has been called */
 	struct payload stash;		/* a record for which there was no coroutine */
 };
@@ -66,7 +67,7 @@ struct rpc_job {			/* lies in its own arena */
 	struct list in_conn;		/* or alone, over UDP */
 	struct coroutine *co;
 	void *args, *res;
-	uint32_t held;			/* of the server's */
+	uint32_t held;			/* of the server's and the connection's */
 	bool waiting;
 	struct rpc_replay_entry *replay;
 	struct rpc_conn *reply_to;	/* a duplicate came by this newer connection: the client waits there */
