@@ -751,6 +751,37 @@ static void test_power_cut(void **state)
 	brick_run(&b, careless_check);
 }
 
+static void one_durable(struct brick *b)
+{
+	b->call.durable = true;
+	assert_int_equal(make_durable(b, 0), 0);
+}
+
+static void another_durable(struct brick *b)
+{
+	b->call.durable = true;
+	assert_int_equal(make_durable(b, 1), 0);
+	fixture_power_cut();
+}
+
+static void both_there(struct brick *b)
+{
+	assert_int_equal(do_stat(b, gfid_n(100), NULL), 0);
+	assert_int_equal(do_stat(b, gfid_n(101), NULL), 0);
+}
+
+/* The first force of a run: the marker must not get the very value it has from the run before, which changes nothing. */
+static void test_first_force(void **state)
+{
+	struct brick b;
+
+	brick_new(&b, " option health-check-interval 0\n");
+	brick_run(&b, one_durable);
+	brick_run(&b, another_durable);
+	fixture_remount();
+	brick_run(&b, both_there);
+}
+
 static int mount_xfs(void **state)
 {
 	return fixture_mount("xfs", "mkfs.xfs -q");
@@ -776,7 +807,7 @@ int main(void)
 		cmocka_unit_test(test_torn_times), cmocka_unit_test(test_xattrs), cmocka_unit_test(test_many_xattrs),
 		cmocka_unit_test(test_client_times), cmocka_unit_test(test_xattrops), cmocka_unit_test(test_checksums),
 		cmocka_unit_test(test_space), cmocka_unit_test(test_crowd), cmocka_unit_test(test_group_commit),
-		cmocka_unit_test(test_power_cut),
+		cmocka_unit_test(test_power_cut), cmocka_unit_test(test_first_force),
 	};
 	int failed = cmocka_run_group_tests_name("posix content on XFS", tests, mount_xfs, unmount);
 

@@ -108,7 +108,7 @@ void node_mdata_load(struct posix *px, struct node *node)
 	uint8_t raw[MDATA_SIZE];
 	ssize_t n;
 
-	if (node->mdata_state != MDATA_UNKNOWN)
+	if (node->mdata_state != MDATA_UNKNOWN || node_open(px, node) < 0)
 		return;
 	n = nx_get(node, XATTR_MDATA, raw, sizeof(raw));
 	if (n > 0 && mdata_decode(raw, n, &node->mdata)) {
@@ -152,7 +152,9 @@ int node_iatt_st(struct posix *px, struct node *node, const struct statx *st, st
 	pthread_mutex_lock(&node->lock);
 	node_mdata_load(px, node);
 	if (node->mdata_state != MDATA_PRESENT) {
-		ret = object_statx(node->fd, &own);
+		ret = node_open(px, node);
+		if (ret == 0)
+			ret = object_statx(node->fd, &own);
 		st = &own;
 	}
 	if (ret == 0)

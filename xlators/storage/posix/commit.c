@@ -9,6 +9,7 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MARKER "gatehouse-commit"
@@ -30,17 +31,18 @@ int commit_init(struct posix *px)
 	return px->marker_fd < 0 ? -errno : 0;
 }
 
-/* An attribute, because setting one is always a transaction; a write within one tick of the clock need not be. */
+/* An attribute, because setting a new value is always a transaction; a write within one tick of the clock need not be. */
 static int force(void *arg)
 {
 	struct posix *px = arg;
+	struct { struct timespec now; uint64_t turn; } value = { .turn = ++px->marker_turn };
 	int ret;
 
 	creds_begin();
 	ret = mdata_flush_all(px);
-	px->marker_turn++;
+	clock_gettime(CLOCK_REALTIME, &value.now);	/* ext4 leaves out setting the value that is there, say from the last run */
 	if (ret == 0 && px->log_force)
-		ret = fsetxattr(px->marker_fd, "trusted.gatehouse.turn", &px->marker_turn, sizeof(px->marker_turn), 0) < 0 ||
+		ret = fsetxattr(px->marker_fd, "trusted.gatehouse.turn", &value, sizeof(value), 0) < 0 ||
 		      fsync(px->marker_fd) < 0 ? -errno : 0;
 	else if (ret == 0)
 		ret = syncfs(px->root_fd) < 0 ? -errno : 0;

@@ -165,7 +165,7 @@ static int existing(struct making *m, const struct create_args *args)
 {
 	static const uint8_t masks[4] = { 4, 2, 6, 4 };
 	struct statx st;
-	int ret = entry_find(m->px, m->parent, m->name, NULL, &st, &m->node);
+	int ret = entry_open(m->px, m->parent, m->name, &st, &m->node);
 
 	if (ret < 0)
 		return ret;
@@ -245,7 +245,7 @@ static int drop_stale_linkto(struct making *m, const uint8_t *gfid)
 	struct node *old;
 	struct statx st;
 	char value[8];
-	int ret = entry_find(m->px, m->parent, m->name, NULL, &st, &old);
+	int ret = entry_open(m->px, m->parent, m->name, &st, &old);
 
 	if (ret < 0)
 		return ret;

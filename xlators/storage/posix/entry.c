@@ -164,7 +164,7 @@ int entry_find(struct posix *px, struct node *parent, const char *name, const ui
 		return ret;
 	*ret_node = node_peek_ino(px, ret_st);
 	if (*ret_node)
-		return node_open(px, *ret_node);
+		return 0;
 	ret = open_named(parent, name, ret_st, &object);
 	if (ret < 0)
 		return ret;
@@ -188,17 +188,26 @@ int entry_find(struct posix *px, struct node *parent, const char *name, const ui
 	return ret;
 }
 
-/* An object found by inode number may be open no more: opened by its handle, or the node is of a time before a repair by hand. */
+/* The same, ready to be worked on. What cannot be opened by its handle is a node from before somebody repaired the brick by hand. */
+int entry_open(struct posix *px, struct node *parent, const char *name, struct statx *ret_st, struct node **ret_node)
+{
+	int ret = entry_find(px, parent, name, NULL, ret_st, ret_node);
+
+	if (ret == 0)
+		ret = node_open(px, *ret_node);
+	if (ret == -ESTALE && *ret_node) {
+		node_forget(px, *ret_node);
+		node_put(px, *ret_node);
+		ret = entry_find(px, parent, name, NULL, ret_st, ret_node);
+	}
+	return ret;
+}
+
 static int find_name(struct posix *px, struct node *parent, const struct lookup_args *args, struct statx *ret_st,
 		     struct node **ret_node)
 {
 	int ret = entry_find(px, parent, args->name, NULL, ret_st, ret_node);
 
-	if (ret == -ESTALE && *ret_node) {
-		node_forget(px, *ret_node);
-		node_put(px, *ret_node);
-		ret = entry_find(px, parent, args->name, NULL, ret_st, ret_node);
-	}
 	if (ret == -ENODATA && args->gfid_req && !gfid_is_null(args->gfid_req)) {
 		name_lock(px, parent->gfid, args->name);
 		ret = entry_find(px, parent, args->name, args->gfid_req, ret_st, ret_node);

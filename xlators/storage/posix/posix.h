@@ -95,7 +95,7 @@ struct posix {
 	struct node_table nodes;
 	struct commit commit;
 	pthread_mutex_t name_locks[NAME_LOCKS];
-	uint32_t marker_turn;
+	uint64_t marker_turn;
 	struct co_gate running;		/* background coroutines */
 	_Atomic bool stopping;
 	bool janitor_wanted, janitor_running;
@@ -186,9 +186,10 @@ void path_attr_remove(struct posix *px, struct node *node, const uint8_t *parent
 
 /* entry.c */
 int name_check(const struct node *parent, const char *name);
-/* The object under a name; heals gfid (@gfid_req) and handle. -ENODATA: it has no gfid. Blocks. */
+/* The object under a name, not necessarily open; heals gfid (@gfid_req) and handle. -ENODATA: it has no gfid. Blocks. */
 int entry_find(struct posix *px, struct node *parent, const char *name, const uint8_t *gfid_req, struct statx *ret_st,
 	       struct node **ret_node);
+int entry_open(struct posix *px, struct node *parent, const char *name, struct statx *ret_st, struct node **ret_node);
 int entry_may(struct posix *px, struct call *call, struct node *node, unsigned mask);	/* 0, -EACCES or what the kernel says; as root */
 void name_lock(struct posix *px, const uint8_t *parent, const char *name);
 void name_unlock(struct posix *px, const uint8_t *parent, const char *name);

@@ -75,7 +75,7 @@ static int remove_begin(struct removing *r, struct inode *parent, struct iatt *p
 		return ret;
 	name_lock(r->px, r->parent->gfid, r->name);
 	r->locked = true;
-	ret = entry_find(r->px, r->parent, r->name, NULL, &r->st, &r->node);
+	ret = entry_open(r->px, r->parent, r->name, &r->st, &r->node);
 	if (ret == -EACCES || ret == -ENODATA)		/* not ours yet: a name like any other */
 		ret = 0;
 	return ret;

@@ -38,10 +38,10 @@ static int rename_begin(struct renaming *r, struct rename_res *res)
 		return ret;
 	name_lock_two(r->px, r->oldparent->gfid, args->oldname, r->newparent->gfid, args->newname);
 	r->locked = true;
-	ret = entry_find(r->px, r->oldparent, args->oldname, NULL, &r->st, &r->node);
+	ret = entry_open(r->px, r->oldparent, args->oldname, &r->st, &r->node);
 	if (ret < 0)
 		return ret;
-	ret = entry_find(r->px, r->newparent, args->newname, NULL, &r->victim_st, &r->victim);
+	ret = entry_open(r->px, r->newparent, args->newname, &r->victim_st, &r->victim);
 	return ret == -ENOENT || ret == -ENODATA ? 0 : ret;
 }
 

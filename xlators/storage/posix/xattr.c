@@ -128,10 +128,13 @@ int attrs_load(struct posix *px, struct node *node)
 {
 	struct load *l;
 	ssize_t len;
-	int n, ret = 0;
+	int n, ret;
 
 	if (node->attrs)
 		return 0;
+	ret = node_open(px, node);
+	if (ret < 0)
+		return ret;
 	if (node->attrs_big)
 		return -E2BIG;
 	l = malloc(sizeof(*l));
