@@ -35,6 +35,7 @@ static struct world {
 	uint64_t next_gfid;
 	void (*body)(void);
 	void (*mounted)(void);
+	struct xlator *other;		/* with world_twice: a second gateway on the same bricks */
 	unsigned ups, downs;
 } w;
 
@@ -52,7 +53,8 @@ static inline void world_mount(void)
 
 	if (ret < 0)
 		fail_msg("graph_new: %d %s", ret, err.text);
-	w.top = w.graph->top;
+	w.top = graph_find(w.graph, "vol-dht");
+	w.other = graph_find(w.graph, "second-dht");
 	w.root = inode_get(w.graph->inodes, gfid_root);
 	w.arena = arena_new(256u << 20);
 	call_init(&w.call, w.arena);
@@ -82,6 +84,18 @@ static inline void world_main(void *arg)
 	loop_stop(w.loop);
 }
 
+static uint64_t world_seed = 7;
+static bool world_twice;
+
+static inline size_t world_distribute(char *text, const char *name, unsigned n, const char *options)
+{
+	size_t len = (size_t)sprintf(text, "volume %s\ntype cluster/distribute\n%s\nsubvolumes", name, options ? options : "");
+
+	for (unsigned i = 0; i < n; i++)
+		len += (size_t)sprintf(text + len, " vol-client-%u", i);
+	return len + (size_t)sprintf(text + len, "\nend-volume\n");
+}
+
 static inline void world(unsigned n, const char *options, void (*body)(void))
 {
 	char *text = malloc(1 << 20);
@@ -94,7 +108,7 @@ static inline void world(unsigned n, const char *options, void (*body)(void))
 	worlds++;
 	w.n = n;
 	w.body = body;
-	w.loop = loop_new_sim(7);
+	w.loop = loop_new_sim(world_seed);
 	for (i = 0; i < n; i++) {
 		char name[16];
 
@@ -102,13 +116,16 @@ static inline void world(unsigned n, const char *options, void (*body)(void))
 		w.disks[i] = memory_disk_new(name, i + 1, 64 << 20);
 		len += (size_t)sprintf(text + len, "volume d%u\ntype storage/memory\noption disk %s\nend-volume\n"
 				       "volume l%u\ntype features/locks\nsubvolumes d%u\nend-volume\n"
+				       "volume late%u\ntype debug/delay-gen\noption enable off\noption delay-percentage 60\n"
+				       "option delay-duration 1000\nsubvolumes l%u\nend-volume\n"
 				       "volume vol-client-%u\ntype debug/error-gen\noption enable off\noption failure 100\n"
-				       "option error-no ENOTCONN\nsubvolumes l%u\nend-volume\n", i, name, i, i, i, i);
+				       "option error-no ENOTCONN\nsubvolumes late%u\nend-volume\n", i, name, i, i, i, i, i, i);
 	}
-	len += (size_t)sprintf(text + len, "volume vol-dht\ntype cluster/distribute\n%s\nsubvolumes", options ? options : "");
-	for (i = 0; i < n; i++)
-		len += (size_t)sprintf(text + len, " vol-client-%u", i);
-	len += (size_t)sprintf(text + len, "\nend-volume\n");
+	if (world_twice)
+		len += world_distribute(text + len, "second-dht", n, options);
+	len += world_distribute(text + len, "vol-dht", n, options);
+	if (world_twice)		/* a graph has one top */
+		len += (size_t)sprintf(text + len, "volume both\ntype cluster/distribute\nsubvolumes second-dht vol-dht\nend-volume\n");
 	w.vf = volfile_parse(text, len, "test", &err);
 	if (!w.vf)
 		fail_msg("%s", err.text);

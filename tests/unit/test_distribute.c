@@ -471,6 +471,7 @@ static void body_linkto(void)
 	dir = node(w.root, "dir");
 	strip_range(0, dir);		/* heals to a layout that promises nothing */
 	assert_int_equal(look(w.root, "dir"), 0);
+	co_sleep_ns(1000000);		/* the heal's locks go after its answer */
 	args.parent = dir;
 	args.name = name_on(dir, "f", 0);
 	assert_int_equal(xl_create(child(1), &w.call, &args, &res), 0);

@@ -152,6 +152,8 @@ struct dht_locks {
 void dht_locks_init(struct xlator *xl, struct dht_locks *l);
 int dht_locks_room(struct dht_locks *l, struct call *call, unsigned n);	/* for more than DHT_LOCKS_MAX, from the arena */
 void dht_locks_add(struct dht_locks *l, unsigned child, struct inode *inode, const char *domain, const char *name, enum lock_type type);
+/* The locks of a name on its hashed child: its parent's layout for reading, the entry for writing. */
+void dht_locks_add_name(struct dht_locks *l, int hashed, struct inode *parent, const char *name);
 /* All at once without waiting; when one is taken, one after another in the order added, waiting. 0, or none is held. */
 int coroutine_fn dht_locks_take(struct xlator *xl, struct call *call, struct dht_locks *l);
 int coroutine_fn dht_locks_try(struct xlator *xl, struct call *call, struct dht_locks *l, unsigned from);	/* those added since; -EAGAIN */
@@ -165,8 +167,11 @@ struct dht_found {
 	int hashed, cached;		/* cached: -1 for a directory */
 	int linkto;			/* the child that has a linkto of this name, or -1 */
 	bool heal;			/* a directory found broken is mended on the way */
+	struct iatt_time parent_ctime;	/* on the hashed child, when its answer was all that was needed */
 	struct lookup_res res;
 };
+/* Asks all children under the name's lock and puts its linkto right. */
+int coroutine_fn dht_mend_name(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed);
 int coroutine_fn dht_find(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret);
 /* For a caller who holds the locks on the name: mends no directory, since that takes the same locks. */
 int coroutine_fn dht_find_locked(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret);

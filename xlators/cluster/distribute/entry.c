@@ -79,14 +79,26 @@ static int coroutine_fn open_existing(struct xlator *xl, struct call *call, stru
 	return ret < 0 ? ret : made(xl, m, f->cached);
 }
 
+/* A linkto and its file are two steps: under the name's lock nobody takes the first for a leftover, or makes another between. */
+static int coroutine_fn lock_name(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed,
+				  struct dht_locks *locks)
+{
+	dht_locks_init(xl, locks);
+	dht_locks_add_name(locks, hashed, parent, name);
+	return dht_locks_take(xl, call, locks);
+}
+
 /* The hashed subvolume is full: a linkto there, the file on the emptiest. */
 static int coroutine_fn make_elsewhere(struct xlator *xl, struct call *call, struct make *m, int hashed, int target,
 				       const struct preop *preop, bool *ret_stale)
 {
+	struct dht_locks locks;
 	struct dht_found f;
 	bool stale;
-	int ret;
+	int ret = lock_name(xl, call, m->parent, m->name, hashed, &locks);
 
+	if (ret < 0)
+		return ret;
 	co_shield();
 	ret = dht_linkto_make(xl, call, m->parent, m->name, m->gfid, hashed, target, preop, false);
 	*ret_stale = ret == -ESTALE;
@@ -96,14 +108,15 @@ static int coroutine_fn make_elsewhere(struct xlator *xl, struct call *call, str
 			dht_linkto_remove(xl, call, m->parent, m->name, hashed);
 		else
 			dht_linkto_keep(xl, call, m->parent, m->name, m->stat, hashed, target);
-	} else if (ret == -EEXIST && !m->excl) {
-		ret = dht_find(xl, call, m->parent, m->name, &f);
-		ret = ret == 0 ? open_existing(xl, call, m, &f) : ret;
-		co_unshield();
-		return ret;
 	}
 	co_unshield();
-	return ret < 0 ? ret : made(xl, m, target);
+	dht_locks_release_later(xl, call, &locks);
+	if (ret == 0)
+		return made(xl, m, target);
+	if (ret != -EEXIST || m->excl)
+		return ret;
+	ret = dht_find(xl, call, m->parent, m->name, &f);
+	return ret == 0 ? open_existing(xl, call, m, &f) : ret;
 }
 
 static int coroutine_fn make_hashed(struct xlator *xl, struct call *call, struct make *m, int hashed, const struct preop *preop,
@@ -210,10 +223,14 @@ int coroutine_fn distribute_symlink(struct xlator *xl, struct call *call, const 
 static int coroutine_fn link_once(struct xlator *xl, struct call *call, const struct link_args *args, int hashed, int cached,
 				  struct link_res *res)
 {
+	struct dht_locks locks;
 	int ret;
 
 	if (hashed == cached)
 		return xl_link(xl->children[cached], call, args, res);
+	ret = lock_name(xl, call, args->newparent, args->newname, hashed, &locks);
+	if (ret < 0)
+		return ret;
 	co_shield();
 	ret = dht_linkto_make(xl, call, args->newparent, args->newname, args->inode->gfid, hashed, cached, NULL, false);
 	if (ret == 0) {
@@ -224,6 +241,7 @@ static int coroutine_fn link_once(struct xlator *xl, struct call *call, const st
 			dht_linkto_keep(xl, call, args->newparent, args->newname, &res->stat, hashed, cached);
 	}
 	co_unshield();
+	dht_locks_release_later(xl, call, &locks);
 	return ret;
 }
 
@@ -282,6 +300,48 @@ int coroutine_fn distribute_link(struct xlator *xl, struct call *call, const str
 	return 0;
 }
 
+/* A file and its linkto: what was found is looked for again under the lock. */
+static int coroutine_fn unlink_both(struct xlator *xl, struct call *call, const struct unlink_args *args, int hashed, struct unlink_res *res)
+{
+	struct dht_locks locks;
+	struct dht_found f;
+	int ret = lock_name(xl, call, args->parent, args->name, hashed, &locks);
+
+	if (ret < 0)
+		return ret;
+	co_shield();
+	ret = dht_find_locked(xl, call, args->parent, args->name, &f);
+	if (ret == 0 && f.cached < 0)
+		ret = -EISDIR;
+	if (ret == 0)
+		ret = xl_unlink(xl->children[f.cached], call, args, res);
+	if (ret == 0 && f.linkto >= 0)
+		dht_linkto_remove(xl, call, args->parent, args->name, f.linkto);
+	co_unshield();
+	dht_locks_release_later(xl, call, &locks);
+	return ret;
+}
+
+/* The file was where its name hashes and UNLINK there took no lock. If a rename put a linkto in the file's place just before, it was that
+ * which went, and the renamed file must not be lost for it. A directory that did not change meanwhile needs no second look. */
+static void coroutine_fn unlinked_right(struct xlator *xl, struct call *call, const struct unlink_args *args, const struct dht_found *f,
+					const struct unlink_res *res)
+{
+	struct call own = dht_internal(call);
+	struct inode *inode;
+	struct lookup_res now = { 0 };
+	int ret = -ENOMEM;
+
+	if (f->parent_ctime.sec == res->preparent.ctime.sec && f->parent_ctime.nsec == res->preparent.ctime.nsec)
+		return;
+	inode = inode_get(xl_inodes(xl), f->res.stat.gfid);
+	if (inode)
+		ret = xl_lookup(xl->children[f->cached], &own, &(struct lookup_args){ .inode = inode }, &now);
+	inode_unref(inode);
+	if (!dht_gone(ret) && (ret < 0 || now.stat.nlink >= f->res.stat.nlink))
+		dht_mend_name(xl, call, args->parent, args->name, f->hashed);
+}
+
 int coroutine_fn distribute_unlink(struct xlator *xl, struct call *call, const struct unlink_args *args, struct unlink_res *res)
 {
 	struct dht_found f;
@@ -295,10 +355,14 @@ int coroutine_fn distribute_unlink(struct xlator *xl, struct call *call, const s
 			return ret;
 		if (f.cached < 0)
 			return -EISDIR;
+		if (f.linkto >= 0) {
+			ret = unlink_both(xl, call, args, f.hashed, res);
+			continue;
+		}
 		co_shield();
 		ret = xl_unlink(xl->children[f.cached], call, args, res);
-		if (ret == 0 && f.linkto >= 0)
-			dht_linkto_remove(xl, call, args->parent, args->name, f.linkto);
+		if (ret == 0)
+			unlinked_right(xl, call, args, &f, res);
 		co_unshield();
 	}
 	if (ret < 0)

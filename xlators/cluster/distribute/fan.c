@@ -92,6 +92,12 @@ void dht_locks_add(struct dht_locks *l, unsigned child, struct inode *inode, con
 		l->v[l->n++] = (struct dht_lock){ child, inode, name, domain, type, false };
 }
 
+void dht_locks_add_name(struct dht_locks *l, int hashed, struct inode *parent, const char *name)
+{
+	dht_locks_add(l, (unsigned)hashed, parent, DHT_DOMAIN_LAYOUT, NULL, LOCK_READ);
+	dht_locks_add(l, (unsigned)hashed, parent, DHT_DOMAIN_ENTRY, name, LOCK_WRITE);
+}
+
 static int coroutine_fn lock_call(struct xlator *xl, struct call *call, const struct dht_lock *lk, enum lock_cmd cmd)
 {
 	struct xlator *child = xl->children[lk->child];

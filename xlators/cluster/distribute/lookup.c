@@ -8,6 +8,9 @@
 
 #include "xlators/cluster/distribute/distribute.h"
 
+#define MIXED_ATTEMPTS 5
+#define MIXED_PAUSE_NS 10000000ull	/* and twice as long each time */
+
 static const char *const want_names[] = { DHT_XATTR, DHT_LINKTO, DHT_MDS, DHT_COMMIT };
 
 struct xattr_want dht_want(const struct xattr_want *next)
@@ -263,8 +266,8 @@ static void coroutine_fn mend_linkto(struct xlator *xl, struct call *call, const
 		dht_linkto_owner(xl, call, st->gfid, f->hashed, st->uid, st->gid);
 }
 
-/* Asks all. @known: what the hashed child said already, or NULL. */
-static int coroutine_fn find_everywhere(struct xlator *xl, struct call *call, const struct lookup_args *a, struct dht_found *f)
+/* Asks all. With @mend the signpost is put right, which wants the name's lock held: another client may be at it. */
+static int coroutine_fn ask_all(struct xlator *xl, struct call *call, const struct lookup_args *a, bool mend, struct dht_found *f)
 {
 	struct answer *ans = dht_fanout_same(xl, call, FOP_lookup, a, -1);
 	int ret, linkto;
@@ -285,13 +288,46 @@ static int coroutine_fn find_everywhere(struct xlator *xl, struct call *call, co
 	if (f->cached == -1) {
 		if (!dht_all_up(xl))
 			return -ENOTCONN;
-		mend_linkto(xl, call, a, ans, f);
+		if (mend)
+			mend_linkto(xl, call, a, ans, f);
 		return -ENOENT;
 	}
 	f->res = ans[f->cached].res->lookup;
-	mend_linkto(xl, call, a, ans, f);
+	if (mend)
+		mend_linkto(xl, call, a, ans, f);
 	file_found(xl, &f->res, f->cached);
 	return 0;
+}
+
+/* The name and its signpost do not fit: no linkto where the file is not, or a linkto that leads nowhere. */
+static bool unfit(const struct distribute *d, int ret, const struct dht_found *f)
+{
+	if (!d->up[f->hashed] || (ret < 0 && ret != -ENOENT))
+		return false;
+	if (ret == -ENOENT || f->cached < 0)
+		return ret == -ENOENT && f->linkto == f->hashed;
+	return f->cached != f->hashed;
+}
+
+/* Mending waits for nobody: when the name is locked, somebody is changing it, and it will be put right by the next who looks. */
+static int coroutine_fn find_everywhere(struct xlator *xl, struct call *call, const struct lookup_args *a, struct dht_found *f)
+{
+	struct dht_locks locks;
+	int ret = ask_all(xl, call, a, !f->heal, f);
+
+	if (!f->heal || !unfit(xl->priv, ret, f))
+		return ret;
+	dht_locks_init(xl, &locks);
+	dht_locks_add_name(&locks, f->hashed, a->parent, a->name);
+	if (dht_locks_try(xl, call, &locks, 0) < 0)
+		return ret;
+	co_shield();
+	f->heal = false;		/* a directory that turned up meanwhile wants the same lock */
+	ret = ask_all(xl, call, a, true, f);
+	f->heal = true;
+	co_unshield();
+	dht_locks_release_later(xl, call, &locks);
+	return ret;
 }
 
 static int coroutine_fn find_directory(struct xlator *xl, struct call *call, const struct lookup_args *a, struct dht_found *f)
@@ -366,6 +402,7 @@ static int coroutine_fn find_once(struct xlator *xl, struct call *call, const st
 		return follow_linkto(xl, call, a, f);
 	f->cached = f->hashed;
 	f->linkto = -1;
+	f->parent_ctime = f->res.parent.ctime;
 	file_found(xl, &f->res, f->hashed);
 	return 0;
 }
@@ -375,6 +412,7 @@ static int coroutine_fn find(struct xlator *xl, struct call *call, const struct 
 	struct xattr_want want = dht_want(args->want);
 	struct lookup_args a = *args;
 	struct dht_layout *l;
+	unsigned mixed = 0;
 	int ret = 0;
 
 	a.want = &want;
@@ -386,6 +424,11 @@ static int coroutine_fn find(struct xlator *xl, struct call *call, const struct 
 		f->hashed = ret;
 		ret = find_once(xl, call, &a, l, f);
 		dht_layout_unref(l);
+		/* Copies of two directories under one name: one is being renamed over the other, subvolume by subvolume. */
+		if (ret == -EIO && mixed < MIXED_ATTEMPTS && co_sleep_ns(MIXED_PAUSE_NS << mixed++) == 0) {
+			attempt--;
+			continue;
+		}
 		if (ret != -ESTALE)
 			return ret;
 		/* The hashed child does not have the directory itself: look at all copies and heal, then ask again. */
@@ -405,6 +448,26 @@ int coroutine_fn dht_find(struct xlator *xl, struct call *call, struct inode *pa
 int coroutine_fn dht_find_locked(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret)
 {
 	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, false, ret);
+}
+
+int coroutine_fn dht_mend_name(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed)
+{
+	struct xattr_want want = dht_want(NULL);
+	struct lookup_args a = { .parent = parent, .name = name, .want = &want };
+	struct dht_found f = { .hashed = hashed, .cached = -1, .linkto = -1 };
+	struct dht_locks locks;
+	int ret;
+
+	dht_locks_init(xl, &locks);
+	dht_locks_add_name(&locks, hashed, parent, name);
+	ret = dht_locks_take(xl, call, &locks);
+	if (ret < 0)
+		return ret;
+	co_shield();
+	ret = ask_all(xl, call, &a, true, &f);
+	co_unshield();
+	dht_locks_release_later(xl, call, &locks);
+	return ret;
 }
 
 int coroutine_fn distribute_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)

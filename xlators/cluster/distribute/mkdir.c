@@ -27,8 +27,7 @@ static int coroutine_fn lock_name(struct xlator *xl, struct call *call, struct i
 				  struct dht_locks *locks)
 {
 	dht_locks_init(xl, locks);
-	dht_locks_add(locks, (unsigned)hashed, parent, DHT_DOMAIN_LAYOUT, NULL, LOCK_READ);
-	dht_locks_add(locks, (unsigned)hashed, parent, DHT_DOMAIN_ENTRY, name, LOCK_WRITE);
+	dht_locks_add_name(locks, hashed, parent, name);
 	return dht_locks_take(xl, call, locks);
 }
 

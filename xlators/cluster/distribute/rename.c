@@ -33,12 +33,6 @@ static bool name_first(const struct xlator *xl, const struct renaming *r)
 	return c ? c < 0 : strcmp(r->args->oldname, r->args->newname) <= 0;
 }
 
-static void add_name(struct dht_locks *l, int child, struct inode *parent, const char *name)
-{
-	dht_locks_add(l, (unsigned)child, parent, DHT_DOMAIN_LAYOUT, NULL, LOCK_READ);
-	dht_locks_add(l, (unsigned)child, parent, DHT_DOMAIN_ENTRY, name, LOCK_WRITE);
-}
-
 static void add_migrate(const struct xlator *xl, struct renaming *r)
 {
 	const struct distribute *d = xl->priv;
@@ -68,11 +62,11 @@ static int coroutine_fn lock_names(struct xlator *xl, struct call *call, struct 
 	dht_locks_init(xl, &r->locks);
 	add_migrate(xl, r);
 	if (name_first(xl, r)) {
-		add_name(&r->locks, r->sh, a->oldparent, a->oldname);
-		add_name(&r->locks, r->dh, a->newparent, a->newname);
+		dht_locks_add_name(&r->locks, r->sh, a->oldparent, a->oldname);
+		dht_locks_add_name(&r->locks, r->dh, a->newparent, a->newname);
 	} else {
-		add_name(&r->locks, r->dh, a->newparent, a->newname);
-		add_name(&r->locks, r->sh, a->oldparent, a->oldname);
+		dht_locks_add_name(&r->locks, r->dh, a->newparent, a->newname);
+		dht_locks_add_name(&r->locks, r->sh, a->oldparent, a->oldname);
 	}
 	return dht_locks_take(xl, call, &r->locks);
 }
@@ -237,6 +231,8 @@ static int coroutine_fn rename_by_linkto(struct xlator *xl, struct call *call, s
 		return dht_gone(ret) ? -EAGAIN : ret;	/* somebody took the linkto for a stale one: look again */
 	}
 	xl_unlink(xl->children[r->sc], &own, &old, &unused);
+	/* A remove of what the new name named takes no lock, and may have hit our linkto. */
+	dht_linkto_keep(xl, call, a->newparent, a->newname, &linked.stat, r->dh, r->sc);
 	r->res->stat = linked.stat;
 	r->res->stat.nlink -= r->res->stat.nlink > 1;
 	parents(r, &moved);

@@ -192,8 +192,7 @@ int coroutine_fn distribute_rmdir(struct xlator *xl, struct call *call, const st
 	if (!dht_all_up(xl))
 		return -ENOTCONN;
 	dht_locks_init(xl, &locks);
-	dht_locks_add(&locks, (unsigned)f.hashed, args->parent, DHT_DOMAIN_LAYOUT, NULL, LOCK_READ);
-	dht_locks_add(&locks, (unsigned)f.hashed, args->parent, DHT_DOMAIN_ENTRY, args->name, LOCK_WRITE);
+	dht_locks_add_name(&locks, f.hashed, args->parent, args->name);
 	ret = dht_locks_take(xl, call, &locks);
 	if (ret < 0)
 		return ret;

@@ -98,8 +98,7 @@ static int coroutine_fn heal_missing(struct xlator *xl, struct call *call, struc
 	if (hashed < 0)
 		return -ENOENT;
 	dht_locks_init(xl, &locks);
-	dht_locks_add(&locks, (unsigned)hashed, parent, DHT_DOMAIN_LAYOUT, NULL, LOCK_READ);
-	dht_locks_add(&locks, (unsigned)hashed, parent, DHT_DOMAIN_ENTRY, name, LOCK_WRITE);
+	dht_locks_add_name(&locks, hashed, parent, name);
 	ret = heal_lock(xl, call, &locks);
 	if (ret < 0)
 		return ret;
