@@ -7,6 +7,7 @@
 
 #define KEY_CONTENT "glusterfs.content"
 #define KEY_ONLY_LINKTO "unlink-only-if-dht-linkto-file"
+#define KEY_REMOVED "gatehouse-removed"	/* in our bricks' answer: the gfid of what UNLINK removed */
 #define KEY_NOT_IF_OPEN "dont-unlink-for-open-fd"
 
 static void put_gfid(uint8_t *to, const uint8_t *gfid)
@@ -428,18 +429,23 @@ GFWIRE_PUT_RES(unlink)
 
 	gfwire_put_parents_res(gw, args, from, to);
 	dict_init(&p->xdata, gw->arena);
+	if (!gfid_is_null(r->removed) && dict_set_data(&p->xdata, KEY_REMOVED, DICT_GFID, r->removed, sizeof(r->removed)) < 0)
+		return -ENOMEM;
 	return dict_set_uint(&p->xdata, KEY_LINK_COUNT, r->nlink_before);
 }
 
 GFWIRE_GET_RES(unlink)
 {
 	const struct gf_prepost_rsp *p = from;
+	const struct dict_pair *removed = p->xdata.n ? dict_get(&p->xdata, KEY_REMOVED) : NULL;
 	struct unlink_res *r = to;
 	int64_t links;
 
 	gfwire_get_parents_res(gw, args, from, to);
 	if (p->xdata.n && dict_get_int(&p->xdata, KEY_LINK_COUNT, &links) && links > 0)
 		r->nlink_before = (uint32_t)links;
+	if (removed && removed->data && removed->len == sizeof(r->removed))
+		memcpy(r->removed, removed->data, sizeof(r->removed));
 	return 0;
 }
 

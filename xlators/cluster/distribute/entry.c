@@ -323,7 +323,8 @@ static int coroutine_fn unlink_both(struct xlator *xl, struct call *call, const 
 }
 
 /* The file was where its name hashes and UNLINK there took no lock. If a rename put a linkto in the file's place just before, it was that
- * which went, and the renamed file must not be lost for it. A directory that did not change meanwhile needs no second look. */
+ * which went, and the renamed file must not be lost for it. Our bricks say what they removed; after others' a second look is spared when the
+ * directory did not change meanwhile. */
 static void coroutine_fn unlinked_right(struct xlator *xl, struct call *call, const struct unlink_args *args, const struct dht_found *f,
 					const struct unlink_res *res)
 {
@@ -332,6 +333,11 @@ static void coroutine_fn unlinked_right(struct xlator *xl, struct call *call, co
 	struct lookup_res now = { 0 };
 	int ret = -ENOMEM;
 
+	if (!gfid_is_null(res->removed)) {
+		if (!gfid_equal(res->removed, f->res.stat.gfid))
+			dht_mend_name(xl, call, args->parent, args->name, f->hashed);
+		return;
+	}
 	if (f->parent_ctime.sec == res->preparent.ctime.sec && f->parent_ctime.nsec == res->preparent.ctime.nsec)
 		return;
 	inode = inode_get(xl_inodes(xl), f->res.stat.gfid);

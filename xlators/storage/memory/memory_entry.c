@@ -318,6 +318,7 @@ int coroutine_fn memory_unlink(struct xlator *xl, struct call *call, const struc
 	if ((args->only_if_linkto && !is_linkto(d->object)) || (args->not_if_open && d->object->opens))
 		return -EBUSY;
 	res->nlink_before = d->object->st.nlink;
+	memcpy(res->removed, d->object->st.gfid, sizeof(res->removed));
 	disk_object_stat(dir, &res->preparent);
 	disk_begin(m->disk);
 	drop_name(xl, call, dir, d);

@@ -125,6 +125,7 @@ static int unlink_object(struct removing *r, const struct unlink_args *args, str
 		ret = unlink_as_caller(r, 0);
 	if (ret == 0) {
 		res->nlink_before = links ? links - 1 : 0;
+		memcpy(res->removed, node->gfid, sizeof(res->removed));
 		object_unnamed(r->px, r->call, node, links, r->parent->gfid, r->name);
 	}
 	pthread_rwlock_unlock(&node->layout);
