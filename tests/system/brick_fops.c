@@ -52,7 +52,8 @@ static void new_call(void)
 	call.lk_owner = owner;
 	call.lk_owner_len = 8;
 	call.durable = durable;
-	call.time_flags = 0;
+	call.time_flags = TIME_CTIME | TIME_MTIME | TIME_ATIME | TIME_PARENT_CTIME | TIME_PARENT_MTIME;
+	loop_wallclock(loop, &call.time.sec, &call.time.nsec);
 }
 
 static struct inode *inode_of(const struct iatt *st)
@@ -616,6 +617,10 @@ static void coroutine_fn bench_worker(void *arg)
 		call_init(&c, arena_new(1 << 20));
 		c.lk_owner = owner;
 		c.lk_owner_len = 8;
+		if (b->what == BENCH_WRITE) {
+			c.time_flags = TIME_CTIME | TIME_MTIME;
+			loop_wallclock(loop, &c.time.sec, &c.time.nsec);
+		}
 		ret = bench_one(b, &c);
 		CHECK(ret == 0);
 		arena_free(c.arena);
