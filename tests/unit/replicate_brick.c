@@ -118,16 +118,16 @@ static unsigned count_inodelks(struct xlator *xl, const uint8_t *gfid, const cha
 	return n;
 }
 
+static bool is_named(const struct object *o);
+
 static bool index_busy(const struct disk *d)
 {
-	unsigned i, j, t;
+	unsigned i;
 
 	for (i = 0; i < OBJECTS; i++)
-		for (j = 0; j < BRICKS && d->objects[i].exists; j++)
-			for (t = 0; t < 3; t++)
-				if (d->objects[i].pending[j][t])
-					return true;
-	return d->index;
+		if (is_named(&d->objects[i]))
+			return true;
+	return false;
 }
 
 #define CALL(op) static int brick_##op(struct xlator *xl, struct call *call, const struct op##_args *a, struct op##_res *r)
@@ -373,6 +373,43 @@ CALL(flush)
 	END;
 }
 
+static const uint8_t index_gfid[16] = { 0x1d };
+
+static bool is_named(const struct object *o)
+{
+	unsigned j, t;
+
+	for (j = 0; o->exists && j < BRICKS; j++)
+		for (t = 0; t < 3; t++)
+			if (o->pending[j][t])
+				return true;
+	return false;
+}
+
+static void list_index(struct disk *d, struct call *call, struct readdir_res *r)
+{
+	unsigned i;
+
+	for (i = 0; i < OBJECTS; i++)
+		if (is_named(&d->objects[i]))
+			r->entries[r->n++].name = gfid_text(d->objects[i].gfid, arena_alloc(call->arena, GFID_TEXT_SIZE));
+}
+
+CALL(getxattr)
+{
+	struct xattr *x;
+	BEGIN(getxattr);
+
+	ret = -ENODATA;
+	if (a->name && strcmp(a->name, "glusterfs.xattrop_index_gfid") == 0) {
+		x = arena_alloc(call->arena, sizeof(*x));
+		*x = (struct xattr){ a->name, index_gfid, 16 };
+		r->xattrs = (struct xattrs){ x, 1 };
+		ret = 0;
+	}
+	END;
+}
+
 CALL(readdir)
 {
 	struct disk *d = disk_of(xl);
@@ -380,6 +417,8 @@ CALL(readdir)
 	BEGIN(readdir);
 
 	r->entries = arena_alloc(call->arena, 2 * OBJECTS * sizeof(*r->entries));
+	if (gfid_equal(a->inode->gfid, index_gfid))
+		list_index(d, call, r);
 	for (i = 0; i < 2 * OBJECTS; i++) {
 		if (!d->entries[i].exists || !gfid_equal(d->entries[i].parent, a->inode->gfid) || i < a->offset)
 			continue;
@@ -614,7 +653,7 @@ const struct xlator_class test_brick_class = {
 		.symlink = brick_symlink, .unlink = brick_unlink, .rmdir = brick_rmdir, .link = brick_link, .rename = brick_rename,
 		.writev = brick_writev, .truncate = brick_truncate, .readv = brick_readv, .setattr = brick_setattr, .fsync = brick_fsync,
 		.flush = brick_flush, .readdir = brick_readdir, .xattrop = brick_xattrop, .inodelk = brick_inodelk, .entrylk = brick_entrylk,
-		.statfs = brick_statfs,
+		.statfs = brick_statfs, .getxattr = brick_getxattr,
 	},
 };
 

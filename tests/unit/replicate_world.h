@@ -27,7 +27,6 @@ struct waiter;
 
 struct disk {
 	bool down;
-	bool index;			/* what lookups say of the heal index, besides the marks themselves */
 	struct object objects[OBJECTS];
 	struct entry entries[OBJECTS * 2];
 	struct held held[64];

@@ -89,7 +89,7 @@ static struct epoch *epoch_new(struct xlator *xl, struct inode *inode, struct co
 	e->xl = xl;
 	e->inode = inode_ref(inode);
 	e->copies = c;
-	e->locks = (struct locks){ xl->name, LOCK_WRITE, 1, { { e->inode, NULL, false, 0, 0, 0 } } };
+	e->locks = (struct locks){ xl->name, LOCK_WRITE, 1, { { e->inode, NULL, false, 0, 0, 0 } }, false };
 	timer_init(&e->idle, idle_over, e);
 	list_append(&rp->epochs, &e->link);
 	rp->nepochs++;
@@ -153,6 +153,8 @@ static int coroutine_fn epoch_take(struct epoch *e, struct call *call)
 	replicate_sub_call(&sub, call, arena, e->copies->owner);
 	e->gen = rp->gen;
 	ret = locks_take(e->xl, &sub, &e->locks, rp->up, true, &held);
+	if (ret == 0 && (e->locks.waited || !copies_fresh(rp, e->copies)))	/* whoever had it may have made a copy stale */
+		ret = copies_refresh(e->xl, e->inode, e->locks.waited, &e->copies);
 	if (ret == 0) {
 		co_shield();
 		e->part = copies_still(rp, held, e->gen);

@@ -61,6 +61,39 @@ static void coroutine_fn arrival_entry(void *arg)
 	free(a);
 }
 
+#define ASK_AGAIN_NS 10000000000ull
+
+static void coroutine_fn again_entry(void *arg)
+{
+	struct xlator *xl = arg;
+	struct replicate *rp = replicate_of(xl);
+	uint32_t gen = rp->gen;
+	child_set answered;
+	unsigned i;
+
+	replicate_probe(xl, rp->up, &answered);
+	for (i = 0; i < rp->n; i++)
+		if (answered & bit(i))
+			rp->probed[i] = gen;
+	rp->asking = false;
+	co_gate_leave(&rp->background);
+}
+
+void replicate_probe_again(struct xlator *xl)
+{
+	struct replicate *rp = replicate_of(xl);
+	uint64_t now = loop_now_ns(xl_loop(xl));
+
+	if (rp->asking || now - rp->asked_at_ns < ASK_AGAIN_NS || !co_gate_enter(&rp->background))
+		return;
+	rp->asking = true;
+	rp->asked_at_ns = now;
+	if (co_start(xl_loop(xl), again_entry, xl))
+		return;
+	rp->asking = false;
+	co_gate_leave(&rp->background);
+}
+
 /* What the others hold against it is asked before it is used: a copy that was away must not decide anything until then. */
 static void child_up(struct xlator *xl, unsigned child)
 {

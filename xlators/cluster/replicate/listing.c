@@ -31,13 +31,13 @@ static int position_read(const struct replicate *rp, uint64_t position, uint64_t
 	return (int)child - 1;
 }
 
-/* Nobody has anything against any object on @child, as far as we can know. */
-static bool beyond_doubt(const struct replicate *rp, unsigned child)
+/* Nobody has anything against the object on @child, as far as we can know; @gfid NULL: against any object. */
+static bool beyond_doubt(const struct replicate *rp, unsigned child, const uint8_t *gfid)
 {
 	unsigned i;
 
 	for (i = 0; i < rp->n; i++)
-		if (i != child && ((rp->blames[i] & bit(child)) || !rp->probed[i]))
+		if (i != child && (!rp->probed[i] || ((rp->blames[i] & bit(child)) && blamed_has(rp, i, gfid))))
 			return false;
 	return true;
 }
@@ -46,14 +46,20 @@ static bool beyond_doubt(const struct replicate *rp, unsigned child)
 static void vouch_for_entries(struct xlator *xl, struct readdir_res *res, unsigned child)
 {
 	struct replicate *rp = replicate_of(xl);
-	bool all = beyond_doubt(rp, child);
 	unsigned i;
 
-	for (i = 0; i < res->n && !all; i++) {
+	if (beyond_doubt(rp, child, NULL))
+		return;
+	replicate_probe_again(xl);
+	for (i = 0; i < res->n; i++) {
 		struct dirent_plus *e = &res->entries[i];
-		struct inode *inode = iatt_present(&e->stat) ? inode_find(xl_inodes(xl), e->stat.gfid) : NULL;
-		struct copies *c = inode ? *inode_ctx(xl, inode) : NULL;
+		struct inode *inode;
+		struct copies *c;
 
+		if (!iatt_present(&e->stat) || beyond_doubt(rp, child, e->stat.gfid))
+			continue;
+		inode = inode_find(xl_inodes(xl), e->stat.gfid);
+		c = inode ? *inode_ctx(xl, inode) : NULL;
 		if (!c || !copies_fresh(rp, c) || !(c->readable[READ_ATTR] & bit(child)))
 			memset(&e->stat, 0, sizeof(e->stat));
 		inode_unref(inode);

@@ -214,6 +214,7 @@ int coroutine_fn locks_take(struct xlator *xl, struct call *call, struct locks *
 	co_unshield();
 	ret = r.err;
 	if (r.conflict) {
+		l->waited = true;
 		locks_release(xl, call, l);
 		ret = wait ? locks_wait(xl, call, l, want) : -EAGAIN;
 		if (ret == -EAGAIN || errno_is_loss(ret))
@@ -279,14 +280,14 @@ static int coroutine_fn pass_locks(struct xlator *xl, struct call *call, struct 
 
 int coroutine_fn replicate_inodelk(struct xlator *xl, struct call *call, const struct inodelk_args *args, struct inodelk_res *res)
 {
-	struct locks l = { args->domain, args->type, 1, { { args->inode, NULL, false, args->start, args->len, 0 } } };
+	struct locks l = { args->domain, args->type, 1, { { args->inode, NULL, false, args->start, args->len, 0 } }, false };
 
 	return pass_locks(xl, call, &l, args->cmd);
 }
 
 int coroutine_fn replicate_entrylk(struct xlator *xl, struct call *call, const struct entrylk_args *args, struct entrylk_res *res)
 {
-	struct locks l = { args->domain, args->type, 1, { { args->inode, args->name, true, 0, 0, 0 } } };
+	struct locks l = { args->domain, args->type, 1, { { args->inode, args->name, true, 0, 0, 0 } }, false };
 
 	return pass_locks(xl, call, &l, args->cmd);
 }

@@ -310,7 +310,7 @@ void coroutine_fn replicate_probe(struct xlator *xl, child_set asked, child_set 
 	struct inode *root = inode_get(xl_inodes(xl), gfid_root);
 	struct arena *arena = arena_new(1 << 20);
 	struct lookup_args args = { .inode = root, .count = COUNT_INDEX };
-	child_set ok = 0;
+	child_set ok = 0, busy = 0;
 	uint64_t seq = rp->blame_seq;
 	struct answer *ans = NULL;
 	struct call call;
@@ -325,8 +325,13 @@ void coroutine_fn replicate_probe(struct xlator *xl, child_set asked, child_set 
 		if (ans[i].res->lookup.counts.index)
 			rp->blames[i] |= rp->all & ~bit(i);
 		else if (seq == rp->blame_seq)
-			rp->blames[i] = 0;
+			blamed_none(rp, i);
+		if (ans[i].res->lookup.counts.index)
+			busy |= bit(i);
 	}
+	for (i = 0; i < rp->n; i++)
+		if (busy & bit(i))
+			blamed_learn(xl, i, root);
 	*ret_answered = ok;
 	arena_free(arena);
 	inode_unref(root);

@@ -218,7 +218,7 @@ static void txn_leave_span(struct txn *t)
 /* ---- phases ------------------------------------------------------------------------------------------------------- */
 
 /* The copies that are whole in every place this transaction touches. */
-static int coroutine_fn txn_find_good(struct txn *t)
+static int coroutine_fn txn_find_good(struct txn *t, bool force)
 {
 	struct replicate *rp = replicate_of(t->xl);
 	unsigned i;
@@ -226,7 +226,7 @@ static int coroutine_fn txn_find_good(struct txn *t)
 
 	t->good = rp->all;
 	for (i = 0; i < t->nplaces; i++) {
-		ret = copies_refresh(t->xl, t->places[i].inode, false, &t->places[i].copies);
+		ret = copies_refresh(t->xl, t->places[i].inode, force, &t->places[i].copies);
 		if (ret < 0)
 			return ret;
 	}
@@ -246,6 +246,9 @@ static int coroutine_fn txn_lock(struct txn *t)
 
 	t->gen = rp->gen;
 	ret = locks_take(t->xl, &t->sub, &t->locks, rp->up, true, &held);
+	if (ret < 0)
+		return ret;
+	ret = txn_find_good(t, t->locks.waited);	/* whoever had the lock may have made a copy stale */
 	if (ret < 0)
 		return ret;
 	t->part = copies_still(rp, held, t->gen);
@@ -465,6 +468,34 @@ static void remember_object(struct txn *t, const struct answer *ans)
 			memcpy(t->seen, iatt_in(&ans[i], t->row->iatts[0].at)->gfid, 16);
 }
 
+/* The brick compared the parent's layout and made nothing. */
+static bool preop_failed(const struct txn *t, const union fop_res *res)
+{
+	switch (t->op) {
+	case FOP_mknod: return res->mknod.preop_failed;
+	case FOP_mkdir: return res->mkdir.preop_failed;
+	case FOP_create: return res->create.preop_failed;
+	default: return false;
+	}
+}
+
+/* A refusal may carry results of its own: those of the child that gave it. */
+static void take_refusal(struct txn *t, const struct answer *ans, void *res)
+{
+	bool clear = true;
+	unsigned i;
+
+	for (i = 0; t->part >> i; i++) {
+		if (!(t->part & bit(i)))
+			continue;
+		if (ans[i].err == t->verdict.ret)
+			memcpy(res, ans[i].res, fop_res_sizes[t->op]);
+		clear = clear && preop_failed(t, ans[i].res);
+	}
+	if (clear)
+		t->verdict.refused = true;
+}
+
 static int coroutine_fn txn_act(struct txn *t, void *res)
 {
 	struct replicate *rp = replicate_of(t->xl);
@@ -491,10 +522,8 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 		txn_note_birth(t, ans);
 		if (t->verdict.ret == 0)
 			txn_fill(t, ans, res);
-	} else if (t->part) {		/* a refusal may carry results of its own (preop_failed) */
-		child_set from = t->part & t->good ? t->part & t->good : t->part;
-
-		memcpy(res, ans[__builtin_ctzll(from)].res, fop_res_sizes[t->op]);
+	} else if (!t->verdict.ok && t->part) {
+		take_refusal(t, ans, res);
 	}
 	return t->verdict.ret;
 }
@@ -587,7 +616,7 @@ static int coroutine_fn modify_once(struct xlator *xl, struct call *call, enum f
 	t->tried = *unclear ? tried : NULL;
 	ret = t->row->plan(t);
 	if (ret == 0)
-		ret = txn_find_good(t);
+		ret = txn_find_good(t, false);
 	if (ret == 0)
 		ret = txn_lock(t);
 	if (ret == 0) {

@@ -124,6 +124,7 @@ static void coroutine_fn replicate_fini(struct xlator *xl)
 	epochs_end_all(xl);
 	co_gate_close(&rp->background);
 	co_unshield();
+	blamed_fini(rp);
 	for (i = 0; i <= rp->n; i++)
 		free((char *)rp->keys[i]);
 }

@@ -5,6 +5,7 @@
 #ifndef REPLICATE_H
 #define REPLICATE_H
 
+#include "runtime/hash.h"
 #include "runtime/list.h"
 #include "runtime/loop.h"
 #include "runtime/sync.h"
@@ -17,6 +18,7 @@ enum read_kind { READ_DATA, READ_META, READ_ENTRIES, READ_ATTR, READ_KINDS };	/*
 enum quorum_type { QUORUM_NONE, QUORUM_AUTO, QUORUM_FIXED };
 
 struct epoch;
+struct blamed { struct hash_table hash; bool exact; };	/* gfids; not exact: perhaps others, too */
 
 struct replicate {
 	/* options */
@@ -39,7 +41,10 @@ struct replicate {
 	uint32_t gen;				/* counts comings and goings; never 0 */
 	uint32_t up_since[REPLICATE_MAX];	/* generation of the last coming */
 	uint32_t probed[REPLICATE_MAX];		/* generation at which its heal index was asked for; 0: never */
-	child_set blames[REPLICATE_MAX];	/* whom some object on this child may blame */
+	child_set blames[REPLICATE_MAX];	/* whom some object on this child may blame ... */
+	struct blamed blamed[REPLICATE_MAX];	/* ... and which objects those are */
+	uint64_t asked_at_ns;			/* last time the indices were read */
+	bool asking;
 	uint64_t blame_seq;			/* counts our own accusations */
 
 	struct list epochs;			/* held data locks, oldest first */
@@ -52,6 +57,7 @@ struct replicate {
 
 /* What we know of one inode's copies; the content of the inode's slot. */
 struct copies {
+	const uint8_t *gfid;
 	uint32_t gen;				/* learned at this generation; 0: never */
 	uint8_t present, absent, smaller, heard;	/* copies that exist; that do not; that are too short; whose rows are known */
 	uint8_t blames[REPLICATE_MAX][CHANGES];	/* rows of the pending matrix: whom each copy accuses */
@@ -103,6 +109,13 @@ int copies_excuse_change(const struct replicate *rp, const struct copies *c, enu
 unsigned copies_choose(const struct replicate *rp, const uint8_t *gfid, child_set from);	/* @from must not be empty */
 child_set copies_still(const struct replicate *rp, child_set set, uint32_t gen);	/* those up without a break since @gen */
 
+/* blamed.c */
+void blamed_none(struct replicate *rp, unsigned child);
+void blamed_add(struct replicate *rp, unsigned child, const uint8_t *gfid);
+bool blamed_has(const struct replicate *rp, unsigned child, const uint8_t *gfid);	/* @gfid NULL: any; true when in doubt */
+void coroutine_fn blamed_learn(struct xlator *xl, unsigned child, struct inode *root);
+void blamed_fini(struct replicate *rp);
+
 /* lookup.c */
 int coroutine_fn replicate_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res);
 /* Asks all copies again when what we know is of an older generation, or when @force. */
@@ -127,7 +140,7 @@ void changelog_dirty(struct changelog *log, child_set on, enum change type, int3
 
 /* locks.c */
 struct lockee { struct inode *inode; const char *name; bool entry; uint64_t start, len; child_set held; };
-struct locks { const char *domain; enum lock_type type; unsigned n; struct lockee v[3]; };
+struct locks { const char *domain; enum lock_type type; unsigned n; struct lockee v[3]; bool waited; };	/* waited: for somebody else */
 #define METADATA_LOCK_START 9223372036854775806ull
 /* All of @l on the children in @want. *ret_held: where all of them are held. 0 when that is not empty; an interruption leaves none behind. */
 int coroutine_fn locks_take(struct xlator *xl, struct call *call, struct locks *l, child_set want, bool wait, child_set *ret_held);
@@ -204,6 +217,7 @@ bool read_is_final(int ret);		/* another copy would say the same */
 int coroutine_fn replicate_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res);
 
 /* event.c */
+void replicate_probe_again(struct xlator *xl);	/* in the background, not too often: healing may have emptied an index */
 void replicate_event(struct xlator *xl, unsigned child, enum xl_event ev, const struct xl_upcall *upcall);
 void replicate_settled(void *xl);		/* the timer's end */
 

@@ -2,7 +2,7 @@
  *
  * A copy is accused by the rows of the pending matrix. The rows of children that are up are as of the last refresh; the row of one that went
  * down is remembered: its accusation does not end because it cannot repeat it. Where a row was never heard the copy is suspect, unless the
- * child's heal index was empty while this copy was up, or the absent could not have decided anything without those that are up and is not
+ * child's heal index did not name the object while this copy was up, or the absent could not have decided anything without those that are up and is not
  * known to accuse anybody. */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,7 @@ struct copies *copies_of(struct xlator *xl, struct inode *inode)
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
+	c->gfid = inode->gfid;
 	c->listing = -1;
 	list_init(&c->running);
 	list_init(&c->waiting);
@@ -58,7 +59,7 @@ static bool may_accuse(const struct replicate *rp, const struct copies *c, unsig
 		return false;
 	if (idle && rp->n > 2)
 		return false;
-	if (rp->blames[i] & bit(j))
+	if ((rp->blames[i] & bit(j)) && blamed_has(rp, i, c->gfid))
 		return true;
 	if (idle || rp->quorum_type == QUORUM_NONE)	/* the latter was chosen for being available */
 		return false;
@@ -172,6 +173,7 @@ void copies_blame(struct replicate *rp, struct copies *c, child_set by, child_se
 		}
 		c->blames[i][type] |= (uint8_t)missed;
 		rp->blames[i] |= missed;
+		blamed_add(rp, i, c->gfid);
 	}
 	c->blamed_at = ++rp->blame_seq;
 	copies_update(rp, c);
