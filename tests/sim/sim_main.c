@@ -1,0 +1,136 @@
+/* tests/sim/sim_main.c: runs the simulated volume for some seeds: sim_volume [--seed N] [--count N] [--verbose].
+ *
+ * A failure prints its seed; --seed N --count 1 --verbose tells the story again, exactly as it was. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/log.h"
+#include "tests/sim/sim.h"
+
+struct sim_world sw;
+
+static double seconds(void)
+{
+	return (double)(loop_now_ns(sw.loop) / MSEC) / 1000;
+}
+
+void sim_fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (sw.failed)
+		return;
+	sw.failed = true;
+	fprintf(stderr, "sim_volume: seed %llu, %u sets of %u, at %.3f s: ", (unsigned long long)sw.seed, sw.sets, sw.copies, seconds());
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	loop_stop(sw.loop);
+}
+
+void sim_trace(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!sw.verbose)
+		return;
+	printf("%10.3f ", seconds());
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static void coroutine_fn stop_everything(void)
+{
+	unsigned i;
+
+	for (i = 0; i < sw.ngateways; i++)
+		gateway_kill(i);
+	for (i = 0; i < brick_count(); i++)
+		brick_kill(&sw.bricks[i], false, false);
+	sim_clear_away();
+}
+
+static void coroutine_fn story(void *arg)
+{
+	unsigned i;
+
+	co_yield();
+	for (i = 0; i < brick_count(); i++)
+		brick_start(&sw.bricks[i]);
+	for (i = 0; i < sw.ngateways; i++)
+		gateway_start(i);
+	sim_users_start();
+	co_sleep_ns(2 * SEC);
+	sim_nemesis(NULL);
+	while (sw.working)
+		co_sleep_ns(100 * MSEC);
+	co_sleep_ns(10 * SEC);		/* what is done in the background */
+	sim_users_verify();
+	for (i = 0; i < sw.ngateways; i++) {	/* and seen through gateways that remember nothing */
+		gateway_kill(i);
+		gateway_start(i);
+	}
+	sim_users_verify();
+	stop_everything();
+	sim_disks_verify();
+	loop_stop(sw.loop);
+}
+
+/* True when all was well. The world of a failed run is left as it is: it is full of coroutines. */
+static bool run_seed(uint64_t seed, bool verbose)
+{
+	int ret;
+
+	memset(&sw, 0, sizeof(sw));
+	sw.seed = seed;
+	sw.verbose = verbose;
+	sw.loop = loop_new_sim(seed);
+	sw.sets = 1 + (unsigned)rnd(2);
+	sw.copies = 2 + (unsigned)rnd(2);
+	sw.ngateways = 1 + (unsigned)rnd(GATEWAYS_MAX);
+	sw.nusers = 1 + (unsigned)rnd(4);
+	sw.rounds = 5 + (unsigned)rnd(20);
+	world_make();
+	co_start(sw.loop, story, NULL);
+	ret = loop_run(sw.loop);
+	if (ret < 0)
+		sim_fail("nothing can happen any more: everybody waits for ever");
+	if (sw.failed)
+		return false;
+	if (verbose)
+		printf("seed %llu: %u sets of %u, %u gateways, %u users: %llu steps, %llu retries, %llu kills, %.0f s\n",
+		       (unsigned long long)seed, sw.sets, sw.copies, sw.ngateways, sw.nusers, (unsigned long long)sw.ops,
+		       (unsigned long long)sw.retries, (unsigned long long)sw.kills, seconds());
+	world_free();
+	loop_free(sw.loop);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed = 1, count = 50, i;
+	bool verbose = false;
+	int a;
+
+	for (a = 1; a < argc; a++) {
+		if (strcmp(argv[a], "--verbose") == 0)
+			verbose = true;
+		else if (strcmp(argv[a], "--seed") == 0 && a + 1 < argc)
+			seed = strtoull(argv[++a], NULL, 10);
+		else if (strcmp(argv[a], "--count") == 0 && a + 1 < argc)
+			count = strtoull(argv[++a], NULL, 10);
+		else
+			return fprintf(stderr, "usage: sim_volume [--seed N] [--count N] [--verbose]\n"), 2;
+	}
+	log_open("sim_volume", NULL, verbose ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR);
+	for (i = 0; i < count; i++)
+		if (!run_seed(seed + i, verbose))
+			return 1;
+	printf("sim_volume: %llu seeds from %llu, all well\n", (unsigned long long)count, (unsigned long long)seed);
+	return 0;
+}

@@ -1,0 +1,101 @@
+/* tests/sim/sim_nemesis.c: what goes wrong: bricks killed or without power, gateways killed, hosts cut off from each other, slow networks. */
+#include "tests/sim/sim.h"
+
+struct sickness { unsigned what, a, b; uint64_t for_ns; };
+
+static void coroutine_fn brick_out(struct sickness *s)
+{
+	struct sim_brick *b = &sw.bricks[s->a];
+
+	if (!b->up)
+		return;
+	brick_kill(b, rnd(2), rnd(3) == 0);
+	co_sleep_ns(s->for_ns);
+	brick_start(b);
+}
+
+static void coroutine_fn all_out(struct sickness *s)
+{
+	bool mine[BRICKS_MAX] = { false };
+	unsigned i;
+
+	for (i = 0; i < brick_count(); i++) {
+		mine[i] = sw.bricks[i].up;
+		if (mine[i])
+			brick_kill(&sw.bricks[i], true, rnd(2));
+	}
+	co_sleep_ns(s->for_ns);
+	for (i = 0; i < brick_count(); i++)
+		if (mine[i])
+			brick_start(&sw.bricks[i]);
+}
+
+static void coroutine_fn gateway_out(struct sickness *s)
+{
+	unsigned g = s->b;
+
+	if (!sw.gateways[g])
+		return;
+	gateway_kill(g);
+	co_sleep_ns(s->for_ns / 4 + 1);
+	gateway_start(g);
+}
+
+static void coroutine_fn cut_off(struct sickness *s)
+{
+	struct in_addr brick = sw.bricks[s->a].host, gateway;
+
+	if (!sw.gateways[s->b])
+		return;
+	gateway = sw.gateways[s->b]->host;
+	sim_trace("gateway %u and brick %u cannot talk", s->b, s->a);
+	sim_partition(sw.loop, gateway, brick, true);
+	co_sleep_ns(s->for_ns);
+	sim_partition(sw.loop, gateway, brick, false);
+	sim_trace("gateway %u and brick %u talk again", s->b, s->a);
+}
+
+static void coroutine_fn slow(struct sickness *s)
+{
+	sim_set_delay(sw.loop, MSEC, 200 * MSEC);
+	co_sleep_ns(s->for_ns / 4 + 1);
+	sim_set_delay(sw.loop, MSEC / 20, 2 * MSEC);
+}
+
+static unsigned sick;
+
+static void coroutine_fn fall_ill(void *arg)
+{
+	struct sickness s = *(struct sickness *)arg;
+
+	if (s.what < 9)
+		brick_out(&s);
+	else if (s.what < 10)
+		all_out(&s);
+	else if (s.what < 12)
+		gateway_out(&s);
+	else if (s.what < 15)
+		cut_off(&s);
+	else
+		slow(&s);
+	sick--;
+}
+
+void coroutine_fn sim_nemesis(void *arg)
+{
+	struct sickness s;
+	unsigned i;
+
+	for (i = 0; i < sw.rounds && !sw.failed; i++) {
+		co_sleep_ns(rnd(3) ? rnd(300 * MSEC) : rnd(4 * SEC));
+		s = (struct sickness){ (unsigned)rnd(16), (unsigned)rnd(brick_count()), (unsigned)rnd(sw.ngateways), 0 };
+		s.for_ns = rnd(2) ? rnd(500 * MSEC) : rnd(8 * SEC);
+		sick++;
+		co_start(sw.loop, fall_ill, &s);
+		co_yield();
+	}
+	while (sick)
+		co_sleep_ns(50 * MSEC);
+	sw.quiet = true;
+	sim_trace("quiet");
+}
