@@ -227,9 +227,11 @@ static void coroutine_fn graph_destroy(struct graph *graph, unsigned ninit)
 
 	if (graph->inodes)
 		inode_table_set_max_idle(graph->inodes, 0);
-	for (i = ninit; i-- > 0;)
+	for (i = ninit; i-- > 0;) {
 		if (graph->xlators[i]->class->fini)
 			graph->xlators[i]->class->fini(graph->xlators[i]);
+		graph->xlators[i]->gone = true;
+	}
 	inode_table_free(graph->inodes);
 	for (i = 0; i < graph->n; i++) {
 		struct xlator *xl = graph->xlators[i];

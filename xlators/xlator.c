@@ -31,6 +31,8 @@ void xl_notify(struct xlator *xl, enum xl_event ev, const struct xl_upcall *upca
 	for (i = 0; i < xl->nparents; i++) {
 		struct xlator *parent = xl->parents[i];
 
+		if (parent->gone)
+			continue;
 		if (parent->class->event)
 			parent->class->event(parent, xl->parent_index[i], ev, upcall);
 		else

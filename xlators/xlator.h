@@ -101,6 +101,7 @@ struct xlator {
 	void *priv;
 	struct graph *graph;
 	unsigned nchildren, nparents, slot;
+	bool gone;			/* fini() was called: hears of nothing any more */
 	struct xlator **children;
 	struct xlator **parents;
 	unsigned *parent_index;		/* which child of parents[i] this is */

@@ -80,6 +80,7 @@ const uint8_t *sim_user_gfid(unsigned user, unsigned file);	/* NULL: no such fil
 void coroutine_fn sim_nemesis(void *arg);	/* bad luck until sw.rounds are over, then repairs everything */
 
 /* sim_disks.c */
+void coroutine_fn sim_disks_tell(const uint8_t *gfid);	/* with --verbose: what each disk has of an object */
 void coroutine_fn sim_disks_verify(void);	/* copies that nobody blames are alike; all bricks are down */
 
 #endif

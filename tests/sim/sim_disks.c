@@ -162,6 +162,37 @@ static void coroutine_fn verify_set(unsigned set)
 	}
 }
 
+static void say_xattrs(const struct xattrs *set)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < set->n; i++) {
+		printf(" %s=", set->v[i].name);
+		for (k = 0; k < set->v[i].len && k < 24; k++)
+			printf(strstr(set->v[i].name, "linkto") ? "%c" : "%02x", ((const uint8_t *)set->v[i].value)[k]);
+	}
+}
+
+void coroutine_fn sim_disks_tell(const uint8_t *gfid)
+{
+	char text[GFID_TEXT_SIZE];
+	unsigned i;
+
+	if (!sw.verbose)
+		return;
+	printf("%s:\n", gfid_text(gfid, text));
+	for (i = 0; i < brick_count(); i++) {
+		open_disk(i);
+		find(i, gfid);
+		printf("  brick %u%s: %d mode=%o nlink=%u size=%u", i, sw.bricks[i].up ? "" : " (down)", copies[i].ret,
+		       copies[i].found.stat.mode, copies[i].found.stat.nlink, (unsigned)copies[i].found.stat.size);
+		if (copies[i].ret == 0)
+			say_xattrs(&copies[i].found.xattrs);
+		putchar('\n');
+		close_disk(i);
+	}
+}
+
 void coroutine_fn sim_disks_verify(void)
 {
 	unsigned i;

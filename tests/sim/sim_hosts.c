@@ -182,7 +182,7 @@ void coroutine_fn sim_clear_away(void)
 
 void world_make(void)
 {
-	char name[16];
+	char name[24];
 	unsigned i;
 
 	for (i = 0; i < brick_count(); i++) {

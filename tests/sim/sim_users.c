@@ -284,6 +284,7 @@ static int coroutine_fn try_list(struct step *st, struct xlator *top, struct cal
 		ret = xl_readdir(top, call, &args, res);
 		for (i = 0; ret == 0 && i < res->n; i++) {
 			args.offset = res->entries[i].off;
+			sim_trace("user %u: lists %s at %llx", st->u->index, res->entries[i].name, (unsigned long long)args.offset);
 			known = res->entries[i].name[0] == '.' || (st->dir == 0 && strcmp(res->entries[i].name, "sub") == 0);
 			for (k = 0; k < FILES; k++)
 				if (st->u->files[k].exists && st->u->files[k].dir == st->dir &&
@@ -293,6 +294,11 @@ static int coroutine_fn try_list(struct step *st, struct xlator *top, struct cal
 		}
 	} while (ret == 0 && !res->eof && !sw.failed);
 	inode_unref(inode);
+	for (k = 0; k < FILES && ret == 0; k++)
+		if (seen[k] != (st->u->files[k].exists && st->u->files[k].dir == st->dir)) {
+			sim_disks_tell(st->u->files[k].gfid);
+			sim_disks_tell(st->u->dirs[st->dir]);
+		}
 	for (k = 0; k < FILES && ret == 0; k++)
 		CHECK(seen[k] == (st->u->files[k].exists && st->u->files[k].dir == st->dir), "user %u: %s is listed %u times", st->u->index,
 		      st->u->files[k].name, seen[k]);
@@ -310,6 +316,10 @@ static int coroutine_fn run_step(struct step *st, try_fn *fn, const char *what)
 	if (st->f && !st->name[0])
 		snprintf(st->name, sizeof(st->name), "%s", st->f->name);
 	ret = perform(st);
+	if (ret < 0 && st->f)
+		sim_disks_tell(st->f->gfid);
+	if (ret < 0)
+		sim_disks_tell(st->u->dirs[st->dir]);
 	CHECK(ret == 0 || sw.failed, "user %u: %s of %u/%s failed with %s", st->u->index, what, st->dir, st->name, strerror(-ret));
 	return ret;
 }

@@ -170,6 +170,34 @@ static int coroutine_fn read_page(struct listing *l, uint32_t size, struct readd
 	return 0;
 }
 
+/* Attributes that nobody vouches for (a doubtful copy in a replica set) do not tell a file from a linkto: ask by name. */
+static int coroutine_fn settle_doubts(struct listing *l, struct readdir_res *r)
+{
+	struct xattr_want want = dht_want(l->args->want);
+	uint32_t i, n = 0;
+
+	for (i = 0; i < r->n; i++) {
+		struct dirent_plus *e = &r->entries[i];
+		struct lookup_args a = { .parent = l->args->inode, .name = e->name, .want = &want };
+		struct lookup_res *found;
+		int ret;
+
+		if (!iatt_present(&e->stat) && !dots(e) && e->type != DT_DIR) {
+			found = arena_alloc(l->call->arena, sizeof(*found));
+			ret = found ? xl_lookup(l->xl->children[child_of(l)], l->call, &a, found) : -ENOMEM;
+			if (dht_gone(ret))
+				continue;
+			if (ret < 0)
+				return ret;
+			e->stat = found->stat;
+			e->xattrs = found->xattrs;
+		}
+		r->entries[n++] = *e;
+	}
+	r->n = n;
+	return 0;
+}
+
 /* One page of the current child. Moves the position behind what was taken. */
 static int coroutine_fn take_page(struct listing *l)
 {
@@ -181,6 +209,8 @@ static int coroutine_fn take_page(struct listing *l)
 	for (;;) {
 		r = (struct readdir_res){ 0 };
 		ret = read_page(l, size, &r);
+		if (ret == 0)
+			ret = settle_doubts(l, &r);
 		if (ret < 0)
 			return ret;
 		if (r.n == 0)
