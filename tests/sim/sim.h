@@ -45,6 +45,7 @@ struct sim_world {
 	struct loop *loop;
 	unsigned sets, copies, ngateways, nusers, rounds;
 	bool quiet, verbose;
+	const char *without;		/* g: no gateway dies; p: no partitions */
 	struct sim_brick bricks[BRICKS_MAX];
 	struct sim_gateway *gateways[GATEWAYS_MAX];
 	unsigned burying;		/* dead processes whose remains are being cleared away */

@@ -1,4 +1,4 @@
-/* tests/sim/sim_main.c: runs the simulated volume for some seeds: sim_volume [--seed N] [--count N] [--verbose].
+/* tests/sim/sim_main.c: runs the simulated volume for some seeds: sim_volume [--seed N] [--count N] [--without WHAT] [--verbose].
  *
  * A failure prints its seed; --seed N --count 1 --verbose tells the story again, exactly as it was. */
 #include <stdarg.h>
@@ -82,13 +82,14 @@ static void coroutine_fn story(void *arg)
 }
 
 /* True when all was well. The world of a failed run is left as it is: it is full of coroutines. */
-static bool run_seed(uint64_t seed, bool verbose)
+static bool run_seed(uint64_t seed, bool verbose, const char *without)
 {
 	int ret;
 
 	memset(&sw, 0, sizeof(sw));
 	sw.seed = seed;
 	sw.verbose = verbose;
+	sw.without = without;
 	sw.loop = loop_new_sim(seed);
 	sw.sets = 1 + (unsigned)rnd(2);
 	sw.copies = 2 + (unsigned)rnd(2);
@@ -114,6 +115,7 @@ static bool run_seed(uint64_t seed, bool verbose)
 int main(int argc, char **argv)
 {
 	uint64_t seed = 1, count = 50, i;
+	const char *without = "";
 	bool verbose = false;
 	int a;
 
@@ -124,12 +126,14 @@ int main(int argc, char **argv)
 			seed = strtoull(argv[++a], NULL, 10);
 		else if (strcmp(argv[a], "--count") == 0 && a + 1 < argc)
 			count = strtoull(argv[++a], NULL, 10);
+		else if (strcmp(argv[a], "--without") == 0 && a + 1 < argc)
+			without = argv[++a];
 		else
-			return fprintf(stderr, "usage: sim_volume [--seed N] [--count N] [--verbose]\n"), 2;
+			return fprintf(stderr, "usage: sim_volume [--seed N] [--count N] [--verbose] [--without g|p]\n"), 2;
 	}
 	log_open("sim_volume", NULL, verbose ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR);
 	for (i = 0; i < count; i++)
-		if (!run_seed(seed + i, verbose))
+		if (!run_seed(seed + i, verbose, without))
 			return 1;
 	printf("sim_volume: %llu seeds from %llu, all well\n", (unsigned long long)count, (unsigned long long)seed);
 	return 0;

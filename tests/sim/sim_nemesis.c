@@ -1,4 +1,6 @@
 /* tests/sim/sim_nemesis.c: what goes wrong: bricks killed or without power, gateways killed, hosts cut off from each other, slow networks. */
+#include <string.h>
+
 #include "tests/sim/sim.h"
 
 struct sickness { unsigned what, a, b; uint64_t for_ns; };
@@ -72,9 +74,9 @@ static void coroutine_fn fall_ill(void *arg)
 		brick_out(&s);
 	else if (s.what < 10)
 		all_out(&s);
-	else if (s.what < 12)
+	else if (s.what < 12 && !strchr(sw.without, 'g'))
 		gateway_out(&s);
-	else if (s.what < 15)
+	else if (s.what >= 12 && s.what < 15 && !strchr(sw.without, 'p'))
 		cut_off(&s);
 	else
 		slow(&s);
