@@ -140,6 +140,8 @@ void rpc_request_set_waiting(struct rpc_request *rq, bool waiting)
 		rq->conn->waiting++;
 	else
 		rq->conn->waiting--;
+	if (waiting && job->origin.server->draining)
+		co_cancel(job->co);
 	rpc_conn_settled(rq->conn);
 }
 

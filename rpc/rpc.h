@@ -62,7 +62,7 @@ struct rpc_request {
 };
 
 /* A call that waits for another call of the same peer (a lock for its unlock) says so meanwhile: it does not count
- * against max_inflight then, or the one that would end the wait might never be read. */
+ * against max_inflight then, or the one that would end the wait might never be read. Draining the server cancels it. */
 void rpc_request_set_waiting(struct rpc_request *rq, bool waiting);
 
 enum rpc_replay { RPC_IDEMPOTENT, RPC_REPLAY_CACHED };

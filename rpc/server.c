@@ -439,6 +439,16 @@ static void close_all(struct rpc_server *s)
 		rpc_conn_close(list_entry(l, struct rpc_conn, in_server));
 }
 
+/* Nothing is read any more: what would end these calls' wait cannot arrive. */
+static void cancel_waiting(struct rpc_conn *conn)
+{
+	struct list *l;
+
+	list_for_each(l, &conn->jobs)
+		if (list_entry(l, struct rpc_job, in_conn)->waiting)
+			co_cancel(list_entry(l, struct rpc_job, in_conn)->co);
+}
+
 int rpc_server_drain(struct rpc_server *s)
 {
 	struct list *l;
@@ -446,8 +456,10 @@ int rpc_server_drain(struct rpc_server *s)
 
 	s->draining = true;
 	close_doors(s);
-	list_for_each(l, &s->conns)
+	list_for_each(l, &s->conns) {
 		rpc_link_pause(&list_entry(l, struct rpc_conn, in_server)->link, true);
+		cancel_waiting(list_entry(l, struct rpc_conn, in_server));
+	}
 	while (!ret && !drained(s))
 		ret = co_queue_wait(&s->changed);
 	if (!ret)

@@ -168,6 +168,23 @@ static void coroutine_fn cut_off(struct world *w)
 	assert_int_equal(lock(w, "two ", LOCK_TRY), 0);	/* the brick forgot the locks of who was gone */
 }
 
+/* A brick that ends does not wait for calls that wait for locks. */
+static void coroutine_fn orderly_end(struct world *w)
+{
+	struct pending p = { .w = w, .what = wait_lock };
+	uint64_t old;
+
+	assert_int_equal(lock(w, "one ", LOCK_TRY), 0);
+	co_start(w->loop, pending_run, &p);
+	co_sleep_ns(20000000);
+	old = co_set_deadline(loop_now_ns(w->loop) + 1000000000);
+	assert_int_equal(brick_server_drain(w->server), 0);
+	co_restore_deadline(old);
+	co_sleep_ns(20000000);
+	assert_true(p.done);
+	assert_int_equal(p.ret, -ENOTCONN);
+}
+
 /* A brick that falls silent counts as down when the ping time-out is over, not before. */
 static void coroutine_fn silence(struct world *w)
 {
@@ -255,6 +272,7 @@ static void in_world(void coroutine_fn (*test)(struct world *w))
 
 static void test_restart(void **state) { in_world(restart); }
 static void test_cut_off(void **state) { in_world(cut_off); }
+static void test_orderly_end(void **state) { in_world(orderly_end); }
 static void test_silence(void **state) { in_world(silence); }
 static void test_given_up(void **state) { in_world(given_up); }
 static void test_contention(void **state) { in_world(contention); }
@@ -263,7 +281,7 @@ static void test_deadline(void **state) { in_world(deadline); }
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_restart), cmocka_unit_test(test_cut_off), cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_restart), cmocka_unit_test(test_cut_off), cmocka_unit_test(test_silence), cmocka_unit_test(test_orderly_end),
 		cmocka_unit_test(test_given_up), cmocka_unit_test(test_contention), cmocka_unit_test(test_deadline),
 	};
 
