@@ -322,8 +322,33 @@ static int coroutine_fn unlink_both(struct xlator *xl, struct call *call, const 
 	return ret;
 }
 
+/* What went was the linkto of another file: that file's name is what the caller removed, so its data goes, too. */
+static void coroutine_fn remove_rest(struct xlator *xl, struct call *call, const struct unlink_args *args, int hashed, const uint8_t *gfid)
+{
+	struct xattr_want want = dht_want(NULL);
+	struct lookup_args a = { .parent = args->parent, .name = args->name, .want = &want };
+	struct dht_locks locks;
+	struct unlink_res unused;
+	struct answer *ans;
+
+	if (lock_name(xl, call, args->parent, args->name, hashed, &locks) < 0)
+		return;
+	ans = dht_fanout_same(xl, call, FOP_lookup, &a, -1);
+	for (unsigned i = 0; ans && i < xl->nchildren; i++) {
+		const struct lookup_res *l = &ans[i].res->lookup;
+
+		if (ans[i].err || !gfid_equal(l->stat.gfid, gfid))
+			continue;
+		if (dht_is_linkto(&l->stat, &l->xattrs))
+			dht_linkto_remove(xl, call, args->parent, args->name, (int)i);
+		else if (!S_ISDIR(l->stat.mode))
+			xl_unlink(xl->children[i], call, args, &unused);
+	}
+	dht_locks_release_later(xl, call, &locks);
+}
+
 /* The file was where its name hashes and UNLINK there took no lock. If a rename put a linkto in the file's place just before, it was that
- * which went, and the renamed file must not be lost for it. Our bricks say what they removed; after others' a second look is spared when the
+ * which went, and the renamed file must not stay half there. Our bricks say what they removed; after others' a second look is spared when the
  * directory did not change meanwhile. */
 static void coroutine_fn unlinked_right(struct xlator *xl, struct call *call, const struct unlink_args *args, const struct dht_found *f,
 					const struct unlink_res *res)
@@ -335,7 +360,7 @@ static void coroutine_fn unlinked_right(struct xlator *xl, struct call *call, co
 
 	if (!gfid_is_null(res->removed)) {
 		if (!gfid_equal(res->removed, f->res.stat.gfid))
-			dht_mend_name(xl, call, args->parent, args->name, f->hashed);
+			remove_rest(xl, call, args, f->hashed, res->removed);
 		return;
 	}
 	if (f->parent_ctime.sec == res->preparent.ctime.sec && f->parent_ctime.nsec == res->preparent.ctime.nsec)
