@@ -139,7 +139,9 @@ static int part_is_enough(const struct epoch *e)
 		return -ENOTCONN;
 	if (e->part & e->copies->good[DATA])
 		return 0;
-	return copies_fresh(rp, e->copies) ? copies_excuse_change(rp, e->copies, DATA) : -ENOTCONN;
+	if (!copies_fresh(rp, e->copies) || e->copies->good[DATA])	/* the whole copy came too late for the lock */
+		return -ENOTCONN;
+	return copies_excuse_change(rp, e->copies, DATA);
 }
 
 static int coroutine_fn epoch_take(struct epoch *e, struct call *call)
@@ -151,7 +153,6 @@ static int coroutine_fn epoch_take(struct epoch *e, struct call *call)
 	int ret;
 
 	replicate_sub_call(&sub, call, arena, e->copies->owner);
-	e->gen = rp->gen;
 	ret = locks_take(e->xl, &sub, &e->locks, rp->up, true, &held);
 	if (ret == 0 && (e->locks.waited || !copies_fresh(rp, e->copies)))	/* whoever had it may have made a copy stale */
 		ret = copies_refresh(e->xl, e->inode, e->locks.waited, &e->copies);
@@ -178,7 +179,9 @@ static bool usable(const struct replicate *rp, const struct epoch *e)
 /* Makes an epoch, or waits until somebody else has made or ended one. 1: look again. */
 static int coroutine_fn epoch_attempt(struct xlator *xl, struct call *call, struct inode *inode, struct copies *c)
 {
+	struct replicate *rp = replicate_of(xl);
 	struct epoch *e = c->epoch;
+	uint32_t gen;
 	int ret;
 
 	if (e) {
@@ -194,12 +197,13 @@ static int coroutine_fn epoch_attempt(struct xlator *xl, struct call *call, stru
 	e = epoch_new(xl, inode, c);
 	if (!e)
 		return -ENOMEM;
+	gen = e->gen = rp->gen;
 	ret = epoch_take(e, call);
 	if (ret < 0) {
 		e->state = EPOCH_ENDING;
 		if (!co_start(xl_loop(xl), end_entry, e))
 			end_entry(e);
-		return ret;
+		return ret == -ENOTCONN && gen != rp->gen && quorum_met(rp, rp->up) ? 1 : ret;
 	}
 	e->state = EPOCH_HELD;
 	return 0;

@@ -661,9 +661,13 @@ int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop
 	if (!quorum_met(rp, rp->up))
 		return -ENOTCONN;
 	for (again = 0; again < 4; again++) {
+		uint32_t gen = rp->gen;
+
 		ret = modify_once(xl, call, op, args, res, tried, &unclear);
-		if (!unclear || !errno_is_loss(ret) || co_interrupted() || !quorum_returns(rp, xl_loop(xl)))
+		if (!errno_is_loss(ret) || co_interrupted())
 			break;
+		if (unclear ? !quorum_returns(rp, xl_loop(xl)) : gen == rp->gen || !quorum_met(rp, rp->up))
+			break;		/* not done at all, and nothing changed since: the caller waits */
 	}
 	return ret;
 }
