@@ -243,6 +243,14 @@ int coroutine_fn dht_lookup_gfid(struct xlator *xl, struct call *call, const str
 	return 0;
 }
 
+static bool leads_there(const struct xlator *xl, const struct lookup_res *link, const struct dht_found *f)
+{
+	const struct xattr *x = xattrs_find(&link->xattrs, DHT_LINKTO);
+
+	return f->cached >= 0 && x && gfid_equal(link->stat.gfid, f->res.stat.gfid) &&
+	       dht_child_by_name(xl, x->value, x->len) == f->cached;
+}
+
 /* A file that is not where its name hashes gets a linkto there, so that the next look is short; a linkto to nowhere goes. */
 static void coroutine_fn mend_linkto(struct xlator *xl, struct call *call, const struct lookup_args *args, const struct answer *ans,
 				     struct dht_found *f)
@@ -253,6 +261,8 @@ static void coroutine_fn mend_linkto(struct xlator *xl, struct call *call, const
 	if (!d->up[f->hashed] || f->hashed == f->cached || (ans[f->hashed].err && !dht_gone(ans[f->hashed].err)))
 		return;
 	if (!ans[f->hashed].err) {
+		if (leads_there(xl, &ans[f->hashed].res->lookup, f))
+			return;
 		if (dht_linkto_remove(xl, call, args->parent, args->name, f->hashed) < 0)
 			return;
 		f->linkto = -1;
