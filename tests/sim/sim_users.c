@@ -264,6 +264,8 @@ static int coroutine_fn try_read(struct step *st, struct xlator *top, struct cal
 	inode_unref(inode);
 	if (ret < 0)
 		return ret;
+	if (res->data.len != st->f->size || (st->f->size && memcmp(payload_data(&res->data), st->f->data, st->f->size) != 0))
+		sim_disks_tell(st->f->gfid);
 	CHECK(res->data.len == st->f->size, "user %u: %s has %u bytes, not %u", st->u->index, st->f->name, res->data.len, st->f->size);
 	CHECK(res->data.len != st->f->size || !st->f->size || memcmp(payload_data(&res->data), st->f->data, st->f->size) == 0,
 	      "user %u: %s does not hold what was written", st->u->index, st->f->name);
@@ -307,6 +309,16 @@ static int coroutine_fn try_list(struct step *st, struct xlator *top, struct cal
 
 /* ---- a day's work ---- */
 
+/* SIM_WATCH=user/name in the environment: what the disks have after each step on it. */
+static bool sim_watched(const struct step *st)
+{
+	const char *watch = sw.verbose ? getenv("SIM_WATCH") : NULL;
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u/%s", st->u->index, st->f ? st->f->name : st->name);
+	return watch && strcmp(watch, text) == 0;
+}
+
 static int coroutine_fn run_step(struct step *st, try_fn *fn, const char *what)
 {
 	int ret;
@@ -316,7 +328,7 @@ static int coroutine_fn run_step(struct step *st, try_fn *fn, const char *what)
 	if (st->f && !st->name[0])
 		snprintf(st->name, sizeof(st->name), "%s", st->f->name);
 	ret = perform(st);
-	if (ret < 0 && st->f)
+	if ((ret < 0 || sim_watched(st)) && st->f)
 		sim_disks_tell(st->f->gfid);
 	if (ret < 0)
 		sim_disks_tell(st->u->dirs[st->dir]);
