@@ -1,4 +1,5 @@
-/* tests/unit/test_md_cache.c: performance/md-cache over one scripted brick: what costs a call, what does not, and what must not be believed. */
+/* tests/unit/test_md_cache.c: performance/md-cache over one scripted brick: what costs a call, what does not, and what
+ * must not be believed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -81,7 +82,8 @@ static unsigned object_of(const char *name)
 	return i > 1 && i < OBJECTS ? i : 0;
 }
 
-static int coroutine_fn fake_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+static int coroutine_fn fake_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args,
+				    struct lookup_res *res)
 {
 	unsigned i;
 
@@ -99,13 +101,15 @@ static int coroutine_fn fake_lookup(struct xlator *xl, struct call *call, const 
 	return answered(0);
 }
 
-static int coroutine_fn fake_stat(struct xlator *xl, struct call *call, const struct stat_args *args, struct stat_res *res)
+static int coroutine_fn fake_stat(struct xlator *xl, struct call *call, const struct stat_args *args,
+				  struct stat_res *res)
 {
 	res->stat = *object(args->inode);
 	return answered(iatt_present(&res->stat) ? 0 : -ESTALE);
 }
 
-static int coroutine_fn fake_access(struct xlator *xl, struct call *call, const struct access_args *args, struct access_res *res)
+static int coroutine_fn fake_access(struct xlator *xl, struct call *call, const struct access_args *args,
+				    struct access_res *res)
 {
 	uint32_t mode = object(args->inode)->mode;
 
@@ -113,14 +117,16 @@ static int coroutine_fn fake_access(struct xlator *xl, struct call *call, const 
 	return answered(0);
 }
 
-static int coroutine_fn fake_readlink(struct xlator *xl, struct call *call, const struct readlink_args *args, struct readlink_res *res)
+static int coroutine_fn fake_readlink(struct xlator *xl, struct call *call, const struct readlink_args *args,
+				      struct readlink_res *res)
 {
 	res->target = "somewhere";
 	res->stat = *object(args->inode);
 	return answered(0);
 }
 
-static int coroutine_fn fake_create(struct xlator *xl, struct call *call, const struct create_args *args, struct create_res *res)
+static int coroutine_fn fake_create(struct xlator *xl, struct call *call, const struct create_args *args,
+				    struct create_res *res)
 {
 	unsigned i = object_of(args->name);
 
@@ -134,7 +140,8 @@ static int coroutine_fn fake_create(struct xlator *xl, struct call *call, const 
 	return answered(0);
 }
 
-static int coroutine_fn fake_unlink(struct xlator *xl, struct call *call, const struct unlink_args *args, struct unlink_res *res)
+static int coroutine_fn fake_unlink(struct xlator *xl, struct call *call, const struct unlink_args *args,
+				    struct unlink_res *res)
 {
 	unsigned i = object_of(args->name);
 
@@ -147,7 +154,8 @@ static int coroutine_fn fake_unlink(struct xlator *xl, struct call *call, const 
 	return answered(0);
 }
 
-static int coroutine_fn fake_rename(struct xlator *xl, struct call *call, const struct rename_args *args, struct rename_res *res)
+static int coroutine_fn fake_rename(struct xlator *xl, struct call *call, const struct rename_args *args,
+				    struct rename_res *res)
 {
 	unsigned from = object_of(args->oldname), to = object_of(args->newname);
 
@@ -160,7 +168,8 @@ static int coroutine_fn fake_rename(struct xlator *xl, struct call *call, const 
 	return answered(0);
 }
 
-static int coroutine_fn fake_writev(struct xlator *xl, struct call *call, const struct writev_args *args, struct writev_res *res)
+static int coroutine_fn fake_writev(struct xlator *xl, struct call *call, const struct writev_args *args,
+				    struct writev_res *res)
 {
 	struct iatt *st = object(args->inode);
 
@@ -170,7 +179,8 @@ static int coroutine_fn fake_writev(struct xlator *xl, struct call *call, const 
 	return answered(0);
 }
 
-static int coroutine_fn fake_setattr(struct xlator *xl, struct call *call, const struct setattr_args *args, struct setattr_res *res)
+static int coroutine_fn fake_setattr(struct xlator *xl, struct call *call, const struct setattr_args *args,
+				     struct setattr_res *res)
 {
 	struct iatt *st = object(args->inode);
 
@@ -182,8 +192,15 @@ static int coroutine_fn fake_setattr(struct xlator *xl, struct call *call, const
 
 static const struct xlator_class brick_class = {
 	.name = "test/brick",
-	.fops = { .lookup = fake_lookup, .stat = fake_stat, .access = fake_access, .readlink = fake_readlink, .create = fake_create,
-		  .unlink = fake_unlink, .rename = fake_rename, .writev = fake_writev, .setattr = fake_setattr },
+	.fops = { .lookup = fake_lookup,
+		  .stat = fake_stat,
+		  .access = fake_access,
+		  .readlink = fake_readlink,
+		  .create = fake_create,
+		  .unlink = fake_unlink,
+		  .rename = fake_rename,
+		  .writev = fake_writev,
+		  .setattr = fake_setattr },
 };
 
 /* --- the world --- */
@@ -201,9 +218,18 @@ static void coroutine_fn entry(void *arg)
 	w.all[1] = &w.top;
 	w.children[0] = &w.leaf;
 	w.parents[0] = &w.top;
-	w.leaf = (struct xlator){ .class = &brick_class, .name = "brick", .graph = &w.graph, .nparents = 1, .parents = w.parents,
-				  .parent_index = w.index, .lease_s = LEASE_S };
-	w.top = (struct xlator){ .class = &performance_md_cache_class, .name = "top", .graph = &w.graph, .nchildren = 1, .children = w.children,
+	w.leaf = (struct xlator){ .class = &brick_class,
+				  .name = "brick",
+				  .graph = &w.graph,
+				  .nparents = 1,
+				  .parents = w.parents,
+				  .parent_index = w.index,
+				  .lease_s = LEASE_S };
+	w.top = (struct xlator){ .class = &performance_md_cache_class,
+				 .name = "top",
+				 .graph = &w.graph,
+				 .nchildren = 1,
+				 .children = w.children,
 				 .priv = calloc(1, performance_md_cache_class.priv_size) };
 	w.graph = (struct graph){ .loop = w.loop, .top = &w.top, .xlators = w.all, .n = 2 };
 	w.graph.inodes = inode_table_new(w.all, 2, 1, 100000);
@@ -298,7 +324,9 @@ static uint32_t access_as(uint32_t uid, unsigned i, uint32_t mask)
 static int chmod_by_us(unsigned i, uint32_t mode)
 {
 	struct call call = as(0);
-	struct setattr_args args = { .inode = inode_get(w.graph.inodes, gfid(i)), .stat.mode = mode, .valid = SET_MODE };
+	struct setattr_args args = { .inode = inode_get(w.graph.inodes, gfid(i)),
+				     .stat.mode = mode,
+				     .valid = SET_MODE };
 	struct setattr_res *res = arena_alloc(w.arena, sizeof(*res));
 	int ret = xl_setattr(&w.top, &call, &args, res);
 
@@ -320,7 +348,9 @@ static int write_by_us(unsigned i, uint64_t size)
 static int create_by_us(const char *name)
 {
 	struct call call = as(0);
-	struct create_args args = { .parent = inode_get(w.graph.inodes, gfid_root), .name = name, .mode = S_IFREG | 0600 };
+	struct create_args args = { .parent = inode_get(w.graph.inodes, gfid_root),
+				    .name = name,
+				    .mode = S_IFREG | 0600 };
 	struct create_res *res = arena_alloc(w.arena, sizeof(*res));
 	int ret = xl_create(&w.top, &call, &args, res);
 
@@ -774,17 +804,40 @@ static const char *const sole[] = { "sole-client", "on", NULL };
 static const char *const small[] = { "cache-size", "1MiB", NULL };
 
 #define TEST(name, options) static void test_##name(void **state) { run(name##_body, options); }
-TEST(hits, NULL) TEST(readlink, NULL) TEST(no_promise, NULL) TEST(stock, stock) TEST(expiry, NULL) TEST(sole, sole) TEST(epoch, NULL)
-TEST(users, NULL) TEST(groups, NULL) TEST(decisions, NULL) TEST(invalidated, NULL) TEST(ours, NULL) TEST(victims, NULL) TEST(late, NULL)
+TEST(hits, NULL)
+TEST(readlink, NULL)
+TEST(no_promise, NULL)
+TEST(stock, stock)
+TEST(expiry, NULL)
+TEST(sole, sole)
+TEST(epoch, NULL)
+TEST(users, NULL)
+TEST(groups, NULL)
+TEST(decisions, NULL)
+TEST(invalidated, NULL)
+TEST(ours, NULL)
+TEST(victims, NULL)
+TEST(late, NULL)
 TEST(bound, small)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hits), cmocka_unit_test(test_readlink), cmocka_unit_test(test_no_promise), cmocka_unit_test(test_stock),
-		cmocka_unit_test(test_expiry), cmocka_unit_test(test_sole), cmocka_unit_test(test_epoch), cmocka_unit_test(test_users),
-		cmocka_unit_test(test_groups), cmocka_unit_test(test_decisions), cmocka_unit_test(test_invalidated),
-		cmocka_unit_test(test_ours), cmocka_unit_test(test_victims), cmocka_unit_test(test_late), cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_hits),
+		cmocka_unit_test(test_readlink),
+		cmocka_unit_test(test_no_promise),
+		cmocka_unit_test(test_stock),
+		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_sole),
+		cmocka_unit_test(test_epoch),
+		cmocka_unit_test(test_users),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_decisions),
+		cmocka_unit_test(test_invalidated),
+		cmocka_unit_test(test_ours),
+		cmocka_unit_test(test_victims),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

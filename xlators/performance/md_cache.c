@@ -1,9 +1,11 @@
-/* xlators/performance/md_cache.c: attributes, access decisions, short symlink targets and names, kept at the top of a gateway's graph while the
- * bricks promise to tell of changes, so that GETATTR, LOOKUP and ACCESS cost no brick call. README.md beside this file tells the whole.
+/* xlators/performance/md_cache.c: attributes, access decisions, short symlink targets and names, kept at the top of a
+ * gateway's graph while the bricks promise to tell of changes, so that GETATTR, LOOKUP and ACCESS cost no brick call.
+ * README.md beside this file tells the whole.
  *
- * The one idea to know: nothing is kept unless somebody promised to tell. lease_s of the graph's leaves says for how long the bricks tell after a
- * call; what it brought may be used until so long after it was sent, not after an invalidation, and not at all when one came while the call
- * was on its way. graph->lease_epoch counts connections that came or went: what was kept in another epoch is void. */
+ * The one idea to know: nothing is kept unless somebody promised to tell. lease_s of the graph's leaves says for how
+ * long the bricks tell after a call; what it brought may be used until so long after it was sent, not after an
+ * invalidation, and not at all when one came while the call was on its way. graph->lease_epoch counts connections that
+ * came or went: what was kept in another epoch is void. */
 #include <string.h>
 
 #include "xlators/performance/md_cache.h"
@@ -44,13 +46,15 @@ bool md_look(struct xlator *xl, struct md_view *ret_view)
 		md->lease_ns = lease_of(md, xl->graph);
 		md_void_all(md);
 	}
-	*ret_view = (struct md_view){ md->epoch, md->changes, md->lease_ns == MD_FOREVER ? MD_FOREVER : now + md->lease_ns };
+	*ret_view = (struct md_view){ md->epoch, md->changes,
+				      md->lease_ns == MD_FOREVER ? MD_FOREVER : now + md->lease_ns };
 	return md->lease_ns != 0;
 }
 
 /* --- STAT --- */
 
-static int coroutine_fn md_stat(struct xlator *xl, struct call *call, const struct stat_args *args, struct stat_res *res)
+static int coroutine_fn md_stat(struct xlator *xl, struct call *call, const struct stat_args *args,
+				struct stat_res *res)
 {
 	struct md_inode *c;
 	struct md_view view;
@@ -80,7 +84,8 @@ static bool is_plain(const struct lookup_args *a)
 	return !(a->name[0] == '.' && (!a->name[1] || (a->name[1] == '.' && !a->name[2])));
 }
 
-/* The brick checks on every lookup that the caller may search the directory: from here it is answered to those only who may. */
+/* The brick checks on every lookup that the caller may search the directory: from here it is answered to those only who
+ * may. */
 static bool may_search(const struct xlator *xl, struct md_inode *c, const struct call *call)
 {
 	const struct md_decision *d = call->uid ? md_decision(xl, c, call) : NULL;
@@ -88,8 +93,10 @@ static bool may_search(const struct xlator *xl, struct md_inode *c, const struct
 	return !call->uid || (d && (d->granted & SEARCH));
 }
 
-/* The directory's attributes go with the answer; those of a named lookup are not kept, they are one subvolume's view of it. */
-static int coroutine_fn answer_parent(struct xlator *xl, struct call *call, struct inode *parent, struct md_inode *c, struct iatt *ret_parent)
+/* The directory's attributes go with the answer; those of a named lookup are not kept, they are one subvolume's view of
+ * it. */
+static int coroutine_fn answer_parent(struct xlator *xl, struct call *call, struct inode *parent, struct md_inode *c,
+				      struct iatt *ret_parent)
 {
 	struct stat_args args = { .inode = parent };
 	struct stat_res *res;
@@ -109,8 +116,8 @@ static int coroutine_fn answer_parent(struct xlator *xl, struct call *call, stru
 }
 
 /* 1: not known here. */
-static int coroutine_fn lookup_kept(struct xlator *xl, struct call *call, const struct lookup_args *args, struct md_inode *dir, uint64_t key,
-				    struct lookup_res *res)
+static int coroutine_fn lookup_kept(struct xlator *xl, struct call *call, const struct lookup_args *args,
+				    struct md_inode *dir, uint64_t key, struct lookup_res *res)
 {
 	struct md_name *n = md_name_find(xl, dir->names, key, args->name);
 	struct inode *inode;
@@ -129,8 +136,8 @@ static int coroutine_fn lookup_kept(struct xlator *xl, struct call *call, const 
 	return answer_parent(xl, call, args->parent, dir, &res->parent);
 }
 
-static void keep_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, const struct md_view *view, uint64_t names,
-			uint64_t key, int ret, const struct lookup_res *res)
+static void keep_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args,
+			const struct md_view *view, uint64_t names, uint64_t key, int ret, const struct lookup_res *res)
 {
 	struct md_cache *md = xl->priv;
 	struct md_inode *dir;
@@ -146,7 +153,8 @@ static void keep_lookup(struct xlator *xl, struct call *call, const struct looku
 		md_name_keep(xl, names, key, args->name, view->until, ret ? NULL : res->stat.gfid);
 }
 
-static int coroutine_fn md_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+static int coroutine_fn md_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args,
+				  struct lookup_res *res)
 {
 	struct md_inode *dir;
 	struct md_view view;
@@ -192,7 +200,8 @@ static int coroutine_fn access_task(void *ctx, unsigned i)
 }
 
 /* The attributes that the caller wants, too, are asked for at the same time. */
-static int coroutine_fn ask_access(struct xlator *xl, struct call *call, const struct access_args *args, struct access_res *res)
+static int coroutine_fn ask_access(struct xlator *xl, struct call *call, const struct access_args *args,
+				   struct access_res *res)
 {
 	struct access_and_stat as = { xl, call, args, res, NULL, -ENOMEM };
 
@@ -207,7 +216,8 @@ static int coroutine_fn ask_access(struct xlator *xl, struct call *call, const s
 	return as.ret;
 }
 
-static int coroutine_fn md_access(struct xlator *xl, struct call *call, const struct access_args *args, struct access_res *res)
+static int coroutine_fn md_access(struct xlator *xl, struct call *call, const struct access_args *args,
+				  struct access_res *res)
 {
 	struct md_decision *d;
 	struct md_inode *c;
@@ -234,7 +244,8 @@ static int coroutine_fn md_access(struct xlator *xl, struct call *call, const st
 
 /* --- READLINK and READ --- */
 
-static int coroutine_fn md_readlink(struct xlator *xl, struct call *call, const struct readlink_args *args, struct readlink_res *res)
+static int coroutine_fn md_readlink(struct xlator *xl, struct call *call, const struct readlink_args *args,
+				    struct readlink_res *res)
 {
 	struct md_inode *c;
 	struct md_view view;
@@ -257,7 +268,8 @@ static int coroutine_fn md_readlink(struct xlator *xl, struct call *call, const 
 	return ret;
 }
 
-static int coroutine_fn md_readv(struct xlator *xl, struct call *call, const struct readv_args *args, struct readv_res *res)
+static int coroutine_fn md_readv(struct xlator *xl, struct call *call, const struct readv_args *args,
+				 struct readv_res *res)
 {
 	struct md_view view;
 	int ret;
@@ -317,17 +329,21 @@ static int md_reconfigured(struct xlator *xl, struct error *err)
 	return 0;
 }
 
-#define IGNORED(name) OPT_STR(name, struct md_cache, ignored, NULL, 0, "accepted for stock volfiles; changes nothing here")
+#define IGNORED(name) \
+	OPT_STR(name, struct md_cache, ignored, NULL, 0, "accepted for stock volfiles; changes nothing here")
 
 static const struct option md_cache_options[] = {
 	OPT_SIZE("cache-size", struct md_cache, size, "32MiB", 0, 1ll << 40, OPT_LIVE, "memory for cached names"),
-	OPT_BOOL("sole-client", struct md_cache, sole, "off", 0, "nobody else uses the bricks: cache without a promise"),
+	OPT_BOOL("sole-client", struct md_cache, sole, "off", 0,
+		 "nobody else uses the bricks: cache without a promise"),
 	OPT_BOOL("cache-invalidation", struct md_cache, told_changes, "off", OPT_LIVE,
-		 "bricks that do not wait for acknowledgements tell of changes: cache for md-cache-timeout, with that much staleness"),
-	OPT_TIME_MS("md-cache-timeout", struct md_cache, timeout_ms, "1", 0, 600000, OPT_LIVE, "how long to keep what such bricks told"),
-	IGNORED("cache-selinux"), IGNORED("cache-capability-xattrs"), IGNORED("cache-ima-xattrs"), IGNORED("cache-swift-metadata"),
-	IGNORED("cache-samba-metadata"), IGNORED("cache-posix-acl"), IGNORED("cache-glusterfs-metadata"), IGNORED("force-readdirp"),
-	IGNORED("md-cache-statfs"), IGNORED("xattr-cache-list"), IGNORED("pass-through"), IGNORED("log-level"),
+		 "bricks that do not wait for acknowledgements tell of changes: keep for md-cache-timeout"),
+	OPT_TIME_MS("md-cache-timeout", struct md_cache, timeout_ms, "1", 0, 600000, OPT_LIVE,
+		    "how long to keep what such bricks told"),
+	IGNORED("cache-selinux"), IGNORED("cache-capability-xattrs"), IGNORED("cache-ima-xattrs"),
+	IGNORED("cache-swift-metadata"), IGNORED("cache-samba-metadata"), IGNORED("cache-posix-acl"),
+	IGNORED("cache-glusterfs-metadata"), IGNORED("force-readdirp"), IGNORED("md-cache-statfs"),
+	IGNORED("xattr-cache-list"), IGNORED("pass-through"), IGNORED("log-level"),
 	OPT_END
 };
 

@@ -1,4 +1,4 @@
-/* xlators/performance/md_cache.h: performance/md-cache's own parts, shared by its files only. README.md tells the whole. */
+/* xlators/performance/md_cache.h: performance/md-cache's own parts, shared by its files. README.md tells the whole. */
 #ifndef XLATORS_PERFORMANCE_MD_CACHE_H
 #define XLATORS_PERFORMANCE_MD_CACHE_H
 
@@ -36,7 +36,8 @@ struct md_cache {
 struct md_decision { uint64_t until, groups; uint32_t uid, gid; uint8_t asked, granted; };
 
 struct md_inode {
-	uint64_t epoch, names;		/* names of this directory are kept under the number @names; a new one forgets them all */
+	uint64_t epoch;
+	uint64_t names;			/* names of this directory are kept under it; a new one forgets them all */
 	uint64_t stat_until, target_until;
 	struct iatt stat;
 	char *target;
@@ -56,7 +57,8 @@ bool md_look(struct xlator *xl, struct md_view *ret_view);
 void md_void_all(struct md_cache *md);
 static inline struct xlator *md_child(struct xlator *xl) { return xl->children[0]; }
 
-/* md_cache_inode.c. A context is of this epoch when it is returned; md_ctx() makes it and may return NULL without memory. */
+/* md_cache_inode.c. A context is of this epoch when it is returned; md_ctx() makes it and may return NULL without
+ * memory. */
 struct md_inode *md_ctx(struct xlator *xl, struct inode *inode);
 struct md_inode *md_ctx_find(struct xlator *xl, struct inode *inode);
 void md_ctx_free(struct xlator *xl, struct inode *inode, void *ctx);
@@ -66,12 +68,12 @@ uint64_t md_key(const uint8_t *gfid);
 bool md_stat_fresh(const struct xlator *xl, const struct md_inode *c);
 void md_keep_stat(struct xlator *xl, struct inode *inode, const struct md_view *view, const struct iatt *stat);
 void md_keep_object(struct xlator *xl, const struct md_view *view, const struct iatt *stat);
-void md_drop(struct xlator *xl, struct inode *inode);			/* all of it: it changed in a way we do not know, or is gone */
+void md_drop(struct xlator *xl, struct inode *inode); /* all of it: it changed in a way we do not know, or is gone */
 void md_drop_gfid(struct xlator *xl, const uint8_t *gfid);
 void md_invalidate(struct xlator *xl, const uint8_t *gfid, uint32_t flags);	/* the bricks say so */
 struct md_decision *md_decision(const struct xlator *xl, struct md_inode *c, const struct call *call);
-void md_keep_decision(struct xlator *xl, struct inode *inode, const struct md_view *view, const struct call *call, uint32_t asked,
-		      uint32_t granted);
+void md_keep_decision(struct xlator *xl, struct inode *inode, const struct md_view *view, const struct call *call,
+		      uint32_t asked, uint32_t granted);
 void md_forget_decisions(struct md_inode *c);
 void md_keep_target(struct xlator *xl, struct inode *inode, const struct md_view *view, const char *target);
 
@@ -85,13 +87,17 @@ struct md_name {
 	char name[];
 };
 uint64_t md_name_key(uint64_t names, const char *name);
-struct md_name *md_name_find(struct xlator *xl, uint64_t names, uint64_t key, const char *name);	/* fresh ones; counts as use */
-void md_name_keep(struct xlator *xl, uint64_t names, uint64_t key, const char *name, uint64_t until, const uint8_t *gfid);
+/* Fresh ones; counts as use. */
+struct md_name *md_name_find(struct xlator *xl, uint64_t names, uint64_t key, const char *name);
+void md_name_keep(struct xlator *xl, uint64_t names, uint64_t key, const char *name, uint64_t until,
+		  const uint8_t *gfid);
 void md_name_drop(struct xlator *xl, uint64_t names, uint64_t key, const char *name);
 void md_names_shrink(struct md_cache *md, uint64_t to);
 
 /* md_cache_modify.c: what changes something. */
-#define F(op) int coroutine_fn md_##op(struct xlator *xl, struct call *call, const struct op##_args *args, struct op##_res *res);
+#define F(op) \
+	int coroutine_fn md_##op(struct xlator *xl, struct call *call, const struct op##_args *args,                   \
+				 struct op##_res *res);
 F(mknod) F(mkdir) F(unlink) F(rmdir) F(symlink) F(rename) F(link) F(create)
 F(truncate) F(writev) F(setxattr) F(removexattr) F(setattr) F(fallocate) F(discard) F(zerofill)
 #undef F

@@ -1,7 +1,9 @@
-/* xlators/performance/md_cache_inode.c: what is kept of one inode, and the record of changes that tells whether a call's answer may be kept.
+/* xlators/performance/md_cache_inode.c: what is kept of one inode, and the record of changes that tells whether a
+ * call's answer may be kept.
  *
- * An answer may be older than a change that was reported while it was on its way. So each change is recorded under a key of the object, and an
- * answer is kept only when nothing with its keys was recorded since the call was sent, whoever made the change. */
+ * An answer may be older than a change that was reported while it was on its way. So each change is recorded under a
+ * key of the object, and an answer is kept only when nothing with its keys was recorded since the call was sent,
+ * whoever made the change. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -210,8 +212,8 @@ struct md_decision *md_decision(const struct xlator *xl, struct md_inode *c, con
 }
 
 /* What two answers say about one caller holds as long as the older one. */
-void md_keep_decision(struct xlator *xl, struct inode *inode, const struct md_view *view, const struct call *call, uint32_t asked,
-		      uint32_t granted)
+void md_keep_decision(struct xlator *xl, struct inode *inode, const struct md_view *view, const struct call *call,
+		      uint32_t asked, uint32_t granted)
 {
 	struct md_decision *d;
 	struct md_inode *c;
@@ -228,7 +230,9 @@ void md_keep_decision(struct xlator *xl, struct inode *inode, const struct md_vi
 	} else {
 		if (!d)
 			d = &c->decisions[c->next_decision++ % MD_DECISIONS];
-		*d = (struct md_decision){ .until = view->until, .groups = groups_of(call), .uid = call->uid, .gid = call->gid };
+		*d = (struct md_decision){
+			.until = view->until, .groups = groups_of(call), .uid = call->uid, .gid = call->gid
+		};
 	}
 	d->asked |= (uint8_t)asked;
 	d->granted = (uint8_t)((d->granted & ~asked) | (granted & asked));

@@ -1,10 +1,11 @@
 /* xlators/performance/md_cache_modify.c: our own changes, of which no brick tells us.
  *
- * When the answer to a change arrives, the change is recorded (so that no read that was on its way is kept), and what the answer brought takes
- * the place of what was kept: of an inode if no other change of ours to it was on its way at the same time, since the order in which the
- * brick made two is not the order of their answers; else it is dropped. Of a directory the answer shows one subvolume's view: it may make
- * newer what was kept, but not take its place when nothing was. What was removed must be forgotten, too: its gfid comes from the kept name,
- * from below (cluster/distribute looks names up anyway), or is asked for. */
+ * When the answer to a change arrives, the change is recorded (so that no read that was on its way is kept), and what
+ * the answer brought takes the place of what was kept: of an inode if no other change of ours to it was on its way at
+ * the same time, since the order in which the brick made two is not the order of their answers; else it is dropped. Of
+ * a directory the answer shows one subvolume's view: it may make newer what was kept, but not take its place when
+ * nothing was. What was removed must be forgotten, too: its gfid comes from the kept name, from below
+ * (cluster/distribute looks names up anyway), or is asked for. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -47,7 +48,8 @@ static bool change_end(struct xlator *xl, struct change *ch, struct inode *inode
 }
 
 /* After a change of content or attributes. */
-static void changed(struct xlator *xl, struct change *ch, struct inode *inode, int ret, const struct iatt *post, bool permissions)
+static void changed(struct xlator *xl, struct change *ch, struct inode *inode, int ret, const struct iatt *post,
+		    bool permissions)
 {
 	bool alone = false, known = change_end(xl, ch, inode, &alone);
 	struct md_inode *c = ch->c;
@@ -62,7 +64,8 @@ static void changed(struct xlator *xl, struct change *ch, struct inode *inode, i
 	c->ours = !permissions;
 	if (ret < 0 || !known || !alone || !iatt_present(post))
 		return;
-	if (iatt_present(&c->stat) && (c->stat.mode != post->mode || c->stat.uid != post->uid || c->stat.gid != post->gid))
+	if (iatt_present(&c->stat) &&
+	    (c->stat.mode != post->mode || c->stat.uid != post->uid || c->stat.gid != post->gid))
 		md_forget_decisions(c);
 	c->stat = *post;
 	memcpy(c->stat.gfid, inode->gfid, 16);
@@ -129,8 +132,8 @@ static bool merge_dir(struct iatt *to, const struct iatt *post, bool alone)
 static bool refused(int ret)
 {
 	switch (ret) {
-	case -EACCES: case -EPERM: case -EEXIST: case -ENOENT: case -ENOTDIR: case -EISDIR: case -ENOTEMPTY: case -ENAMETOOLONG:
-	case -EROFS: case -EXDEV: case -EINVAL: case -EMLINK:
+	case -EACCES: case -EPERM: case -EEXIST: case -ENOENT: case -ENOTDIR: case -EISDIR: case -ENOTEMPTY:
+	case -ENAMETOOLONG: case -EROFS: case -EXDEV: case -EINVAL: case -EMLINK:
 		return true;
 	default:
 		return false;
@@ -186,8 +189,10 @@ static void entry_begin(struct xlator *xl, struct md_entry *e, struct inode *dir
 	list_append(&md->entries, &e->link);
 }
 
-/* What the name stands for now: @gfid, nothing (NULL), or unknown. The number may be a new one meanwhile: nothing may stay under that, either. */
-static void entry_end(struct xlator *xl, struct md_entry *e, int ret, const struct iatt *post, bool known, const uint8_t *gfid)
+/* What the name stands for now: @gfid, nothing (NULL), or unknown. The number may be a new one meanwhile: nothing may
+ * stay under that, either. */
+static void entry_end(struct xlator *xl, struct md_entry *e, int ret, const struct iatt *post, bool known,
+		      const uint8_t *gfid)
 {
 	struct md_cache *md = xl->priv;
 	struct md_inode *c = e->dir_change.c;
@@ -230,7 +235,8 @@ static int coroutine_fn find_victim(struct xlator *xl, struct call *call, struct
 	return ret == -ENOENT ? 0 : ret;
 }
 
-/* @told: what the layers below say lost the name, or NULL when they say nothing. Where it is not certain what did, all is void. */
+/* @told: what the layers below say lost the name, or NULL when they say nothing. Where it is not certain what did, all
+ * is void. */
 static void forget_victim(struct xlator *xl, struct md_entry *e, int ret, const uint8_t *told)
 {
 	struct md_view now;
@@ -321,7 +327,8 @@ static const uint8_t *moved_gfid(int ret, const struct rename_res *res)
 	return ret == 0 && iatt_present(&res->stat) ? res->stat.gfid : NULL;
 }
 
-static void renamed(struct xlator *xl, struct md_entry *from, struct md_entry *to, int ret, const struct rename_res *res)
+static void renamed(struct xlator *xl, struct md_entry *from, struct md_entry *to, int ret,
+		    const struct rename_res *res)
 {
 	struct md_cache *md = xl->priv;
 	const uint8_t *replaced = to->victim;
@@ -335,7 +342,8 @@ static void renamed(struct xlator *xl, struct md_entry *from, struct md_entry *t
 	from->clobbered |= gfid_equal(replaced, res->stat.gfid);
 }
 
-/* The object moves from one name to the other; what had the other name may be gone. When both were names of one file, both stay. */
+/* The object moves from one name to the other; what had the other name may be gone. When both were names of one file,
+ * both stay. */
 int coroutine_fn md_rename(struct xlator *xl, struct call *call, const struct rename_args *args, struct rename_res *res)
 {
 	struct md_cache *md = xl->priv;

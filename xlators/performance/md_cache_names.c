@@ -1,7 +1,8 @@
-/* xlators/performance/md_cache_names.c: names of directories, there or not, in one hash table with an LRU and a bound in bytes.
+/* xlators/performance/md_cache_names.c: names of directories, there or not, in one hash table with an LRU and a bound
+ * in bytes.
  *
- * A name is kept under its directory's number, not its gfid: giving the directory a new number forgets all its names at once, and those left
- * behind drift to the end of the LRU. */
+ * A name is kept under its directory's number, not its gfid: giving the directory a new number forgets all its names at
+ * once, and those left behind drift to the end of the LRU. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +59,8 @@ void md_names_shrink(struct md_cache *md, uint64_t to)
 		name_free(md, list_first(&md->names_lru, struct md_name, lru));
 }
 
-void md_name_keep(struct xlator *xl, uint64_t names, uint64_t key, const char *name, uint64_t until, const uint8_t *gfid)
+void md_name_keep(struct xlator *xl, uint64_t names, uint64_t key, const char *name, uint64_t until,
+		  const uint8_t *gfid)
 {
 	static const uint8_t nothing[16];
 	struct md_cache *md = xl->priv;
