@@ -20,6 +20,7 @@ struct brick_client {
 	struct brick_server *bs;
 	struct list link, conns;	/* of the server; of its connections */
 	struct fdtable fds;
+	unsigned waiting;		/* calls of it that wait for a lock */
 	bool owner_required;		/* it said an opversion that makes locks without an owner an error */
 	char uuid[];
 };

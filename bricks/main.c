@@ -16,6 +16,7 @@
 
 #define DRAIN_NS 20000000000ull
 #define OPTIONS_MAX 64
+#define COROUTINES 16384	/* one for each call in flight; those that wait for locks are the many */
 
 struct conf {
 	char *volfile, *directory, *volume_id, *volume, *brick_name, *listen, *allow, *option, *pid_file, *log_file;
@@ -302,7 +303,7 @@ static void print_help(void)
 
 static int run(struct brickd *d)
 {
-	struct loop_limits limits = { .helpers = (unsigned)d->conf.helpers };
+	struct loop_limits limits = { .coroutines = COROUTINES, .helpers = (unsigned)d->conf.helpers };
 
 	if (log_open("gatehouse-brick", d->conf.log_file, (enum log_level)d->conf.log_level) < 0)
 		return usage_error("the log file cannot be opened");

@@ -131,10 +131,36 @@ static int keep_fd(struct serving *s)
 	return ret;
 }
 
+/* A waiting call costs a coroutine until it is granted: no client may take them all. */
+#define WAITING_MAX 4096u
+
 /* A call that may wait for a lock must not keep the unlock behind it from being read. */
-static bool may_wait(enum fop op)
+static bool may_wait(const struct serving *s)
 {
-	return op == FOP_inodelk || op == FOP_entrylk || op == FOP_lk;
+	switch (s->proc->op) {
+	case FOP_inodelk: return s->args.inodelk.cmd == LOCK_WAIT;
+	case FOP_entrylk: return s->args.entrylk.cmd == LOCK_WAIT;
+	case FOP_lk: return s->args.lk.cmd == LOCK_WAIT;
+	default: return false;
+	}
+}
+
+static int coroutine_fn ask_graph(struct serving *s)
+{
+	struct brick_client *client = s->conn->client;
+	struct xlator *top = s->conn->bs->graph->top;
+	int ret;
+
+	if (!may_wait(s))
+		return xl_call(top, &s->call, s->proc->op, &s->args, &s->res);
+	if (client->waiting >= WAITING_MAX)
+		return -ENOLCK;
+	client->waiting++;
+	rpc_request_set_waiting(s->rq, true);
+	ret = xl_call(top, &s->call, s->proc->op, &s->args, &s->res);
+	rpc_request_set_waiting(s->rq, false);
+	client->waiting--;
+	return ret;
 }
 
 static int coroutine_fn run(struct serving *s, const void *req)
@@ -152,9 +178,7 @@ static int coroutine_fn run(struct serving *s, const void *req)
 		return ret;
 	if (op == FOP_writev)
 		s->args.writev.data = s->rq->tail;
-	rpc_request_set_waiting(s->rq, may_wait(op));
-	ret = xl_call(s->conn->bs->graph->top, &s->call, op, &s->args, &s->res);
-	rpc_request_set_waiting(s->rq, false);
+	ret = ask_graph(s);
 	if (!ret && (op == FOP_open || op == FOP_opendir || op == FOP_create))
 		ret = keep_fd(s);
 	if (!ret && op == FOP_readv)
