@@ -303,11 +303,20 @@ static void coroutine_fn epoch_sync(struct epoch *e, struct call *sub)
 	struct replicate *rp = replicate_of(e->xl);
 	struct fsync_args args = { .inode = e->inode, .datasync = true };
 	child_set asked = copies_still(rp, e->part & ~e->missed, e->gen), ok;
+	struct answer *ans;
+	unsigned i;
 
 	if (!rp->ensure_durability || e->overwrote <= e->synced || !asked)
 		return;
-	if (xl_fanout(e->xl, sub, asked, FOP_fsync, &args, &ok))
-		epoch_found_wanting(e, asked & ~ok);
+	ans = xl_fanout(e->xl, sub, asked, FOP_fsync, &args, &ok);
+	for (i = 0; ans && i < rp->n; i++) {
+		if (!(asked & ~ok & bit(i)))
+			continue;
+		if (errno_is_loss(ans[i].err))
+			e->doubt = true;
+		else if (ok)
+			epoch_found_wanting(e, bit(i));
+	}
 }
 
 static void coroutine_fn lower_marks(struct epoch *e, struct call *sub)
@@ -316,7 +325,8 @@ static void coroutine_fn lower_marks(struct epoch *e, struct call *sub)
 	struct changelog log = { .inode = e->inode };
 	child_set news = e->missed & ~e->accused, by = e->part & ~e->missed;
 
-	changelog_dirty(&log, e->took_effect ? e->dirty & ~(e->missed & ~e->copies->smaller) : e->dirty, DATA, -1);
+	if (!e->doubt)
+		changelog_dirty(&log, e->took_effect ? e->dirty & ~(e->missed & ~e->copies->smaller) : e->dirty, DATA, -1);
 	if (news) {
 		changelog_accuse(&log, by, news, DATA, 1);
 		sub->durable = e->durable;
@@ -324,6 +334,8 @@ static void coroutine_fn lower_marks(struct epoch *e, struct call *sub)
 	if (!e->took_effect)
 		changelog_accuse(&log, e->dirty & ~e->copies->smaller, e->absent & ~e->copies->smaller, DATA, -1);
 	log.to &= rp->up;
+	if (!log.to)
+		return;
 	changelog_apply(e->xl, sub, &log);
 }
 
@@ -364,7 +376,8 @@ void epoch_contended(struct xlator *xl, struct inode *inode)
 		start_end(c->epoch);
 }
 
-/* Its lock is gone, and perhaps data that was not synced yet. */
+/* Its lock is gone, and perhaps data that was not synced yet. That is nobody's fault yet: callers that were not promised anything send it again
+ * (XL_RESTARTED tells them). Until then dirty stays raised, so that the copies will be compared. */
 void epochs_lost_child(struct xlator *xl, unsigned child)
 {
 	struct replicate *rp = replicate_of(xl);
@@ -375,8 +388,8 @@ void epochs_lost_child(struct xlator *xl, unsigned child)
 
 		if (!(e->part & bit(child)))
 			continue;
-		if (e->unstable > e->synced)
-			epoch_found_wanting(e, bit(child));
+		if (e->overwrote > e->synced)
+			e->doubt = true;
 		e->part &= ~bit(child);
 		e->good &= ~bit(child);
 		start_end(e);

@@ -9,7 +9,7 @@
 #include "xlators/cluster/replicate/replicate.h"
 
 #define PATIENCE_NS 500000000ull
-#define INVALIDATE_XATTR 0x400u
+#define INVALIDATE_MARKS 0x400u		/* extended attributes and nothing else: what an xattrop tells (facts: brick-wire.md section 13) */
 
 static void tell_up(struct xlator *xl)
 {
@@ -138,18 +138,27 @@ static void child_down(struct xlator *xl, unsigned child)
 	}
 }
 
-static void upcall_from(struct xlator *xl, const struct xl_upcall *up)
+/* Another client changed marks on @child: what we heard of it there is not all any more. */
+static void marks_changed(struct replicate *rp, struct copies *c, unsigned child, const uint8_t *gfid)
 {
-	struct replicate *rp = replicate_of(xl);
+	rp->blames[child] |= rp->all & ~bit(child);
+	blamed_add(rp, child, gfid);
+	if (!c)
+		return;
+	c->doubted_at = ++rp->blame_seq;
+	c->heard_at[child] = 0;
+	c->gen = 0;
+}
+
+static void upcall_from(struct xlator *xl, unsigned child, const struct xl_upcall *up)
+{
 	struct inode *inode = inode_find(xl_inodes(xl), up->gfid);
 	struct copies *c = inode ? *inode_ctx(xl, inode) : NULL;
 
 	if (c && up->kind == UPCALL_INODELK_CONTENTION && up->domain && strcmp(up->domain, xl->name) == 0)
 		epoch_contended(xl, inode);
-	if (c && up->kind == UPCALL_INVALIDATE && (up->flags & INVALIDATE_XATTR)) {
-		c->doubted_at = ++rp->blame_seq;	/* perhaps the marks changed */
-		c->gen = 0;
-	}
+	if (up->kind == UPCALL_INVALIDATE && up->flags == INVALIDATE_MARKS)
+		marks_changed(replicate_of(xl), c, child, up->gfid);
 	inode_unref(inode);
 }
 
@@ -167,7 +176,7 @@ void replicate_event(struct xlator *xl, unsigned child, enum xl_event ev, const 
 		xl_notify(xl, ev, upcall);
 		break;
 	case XL_UPCALL:
-		upcall_from(xl, upcall);
+		upcall_from(xl, child, upcall);
 		if (upcall->kind != UPCALL_INODELK_CONTENTION || !upcall->domain || strcmp(upcall->domain, xl->name) != 0)
 			xl_notify(xl, ev, upcall);
 		break;

@@ -63,7 +63,9 @@ static int coroutine_fn believe_name(struct xlator *xl, struct inode *parent, co
 	if (ret < 0)
 		return ret;
 	good = c->readable[READ_ENTRIES] | (c->good[ENTRY] & rp->arbiter);
-	if (!(good & asked)) {
+	if (good && !(good & asked))		/* came while we asked */
+		return -ENOTCONN;
+	if (!good) {
 		ret = copies_excuse(rp, c, READ_ENTRIES);
 		if (ret != -EIO || !ok)		/* each accuses the other: a name that one of them has is shown */
 			return ret != -EIO ? ret : quorum_error(ans, asked, asked);
@@ -170,7 +172,7 @@ static int whole_copy(const struct replicate *rp, const struct copies *c, const 
 {
 	child_set from = ok & c->readable[kind];
 
-	if (!from && copies_excuse(rp, c, kind) != -EIO)
+	if (!from && (c->readable[kind] || copies_excuse(rp, c, kind) != -EIO))
 		return -ENOTCONN;
 	if (!from)
 		from = ok & ~rp->arbiter ? ok & ~rp->arbiter : ok;
@@ -226,7 +228,7 @@ static int lookup_settle(struct xlator *xl, struct inode *inode, uint32_t gen, u
 	return speak(replicate_of(xl), c, inode->gfid, ans, ok, res);
 }
 
-int coroutine_fn replicate_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+static int coroutine_fn lookup_once(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
 {
 	struct replicate *rp = replicate_of(xl);
 	struct lookup_args asking = *args;
@@ -254,6 +256,20 @@ int coroutine_fn replicate_lookup(struct xlator *xl, struct call *call, const st
 	inode_unref(inode);
 	if (ret == 0 && args->name)
 		parent_attributes(xl, args->parent, ans, ok, res);
+	return ret;
+}
+
+int coroutine_fn replicate_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+{
+	struct replicate *rp = replicate_of(xl);
+	unsigned tries = 3;
+	uint32_t gen;
+	int ret;
+
+	do {		/* a child that came or went meanwhile may have made the difference */
+		gen = rp->gen;
+		ret = lookup_once(xl, call, args, res);
+	} while (ret == -ENOTCONN && gen != rp->gen && --tries && !co_interrupted());
 	return ret;
 }
 

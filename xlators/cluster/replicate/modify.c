@@ -25,6 +25,13 @@ static const struct row rows[FOP_COUNT];
 /* An inode whose counters this transaction touches: the object of a metadata change, the directories of an entry change. */
 struct place { struct inode *inode; struct copies *copies; const char *name; };
 
+/* What is left of a first try that was lost half way: which object it was about, and what it put on record. */
+struct first_try {
+	bool unclear;
+	uint8_t object[16];
+	uint8_t places[REPLICATE_MAX][REPLICATE_MAX], object_marks[REPLICATE_MAX][REPLICATE_MAX];	/* how often who accused whom */
+};
+
 struct txn {
 	struct arena *arena;
 	struct xlator *xl;
@@ -41,7 +48,8 @@ struct txn {
 	struct span span;
 	bool in_span;
 	bool acted;				/* the call itself was sent */
-	const uint8_t *tried;			/* sent before, about this object, and nobody knows how far it came; else NULL */
+	struct first_try tried;
+	bool repent;				/* take back what the first try put on record */
 	uint32_t gen;
 	child_set good, part, marked, absent;
 	struct verdict verdict;
@@ -425,7 +433,7 @@ static int coroutine_fn found_task(void *ctx, unsigned i)
 	struct call call;
 
 	call_init(&call, r->t->arena);
-	if (xl_lookup(r->t->xl->children[i], &call, &r->args, &r->found[i]) < 0 || !gfid_equal(r->found[i].stat.gfid, r->t->tried))
+	if (xl_lookup(r->t->xl->children[i], &call, &r->args, &r->found[i]) < 0 || !gfid_equal(r->found[i].stat.gfid, r->t->tried.object))
 		return -ENOENT;
 	memset(r->ans[i].res, 0, fop_res_sizes[r->t->op]);
 	memcpy((char *)r->ans[i].res + r->t->row->iatts[0].at, &r->found[i].stat, sizeof(struct iatt));
@@ -507,7 +515,7 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 	ans = xl_fanout(t->xl, t->call, t->part, t->op, t->args, NULL);
 	if (!ans)
 		return -ENOMEM;
-	if (t->tried)
+	if (t->tried.unclear)
 		forgive_repetition(t, ans);
 	remember_object(t, ans);
 	distrust_other_gfids(t, ans);
@@ -528,17 +536,24 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 	return t->verdict.ret;
 }
 
+/* Which counters speak of a new object that a child misses. */
+static unsigned birth_types(const struct txn *t)
+{
+	unsigned types = 1u << METADATA;
+
+	if (S_ISREG(t->born_mode) || (S_ISDIR(t->born_mode) && replicate_of(t->xl)->granular_entry))
+		types |= 1u << DATA;
+	return S_ISDIR(t->born_mode) ? types | 1u << ENTRY : types;
+}
+
 static void settle_birth(struct txn *t, struct changelog *log)
 {
-	struct replicate *rp = replicate_of(t->xl);
-	child_set by = t->verdict.ok;
+	unsigned types = birth_types(t), i;
 
 	log->inode = t->object;
-	changelog_accuse(log, by, t->bornfor, METADATA, 1);
-	if (S_ISREG(t->born_mode) || (S_ISDIR(t->born_mode) && rp->granular_entry))
-		changelog_accuse(log, by, t->bornfor, DATA, 1);
-	if (S_ISDIR(t->born_mode))
-		changelog_accuse(log, by, t->bornfor, ENTRY, 1);
+	for (i = 0; i < CHANGES; i++)
+		if (types >> i & 1)
+			changelog_accuse(log, t->bornfor ? t->verdict.ok : 0, t->bornfor, i, 1);
 }
 
 /* Lower dirty where it was raised, accuse whom the verdict names, take back what was said in advance when nothing came of it. */
@@ -563,19 +578,89 @@ static void settle_place(struct txn *t, struct changelog *log, const struct plac
 		log->entry_delete = p->name;
 }
 
+static void note_marks(uint8_t (*told)[REPLICATE_MAX], child_set by, child_set about, bool self)
+{
+	unsigned i, j;
+
+	for (i = 0; i < REPLICATE_MAX; i++)
+		for (j = 0; (by & bit(i)) && j < REPLICATE_MAX; j++)
+			if ((about & bit(j)) && (i == j) == self)
+				told[i][j]++;
+}
+
+/* What stands on the bricks now because of this very call, should it be tried again. */
+static void remember_marks(struct txn *t, const struct settle *s)
+{
+	const struct verdict *v = &t->verdict;
+	child_set told = ~(child_set)0;
+	unsigned i;
+
+	for (i = 0; i < t->nplaces; i++)
+		told &= s->log[i].ok;
+	note_marks(t->tried.places, v->blamers & told, v->missed & t->good & ~t->absent, false);
+	note_marks(t->tried.places, v->confess & told, v->confess, true);
+	if (s->n > t->nplaces)
+		note_marks(t->tried.object_marks, v->ok & s->log[t->nplaces].ok, t->bornfor & t->good & ~t->absent, false);
+}
+
+/* The second try reached copies that the first did not: they have not missed it after all. */
+static void take_back_marks(struct txn *t, struct changelog *log, uint8_t (*told)[REPLICATE_MAX], unsigned types)
+{
+	child_set ok = t->verdict.ok;
+	unsigned i, j, type;
+
+	for (i = 0; i < REPLICATE_MAX; i++)
+		for (j = 0; (ok & bit(i)) && j < REPLICATE_MAX; j++) {
+			if (!(ok & bit(j)) || !told[i][j])
+				continue;
+			for (type = 0; type < CHANGES; type++)
+				if (types >> type & 1)
+					log->add[i].pending[j][type] -= told[i][j];
+			log->to |= bit(i);
+		}
+}
+
+static void hear_settled(struct txn *t, const struct changelog *log, uint64_t seq)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	struct copies *c = *inode_ctx(t->xl, log->inode);
+	unsigned i;
+
+	for (i = 0; c && i < rp->n; i++)
+		if (log->ok & bit(i))
+			copies_hear(rp, c, i, &log->ans[i].res->xattrop.values, t->gen, c->blamed_at > seq);
+	if (!c)
+		return;
+	if (c->blamed_at > seq)		/* another call of ours accused somebody meanwhile: ask again */
+		c->gen = 0;
+	copies_update(rp, c);
+}
+
 static void coroutine_fn txn_settle(struct txn *t)
 {
 	struct settle *s = settle_new(t, t->durable && (t->verdict.missed || t->verdict.confess));
+	uint64_t seq = replicate_of(t->xl)->blame_seq;
 	unsigned i;
 
 	if (!s)
 		return;
-	for (i = 0; i < s->n; i++)
+	for (i = 0; i < s->n; i++) {
 		settle_place(t, &s->log[i], &t->places[i]);
-	if (t->bornfor && t->object)
-		settle_birth(t, &s->log[s->n++]);
+		if (t->repent && t->places[i].copies)
+			take_back_marks(t, &s->log[i], t->tried.places, 1u << ENTRY);
+	}
+	if (t->object && (t->bornfor || (t->repent && t->born_mode))) {
+		settle_birth(t, &s->log[s->n]);
+		if (t->repent)
+			take_back_marks(t, &s->log[s->n], t->tried.object_marks, birth_types(t));
+		s->n++;
+	}
 	co_fanout((1u << s->n) - 1, settle_task, s);
+	for (i = 0; t->repent && i < s->n; i++)
+		hear_settled(t, &s->log[i], seq);
+	remember_marks(t, s);
 	t->marked = 0;
+	t->repent = false;
 }
 
 static void coroutine_fn txn_end(void *arg)
@@ -583,7 +668,7 @@ static void coroutine_fn txn_end(void *arg)
 	struct txn *t = arg;
 
 	co_shield();
-	if (t->marked && (t->verdict.ok || t->verdict.refused || !t->acted))
+	if (t->repent || (t->marked && (t->verdict.ok || t->verdict.refused || !t->acted)))
 		txn_settle(t);		/* else perhaps something was done: let the marks stand */
 	locks_release(t->xl, &t->sub, &t->locks);
 	co_unshield();
@@ -604,16 +689,15 @@ static bool must_accuse_now(const struct txn *t)
 	return t->verdict.confess || (t->verdict.missed & ~(t->verdict.took_effect ? t->absent : 0));
 }
 
-/* *ret_unclear: sent, and lost with a child on the way. @tried: NULL at first. */
-static int coroutine_fn modify_once(struct xlator *xl, struct call *call, enum fop op, const void *args, void *res, uint8_t *tried,
-				    bool *unclear)
+/* @tried: in, what a first try left; out, what this one does. */
+static int coroutine_fn modify_once(struct xlator *xl, struct call *call, enum fop op, const void *args, void *res, struct first_try *tried)
 {
 	struct txn *t;
 	int ret = txn_new(xl, call, op, args, &t);
 
 	if (ret < 0)
 		return ret;
-	t->tried = *unclear ? tried : NULL;
+	t->tried = *tried;
 	ret = t->row->plan(t);
 	if (ret == 0)
 		ret = txn_find_good(t, false);
@@ -624,13 +708,15 @@ static int coroutine_fn modify_once(struct xlator *xl, struct call *call, enum f
 		ret = txn_mark(t);
 		if (ret == 0)
 			ret = txn_act(t, res);
+		t->repent = ret == 0 && t->tried.unclear;
 		if (must_accuse_now(t))
 			txn_settle(t);
 		co_unshield();
 	}
+	*tried = t->tried;
 	if (t->acted && t->row->type == ENTRY && errno_is_loss(ret)) {
-		*unclear = true;
-		memcpy(tried, t->seen, 16);
+		tried->unclear = true;
+		memcpy(tried->object, t->seen, 16);
 	}
 	txn_leave_span(t);
 	txn_end_in_background(t);
@@ -653,8 +739,7 @@ static bool coroutine_fn quorum_returns(struct replicate *rp, struct loop *loop)
 int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop op, const void *args, void *res)
 {
 	struct replicate *rp = replicate_of(xl);
-	uint8_t tried[16] = { 0 };
-	bool unclear = false;
+	struct first_try tried = { .unclear = false };
 	unsigned again;
 	int ret = -ENOTCONN;
 
@@ -663,10 +748,10 @@ int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop
 	for (again = 0; again < 4; again++) {
 		uint32_t gen = rp->gen;
 
-		ret = modify_once(xl, call, op, args, res, tried, &unclear);
+		ret = modify_once(xl, call, op, args, res, &tried);
 		if (!errno_is_loss(ret) || co_interrupted())
 			break;
-		if (unclear ? !quorum_returns(rp, xl_loop(xl)) : gen == rp->gen || !quorum_met(rp, rp->up))
+		if (tried.unclear ? !quorum_returns(rp, xl_loop(xl)) : gen == rp->gen || !quorum_met(rp, rp->up))
 			break;		/* not done at all, and nothing changed since: the caller waits */
 	}
 	return ret;

@@ -171,6 +171,7 @@ struct epoch {
 	bool end;				/* nobody joins any more */
 	bool durable;				/* something in it was to be durable: so are its accusations */
 	bool took_effect;			/* at least one change was made on copies that count */
+	bool doubt;				/* a child was lost with data not synced: it may have kept it or not */
 	bool unclear;				/* a change failed so that nobody knows what became of it */
 	unsigned users;
 	uint32_t gen;
