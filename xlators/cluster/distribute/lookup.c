@@ -207,6 +207,16 @@ static int join_errors(struct xlator *xl, const struct answer *ans, bool *ret_di
 	return other ? other : away ? away : -ENOENT;
 }
 
+/* A child may be away without our having noticed yet: only who said so does not have it. */
+static bool all_answered(const struct xlator *xl, const struct answer *ans)
+{
+	for (unsigned i = 0; i < xl->nchildren; i++) {
+		if (ans[i].err < 0 && !dht_gone(ans[i].err))
+			return false;
+	}
+	return true;
+}
+
 int coroutine_fn dht_lookup_gfid(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
 {
 	struct xattr_want want = dht_want(args->want);
@@ -235,7 +245,7 @@ int coroutine_fn dht_lookup_gfid(struct xlator *xl, struct call *call, const str
 		return directory_found(xl, call, &a, ans, -1, true, res);
 	child = pick_data(xl, ans, &linkto);
 	if (child == -1)		/* linktos only: what they point to is away, or gone */
-		return dht_all_up(xl) ? -ENOENT : -ENOTCONN;
+		return all_answered(xl, ans) && dht_all_up(xl) ? -ENOENT : -ENOTCONN;
 	if (child < 0)
 		return child;
 	*res = ans[child].res->lookup;
