@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/file.h"
 #include "runtime/hash.h"
@@ -49,10 +50,26 @@ static void put_child(FILE *f, const char *name, const char *part, unsigned i)
 	fprintf(f, "    subvolumes %s-%s-%u\nend-volume\n", name, part, i);
 }
 
-static void put_leaf(FILE *f, const char *name, const char *id_text, const char *dir, unsigned i)
+/* How many of the bricks lie on this one's file system: the volume's size must not count it for each of them. */
+static unsigned sharing(const struct embedded *e, const char *dir)
 {
+	struct stat own, st;
+	unsigned i, n = 0;
+
+	if (stat(dir, &own) < 0)
+		return 1;		/* storage/posix will say what is wrong with it */
+	for (i = 0; i < e->n; i++)
+		n += stat(e->dirs[i], &st) == 0 && st.st_dev == own.st_dev;
+	return n;
+}
+
+static void put_leaf(FILE *f, const char *name, const char *id_text, const struct embedded *e, unsigned i)
+{
+	const char *dir = e->dirs[i];
+
 	put_section(f, name, "posix", i, "storage/posix");
-	fprintf(f, "    option directory \"%s\"\n    option volume-id %s\nend-volume\n", dir, id_text);
+	fprintf(f, "    option directory \"%s\"\n    option volume-id %s\n", dir, id_text);
+	fprintf(f, "    option shared-brick-count %u\nend-volume\n", sharing(e, dir));
 	put_section(f, name, "acl", i, "features/access-control");
 	put_child(f, name, "posix", i);
 	put_section(f, name, "locks", i, "features/locks");
@@ -83,7 +100,7 @@ static void put_graph(FILE *f, const char *name, const char *id_text, const stru
 	const char *kind = e->replica > 1 ? "replicate" : "client";
 
 	for (i = 0; i < e->n; i++)
-		put_leaf(f, name, id_text, e->dirs[i], i);
+		put_leaf(f, name, id_text, e, i);
 	for (i = 0; e->replica > 1 && i < sets; i++)
 		put_set(f, name, id_text, i, e->replica);
 	fprintf(f, "volume %s-dht\n    type cluster/distribute\n    subvolumes", name);

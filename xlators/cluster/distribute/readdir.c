@@ -209,12 +209,12 @@ static int coroutine_fn take_page(struct listing *l)
 	for (;;) {
 		r = (struct readdir_res){ 0 };
 		ret = read_page(l, size, &r);
+		if (ret == 0 && r.n == 0)
+			r.eof = true;		/* before names that are gone by now are taken out */
 		if (ret == 0)
 			ret = settle_doubts(l, &r);
 		if (ret < 0)
 			return ret;
-		if (r.n == 0)
-			r.eof = true;
 		n = whole_runs(l, &r);
 		if (n || r.eof)
 			break;
