@@ -166,7 +166,7 @@ static int coroutine_fn hashed_once(struct xlator *xl, struct call *call, struct
 		return ret;
 	ret = dht_layout_search(l, dht_hash_name(d, name));
 	if (ret < 0)
-		ret = dht_all_up(xl) ? -EIO : -ENOTCONN;	/* a hole: its owner is away, or healing failed */
+		ret = dht_all_up(xl) && !l->unheard ? -EIO : -ENOTCONN;	/* a hole: its owner is away, or healing failed */
 	if (ret >= 0 && ret_layout)
 		*ret_layout = dht_layout_ref(l);
 	dht_layout_unref(l);
