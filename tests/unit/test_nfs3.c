@@ -5,6 +5,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "rpcgen/mount3.h"
@@ -101,6 +105,55 @@ static void test_strangers_are_refused(void **state)
 {
 	rig_run("/demo 192.0.2.0/24(rw,insecure)\n", strangers);
 	rig_run("/demo *(rw)\n", strangers);		/* our port is not below 1024 */
+}
+
+static void coroutine_fn named_host(struct rig *rig)
+{
+	nfs_fh3 fh;
+
+	assert_int_equal(rig->result, MNT3ERR_ACCES);	/* not resolved yet */
+	assert_true(export_set_resolve(rig->gw.exports));
+	assert_int_equal(rig_mount(rig, "/demo", &fh), MNT3_OK);
+	assert_false(export_set_resolve(rig->gw.exports));
+}
+
+static void coroutine_fn pattern_matches(struct rig *rig)
+{
+	assert_int_equal(rig->result, MNT3_OK);
+}
+
+static void coroutine_fn pattern_differs(struct rig *rig)
+{
+	assert_int_equal(rig->result, MNT3ERR_ACCES);
+}
+
+/* What the resolver of this machine calls 127.0.0.1, or NULL. */
+static const char *own_name(char *buf, size_t size)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *ai;
+	bool back;
+
+	if (getnameinfo((struct sockaddr *)&in, sizeof(in), buf, (socklen_t)size, NULL, 0, NI_NAMEREQD))
+		return NULL;
+	if (getaddrinfo(buf, NULL, &hints, &ai))
+		return NULL;
+	back = ((struct sockaddr_in *)ai->ai_addr)->sin_addr.s_addr == in.sin_addr.s_addr;
+	freeaddrinfo(ai);
+	return back ? buf : NULL;
+}
+
+static void test_host_names(void **state)
+{
+	char name[200], text[300];
+
+	if (!own_name(name, sizeof(name)))
+		skip();
+	snprintf(text, sizeof(text), "/demo %s(rw,insecure)\n", name);
+	rig_run(text, named_host);
+	snprintf(text, sizeof(text), "/demo %.3s*(rw,insecure)\n", name);
+	rig_run(text, pattern_matches);
+	rig_run("/demo *.example.org(rw,insecure)\n", pattern_differs);
 }
 
 static nfs_fh3 kept;
@@ -566,6 +619,7 @@ int main(void)
 		T(test_mount_lists),
 		T(test_mount1_is_refused),
 		T(test_strangers_are_refused),
+		T(test_host_names),
 		T(test_every_procedure_asks_the_evaluator),
 		T(test_bad_handles),
 		T(test_lookup_rules),
