@@ -44,7 +44,8 @@ int gateway_serve(struct gateway *gw)
 	gw->names = peer_names_new();
 	gw->mounts = mount_list_new();
 	gw->replay = rpc_replay_new(0, 0);
-	if (!gw->names || !gw->mounts || !gw->replay)
+	gw->doubts = doubts_new();
+	if (!gw->names || !gw->mounts || !gw->replay || !gw->doubts)
 		return -ENOMEM;
 	tcp.replay = gw->replay;
 	ret = rpc_server_new(gw->loop, &tcp, &gw->tcp);
@@ -59,6 +60,7 @@ void gateway_stop(struct gateway *gw)
 		rpc_server_free(gw->udp);
 	if (gw->replay)
 		rpc_replay_free(gw->replay);
+	doubts_free(gw->doubts);
 	peer_names_free(gw->names);
 	mount_list_free(gw->mounts);
 	export_set_unref(gw->exports);

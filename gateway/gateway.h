@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gateway/doubt.h"
 #include "gateway/export.h"
 #include "gateway/volume.h"
 #include "rpc/mac.h"
@@ -22,6 +23,7 @@ struct gateway {
 	struct peer_names *names;
 	struct mount_list *mounts;
 	struct rpc_replay_cache *replay;
+	struct doubts *doubts;
 	struct rpc_server *tcp, *udp;	/* udp: MOUNT only; NULL when it could not be had */
 	uint64_t calls[32];		/* of each NFS procedure */
 	uint64_t failed;		/* replies that were not NFS3_OK */

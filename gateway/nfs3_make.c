@@ -7,6 +7,7 @@
  * together with the file, and takes nothing away from the file's times. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -15,6 +16,7 @@
 
 #define DEFAULT_FILE_MODE 0600
 #define DEFAULT_DIR_MODE 0700
+#define SECONDS_PER_HOUR 3600
 
 struct make {
 	uint32_t type;			/* S_IFMT: DIR by mkdir, LNK by symlink, REG by create, others by mknod */
@@ -24,45 +26,65 @@ struct make {
 	const char *target;
 	uint64_t rdev;
 	uint8_t gfid[16];
+	bool again;			/* came before and left us in doubt: then @gfid is the one of that time */
 	struct iatt stat, pre, post;	/* the object; its directory */
 	bool existed;			/* with -EEXIST: @stat is what has the name */
 };
 
-static int derive_gfid(struct nfs_op *op, struct make *m)
+/* What a gfid follows from. The hour is in it because clients use their xids again one day, and by then the object of the
+ * old request may still live under another name. */
+struct gfid_seed {
+	uint8_t peer[16], volume[16];
+	uint64_t hour, checksum;
+	uint32_t xid, type;
+	uint8_t dir[16];
+	uint8_t verifier[NFS3_CREATEVERFSIZE];
+	char name[NFS_NAME_MAX + 1];
+};
+
+static int derive_gfid(struct nfs_op *op, const struct make *m, uint64_t hour, uint8_t ret_gfid[16])
 {
-	struct {
-		uint8_t peer[16];
-		uint8_t volume[16];
-		uint64_t checksum;
-		uint32_t xid, proc;
-	} by_request;
-	struct {
-		uint8_t peer[16];
-		uint8_t dir[16];
-		uint8_t verifier[NFS3_CREATEVERFSIZE];
-		char name[NFS_NAME_MAX + 1];
-	} by_verifier;
+	struct gfid_seed seed;
 	int ret;
 
+	memset(&seed, 0, sizeof(seed));
+	export_address((const struct sockaddr *)op->rq->peer, seed.peer);
+	memcpy(seed.volume, op->gw->volume.id, 16);
+	seed.hour = hour;
+	seed.type = m->type;
 	if (m->verifier) {
-		memset(&by_verifier, 0, sizeof(by_verifier));
-		export_address((const struct sockaddr *)op->rq->peer, by_verifier.peer);
-		memcpy(by_verifier.dir, op->inode->gfid, 16);
-		memcpy(by_verifier.verifier, m->verifier, NFS3_CREATEVERFSIZE);
-		memcpy(by_verifier.name, m->name->text, m->name->len);
-		ret = mac_tag(op->gw->mac, MAC_DERIVE, &by_verifier, sizeof(by_verifier), m->gfid);
+		memcpy(seed.dir, op->inode->gfid, 16);
+		memcpy(seed.verifier, m->verifier, NFS3_CREATEVERFSIZE);
+		memcpy(seed.name, m->name->text, m->name->len);
 	} else {
-		memset(&by_request, 0, sizeof(by_request));
-		export_address((const struct sockaddr *)op->rq->peer, by_request.peer);
-		memcpy(by_request.volume, op->gw->volume.id, 16);
-		by_request.checksum = op->rq->checksum;
-		by_request.xid = op->rq->xid;
-		by_request.proc = (uint32_t)m->type;
-		ret = mac_tag(op->gw->mac, MAC_DERIVE, &by_request, sizeof(by_request), m->gfid);
+		seed.checksum = op->rq->checksum;
+		seed.xid = op->rq->xid;
 	}
-	m->gfid[6] = (m->gfid[6] & 0x0f) | 0x40;
-	m->gfid[8] = (m->gfid[8] & 0x3f) | 0x80;
+	ret = mac_tag(op->gw->mac, MAC_DERIVE, &seed, m->verifier ? sizeof(seed) : offsetof(struct gfid_seed, dir), ret_gfid);
+	ret_gfid[6] = (ret_gfid[6] & 0x0f) | 0x40;
+	ret_gfid[8] = (ret_gfid[8] & 0x3f) | 0x80;
 	return ret;
+}
+
+static uint64_t hour_of(struct nfs_op *op)
+{
+	int64_t sec;
+	uint32_t nsec;
+
+	loop_wallclock(op->gw->loop, &sec, &nsec);
+	return (uint64_t)sec / SECONDS_PER_HOUR;
+}
+
+/* Would this very request have given this gfid: in this hour, the last one, or the next by another gateway's clock? */
+static bool made_by_us(struct nfs_op *op, const struct make *m, const uint8_t *gfid)
+{
+	uint64_t now = hour_of(op), hour;
+	uint8_t mine[16];
+
+	for (hour = now - 1; hour <= now + 1; hour++)
+		if (derive_gfid(op, m, hour, mine) == 0 && gfid_equal(mine, gfid))
+			return true;
+	return false;
 }
 
 static uint32_t mode_of(const struct make *m)
@@ -169,7 +191,9 @@ static int coroutine_fn taken(struct nfs_op *op, struct make *m)
 	m->pre.mode = 0;
 	m->post = found->parent;
 	m->existed = true;
-	return gfid_equal(found->stat.gfid, m->gfid) && (found->stat.mode & S_IFMT) == m->type ? 0 : -EEXIST;
+	if ((found->stat.mode & S_IFMT) != m->type)
+		return -EEXIST;
+	return (m->again && gfid_equal(found->stat.gfid, m->gfid)) || made_by_us(op, m, found->stat.gfid) ? 0 : -EEXIST;
 }
 
 /* What the client wants set beyond what making it set: owner, size, times. */
@@ -214,12 +238,17 @@ static int coroutine_fn make(struct nfs_op *op, struct make *m)
 
 	if (!S_ISDIR(op->inode->type))
 		return -ENOTDIR;
-	ret = derive_gfid(op, m);
+	m->again = doubt_take(op->gw->doubts, op->rq, m->gfid);
+	ret = m->again ? 0 : derive_gfid(op, m, hour_of(op), m->gfid);
 	if (ret == 0)
 		ret = make_once(op, m);
 	if (ret == -EEXIST)
 		ret = taken(op, m);
-	return ret < 0 ? ret : finish(op, m);
+	if (ret == 0)
+		ret = finish(op, m);
+	if (status_of(ret) == NFS3ERR_JUKEBOX)
+		doubt_add(op->gw->doubts, op->rq, m->gfid);
+	return ret;
 }
 
 /* CREATE, MKDIR, SYMLINK and MKNOD answer alike: their results differ in name only. */

@@ -61,6 +61,16 @@ int coroutine_fn nfs3_lookup(struct rpc_request *rq, const void *args, void *res
 	return nfs_done(rq, r->status);
 }
 
+/* A name that is gone, when this very call was in doubt before: it was this call that removed it. */
+static int settle(struct nfs_op *op, int ret)
+{
+	bool again = doubt_take(op->gw->doubts, op->rq, NULL);
+
+	if (status_of(ret) == NFS3ERR_JUKEBOX)
+		doubt_add(op->gw->doubts, op->rq, NULL);
+	return again && ret == -ENOENT ? 0 : ret;
+}
+
 int coroutine_fn nfs3_remove(struct rpc_request *rq, const void *args, void *res)
 {
 	struct unlink_res *done = arena_alloc(rq->arena, sizeof(*done));
@@ -68,6 +78,7 @@ int coroutine_fn nfs3_remove(struct rpc_request *rq, const void *args, void *res
 	REMOVE3res *r = res;
 	struct unlink_args uargs;
 	struct nfs_op op;
+	int ret;
 
 	r->status = done ? nfs_begin(&op, rq, &a->object.dir, NFS_MODIFIES) : NFS3ERR_JUKEBOX;
 	if (r->status != NFS3_OK)
@@ -75,7 +86,8 @@ int coroutine_fn nfs3_remove(struct rpc_request *rq, const void *args, void *res
 	r->status = nfs_name(&a->object.name, NAME_REMOVE);
 	if (r->status == NFS3_OK) {
 		uargs = (struct unlink_args){ .parent = op.inode, .name = a->object.name.text };
-		r->status = status_of(S_ISDIR(op.inode->type) ? xl_unlink(op.top, &op.call, &uargs, done) : -ENOTDIR);
+		ret = S_ISDIR(op.inode->type) ? xl_unlink(op.top, &op.call, &uargs, done) : -ENOTDIR;
+		r->status = status_of(settle(&op, ret));
 	}
 	nfs_wcc(&op, op.inode, &done->preparent, &done->postparent, &r->REMOVE3res_u.resok.dir_wcc);
 	return nfs_done(rq, r->status);
@@ -88,6 +100,7 @@ int coroutine_fn nfs3_rmdir(struct rpc_request *rq, const void *args, void *res)
 	RMDIR3res *r = res;
 	struct rmdir_args rargs;
 	struct nfs_op op;
+	int ret;
 
 	r->status = done ? nfs_begin(&op, rq, &a->object.dir, NFS_MODIFIES) : NFS3ERR_JUKEBOX;
 	if (r->status != NFS3_OK)
@@ -95,10 +108,23 @@ int coroutine_fn nfs3_rmdir(struct rpc_request *rq, const void *args, void *res)
 	r->status = nfs_name(&a->object.name, NAME_RMDIR);
 	if (r->status == NFS3_OK) {
 		rargs = (struct rmdir_args){ .parent = op.inode, .name = a->object.name.text };
-		r->status = status_of(S_ISDIR(op.inode->type) ? xl_rmdir(op.top, &op.call, &rargs, done) : -ENOTDIR);
+		ret = S_ISDIR(op.inode->type) ? xl_rmdir(op.top, &op.call, &rargs, done) : -ENOTDIR;
+		r->status = status_of(settle(&op, ret));
 	}
 	nfs_wcc(&op, op.inode, &done->preparent, &done->postparent, &r->RMDIR3res_u.resok.dir_wcc);
 	return nfs_done(rq, r->status);
+}
+
+/* The same for RENAME, if there is something under the new name. */
+static int coroutine_fn settle_rename(struct nfs_op *op, struct inode *to, const char *name, int ret)
+{
+	struct lookup_args args = { .parent = to, .name = name };
+	struct lookup_res *found;
+
+	if (settle(op, ret) == ret)
+		return ret;
+	found = arena_alloc(op->rq->arena, sizeof(*found));
+	return found && xl_lookup(op->top, &op->call, &args, found) == 0 ? 0 : ret;
 }
 
 static nfsstat3 coroutine_fn rename_names(struct nfs_op *op, const RENAME3args *a, struct inode *to,
@@ -108,6 +134,7 @@ static nfsstat3 coroutine_fn rename_names(struct nfs_op *op, const RENAME3args *
 		.oldparent = op->inode, .oldname = a->from.name.text, .newparent = to, .newname = a->to.name.text,
 	};
 	nfsstat3 status;
+	int ret;
 
 	status = nfs_name(&a->from.name, NAME_RENAME);
 	if (status == NFS3_OK)
@@ -116,7 +143,10 @@ static nfsstat3 coroutine_fn rename_names(struct nfs_op *op, const RENAME3args *
 		return status;
 	if (!S_ISDIR(op->inode->type) || !S_ISDIR(to->type))
 		return NFS3ERR_NOTDIR;
-	return status_of(xl_rename(op->top, &op->call, &args, res));
+	ret = xl_rename(op->top, &op->call, &args, res);
+	if (ret == 0 || ret == -ENOENT || status_of(ret) == NFS3ERR_JUKEBOX)
+		ret = settle_rename(op, to, args.newname, ret);
+	return status_of(ret);
 }
 
 int coroutine_fn nfs3_rename(struct rpc_request *rq, const void *args, void *res)
@@ -140,27 +170,33 @@ int coroutine_fn nfs3_rename(struct rpc_request *rq, const void *args, void *res
 	return nfs_done(rq, r->status);
 }
 
-/* EEXIST although the name is a link to this very object: a link() made twice, or the answer to one made before this
- * gateway was killed, lost with it. The latter comes again over a new connection, and the link's ctime is from before
- * that connection. */
-static bool coroutine_fn linked_before(struct nfs_op *op, struct inode *dir, const char *name, struct iatt *ret_stat)
+/* EEXIST although the name is a link to this very object: a link() made twice, or the answer to one was lost, because it
+ * was in doubt (@again) or because this gateway was killed. The last comes again over a new connection, and the
+ * link's ctime is from before that connection. */
+static bool coroutine_fn linked_before(struct nfs_op *op, struct inode *dir, const char *name, bool again,
+				       struct iatt *ret_stat)
 {
 	struct gateway_conn *gc = op->rq->conn ? rpc_conn_user(op->rq->conn) : NULL;
 	struct lookup_args args = { .parent = dir, .name = name };
 	struct lookup_res *found = arena_alloc(op->rq->arena, sizeof(*found));
 	int64_t age_ns;
 
-	if (!gc || !found || xl_lookup(op->top, &op->call, &args, found) < 0)
+	if (!found || xl_lookup(op->top, &op->call, &args, found) < 0)
 		return false;
 	*ret_stat = found->stat;
+	if (!gfid_equal(found->stat.gfid, op->inode->gfid))
+		return false;
+	if (again || !gc)
+		return again;
 	age_ns = gc->opened_ns - (found->stat.ctime.sec * 1000000000 + found->stat.ctime.nsec);
-	return gfid_equal(found->stat.gfid, op->inode->gfid) && age_ns > CLOCK_GRAIN_NS && age_ns < RETRANSMISSION_NS;
+	return age_ns > CLOCK_GRAIN_NS && age_ns < RETRANSMISSION_NS;
 }
 
 static nfsstat3 coroutine_fn link_name(struct nfs_op *op, const LINK3args *a, struct inode *dir, struct link_res *res)
 {
 	struct link_args args = { .inode = op->inode, .newparent = dir, .newname = a->link.name.text };
 	nfsstat3 status = nfs_name(&a->link.name, NAME_MAKE);
+	bool again;
 	int ret;
 
 	if (status != NFS3_OK)
@@ -170,7 +206,10 @@ static nfsstat3 coroutine_fn link_name(struct nfs_op *op, const LINK3args *a, st
 	if (S_ISDIR(op->inode->type))
 		return NFS3ERR_INVAL;
 	ret = xl_link(op->top, &op->call, &args, res);
-	if (ret == -EEXIST && linked_before(op, dir, a->link.name.text, &res->stat))
+	again = doubt_take(op->gw->doubts, op->rq, NULL);
+	if (status_of(ret) == NFS3ERR_JUKEBOX)
+		doubt_add(op->gw->doubts, op->rq, NULL);
+	if (ret == -EEXIST && linked_before(op, dir, a->link.name.text, again, &res->stat))
 		ret = 0;
 	return status_of(ret);
 }

@@ -438,6 +438,65 @@ static void test_link_retransmitted_after_a_restart(void **state)
 	rig_run(RIG_OPEN, link_again);
 }
 
+/* Done, but the answer says that the bricks are away. The client comes back under another xid. */
+static void coroutine_fn in_doubt(struct rig *rig)
+{
+	REMOVE3args rm = { .object = { rig->root, rig_name("f") } };
+	RMDIR3args rd = { .object = { rig->root, rig_name("d") } };
+	RENAME3args mv = { .from = { rig->root, rig_name("f") }, .to = { rig->root, rig_name("g") } };
+	LINK3args ln = { .link = { rig->root, rig_name("l") } };
+	REMOVE3res rmres;
+	RMDIR3res rdres;
+	RENAME3res mvres;
+	LINK3res lnres;
+	nfs_fh3 dir, file, again;
+
+	rig_fault(rig, "mkdir,create,link,rename,unlink,rmdir", "ENOTCONN", true);
+	assert_int_equal(rig_mkdir(rig, &rig->root, "d", 0755, &dir), NFS3ERR_JUKEBOX);
+	assert_int_equal(rig_create(rig, &rig->root, "f", 0644, &file), NFS3ERR_JUKEBOX);
+	rig_fault(rig, NULL, NULL, false);
+	assert_int_equal(rig_mkdir(rig, &rig->root, "d", 0700, &dir), NFS3ERR_EXIST);	/* another's, not the one in doubt */
+	assert_int_equal(rig_mkdir(rig, &rig->root, "d", 0755, &dir), NFS3_OK);
+	assert_int_equal(rig_mkdir(rig, &rig->root, "d", 0755, &dir), NFS3ERR_EXIST);
+	assert_int_equal(rig_create(rig, &rig->root, "f", 0644, &file), NFS3_OK);
+	assert_int_equal(rig_create(rig, &rig->root, "f", 0644, &again), NFS3ERR_EXIST);
+	ln.file = file;
+	rig_fault(rig, "mkdir,create,link,rename,unlink,rmdir", "ENOTCONN", true);
+	NFS(rig, LINK, &ln, &lnres);
+	assert_int_equal(lnres.status, NFS3ERR_JUKEBOX);
+	NFS(rig, RENAME, &mv, &mvres);
+	assert_int_equal(mvres.status, NFS3ERR_JUKEBOX);
+	NFS(rig, RMDIR, &rd, &rdres);
+	assert_int_equal(rdres.status, NFS3ERR_JUKEBOX);
+	rig_fault(rig, NULL, NULL, false);
+	NFS(rig, LINK, &ln, &lnres);
+	assert_int_equal(lnres.status, NFS3_OK);
+	NFS(rig, LINK, &ln, &lnres);
+	assert_int_equal(lnres.status, NFS3ERR_EXIST);
+	NFS(rig, RENAME, &mv, &mvres);
+	assert_int_equal(mvres.status, NFS3_OK);
+	NFS(rig, RENAME, &mv, &mvres);
+	assert_int_equal(mvres.status, NFS3ERR_NOENT);
+	NFS(rig, RMDIR, &rd, &rdres);
+	assert_int_equal(rdres.status, NFS3_OK);
+	NFS(rig, RMDIR, &rd, &rdres);
+	assert_int_equal(rdres.status, NFS3ERR_NOENT);
+	rm.object.name = rig_name("g");
+	rig_fault(rig, "unlink", "ENOTCONN", true);
+	NFS(rig, REMOVE, &rm, &rmres);
+	assert_int_equal(rmres.status, NFS3ERR_JUKEBOX);
+	rig_fault(rig, NULL, NULL, false);
+	NFS(rig, REMOVE, &rm, &rmres);
+	assert_int_equal(rmres.status, NFS3_OK);
+	NFS(rig, REMOVE, &rm, &rmres);
+	assert_int_equal(rmres.status, NFS3ERR_NOENT);
+}
+
+static void test_what_was_in_doubt_is_settled(void **state)
+{
+	rig_run(RIG_OPEN, in_doubt);
+}
+
 static void coroutine_fn anonymous(struct rig *rig)
 {
 	nfs_fh3 fh;
@@ -629,6 +688,7 @@ int main(void)
 		T(test_exclusive_keeps_every_bit),
 		T(test_retransmission_after_a_restart),
 		T(test_link_retransmitted_after_a_restart),
+		T(test_what_was_in_doubt_is_settled),
 		T(test_auth_none_is_nobody),
 		T(test_exported_dir_made_anew),
 		T(test_exports_are_devices),
