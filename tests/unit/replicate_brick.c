@@ -111,7 +111,8 @@ static unsigned count_inodelks(struct xlator *xl, const uint8_t *gfid, const cha
 	unsigned i, n = 0;
 
 	for (i = 0; i < 64; i++)
-		if (d->held[i].exists && !d->held[i].is_entry && gfid_equal(d->held[i].gfid, gfid) && (!domain || !strcmp(domain, d->held[i].domain)))
+		if (d->held[i].exists && !d->held[i].is_entry && gfid_equal(d->held[i].gfid, gfid)
+		    && (!domain || !strcmp(domain, d->held[i].domain)))
 			n += d->held[i].count;
 	list_for_each(pos, &d->waiters)
 		n += !list_entry(pos, struct waiter, link)->want.is_entry && gfid_equal(list_entry(pos, struct waiter, link)->want.gfid, gfid);
@@ -502,8 +503,9 @@ static struct held *same_lock(struct disk *d, const struct held *want)
 	for (i = 0; i < 64; i++) {
 		struct held *h = &d->held[i];
 
-		if (h->exists && same_owner(h, want) && h->is_entry == want->is_entry && gfid_equal(h->gfid, want->gfid) && h->start == want->start
-		    && h->len == want->len && h->whole == want->whole && !strcmp(h->name, want->name) && !strcmp(h->domain, want->domain))
+		if (h->exists && same_owner(h, want) && h->is_entry == want->is_entry && gfid_equal(h->gfid, want->gfid)
+		    && h->start == want->start && h->len == want->len
+		    && h->whole == want->whole && !strcmp(h->name, want->name) && !strcmp(h->domain, want->domain))
 			return h;
 	}
 	return NULL;
@@ -649,7 +651,8 @@ CALL(statfs)
 const struct xlator_class test_brick_class = {
 	.name = "test/brick", .priv_size = sizeof(struct leaf),
 	.fops = {
-		.lookup = brick_lookup, .stat = brick_stat, .access = brick_access, .create = brick_create, .mkdir = brick_mkdir, .mknod = brick_mknod,
+		.lookup = brick_lookup, .stat = brick_stat, .access = brick_access, .create = brick_create, .mkdir = brick_mkdir,
+		.mknod = brick_mknod,
 		.symlink = brick_symlink, .unlink = brick_unlink, .rmdir = brick_rmdir, .link = brick_link, .rename = brick_rename,
 		.writev = brick_writev, .truncate = brick_truncate, .readv = brick_readv, .setattr = brick_setattr, .fsync = brick_fsync,
 		.flush = brick_flush, .readdir = brick_readdir, .xattrop = brick_xattrop, .inodelk = brick_inodelk, .entrylk = brick_entrylk,

@@ -22,7 +22,13 @@ struct object {
 	int32_t dirty[3], pending[BRICKS][3];
 };
 struct entry { bool exists; uint8_t parent[16], gfid[16]; char name[32]; };
-struct held { bool exists; unsigned client, count; uint8_t owner[8], gfid[16]; char domain[32], name[32]; bool is_entry, whole; uint64_t start, len; };
+struct held {
+	bool exists, is_entry, whole;
+	unsigned client, count;
+	uint8_t owner[8], gfid[16];
+	char domain[32], name[32];
+	uint64_t start, len;
+};
 struct waiter;
 
 struct disk {

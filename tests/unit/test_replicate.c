@@ -548,13 +548,14 @@ static void foreign_lock(bool entry, enum lock_cmd cmd)
 	call.lk_owner = (const uint8_t *)"foreign1";
 	call.lk_owner_len = 8;
 	for (i = 0; i < w.n; i++) {
+		struct xlator *leaf = &w.clients[1].leaf[i];
 		struct inode *inode = the_inode(1, entry ? ROOT : id_gfid(1));
 		struct entrylk_args e = { inode, "set", "f", cmd, LOCK_WRITE };
 		struct inodelk_args n = { inode, NULL, "set", cmd, LOCK_WRITE, 0, 0 };
 		struct entrylk_res er;
 		struct inodelk_res nr;
 
-		assert_int_equal(entry ? xl_entrylk(&w.clients[1].leaf[i], &call, &e, &er) : xl_inodelk(&w.clients[1].leaf[i], &call, &n, &nr), 0);
+		assert_int_equal(entry ? xl_entrylk(leaf, &call, &e, &er) : xl_inodelk(leaf, &call, &n, &nr), 0);
 		inode_unref(inode);
 	}
 	arena_free(arena);
@@ -630,10 +631,12 @@ static void test_directories(void **state) { RUN(2, automatic, directories_body)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rounds), cmocka_unit_test(test_degraded), cmocka_unit_test(test_index), cmocka_unit_test(test_quorum2), cmocka_unit_test(test_quorum3),
-		cmocka_unit_test(test_arbiter), cmocka_unit_test(test_split_brain), cmocka_unit_test(test_gfid_mismatch),
-		cmocka_unit_test(test_zombie), cmocka_unit_test(test_steady), cmocka_unit_test(test_listing), cmocka_unit_test(test_contention), cmocka_unit_test(test_storm),
-		cmocka_unit_test(test_flush), cmocka_unit_test(test_unsynced), cmocka_unit_test(test_again), cmocka_unit_test(test_shorter), cmocka_unit_test(test_interruption),
+		cmocka_unit_test(test_rounds), cmocka_unit_test(test_degraded), cmocka_unit_test(test_index),
+		cmocka_unit_test(test_quorum2), cmocka_unit_test(test_quorum3), cmocka_unit_test(test_arbiter),
+		cmocka_unit_test(test_split_brain), cmocka_unit_test(test_gfid_mismatch), cmocka_unit_test(test_zombie),
+		cmocka_unit_test(test_steady), cmocka_unit_test(test_listing), cmocka_unit_test(test_contention),
+		cmocka_unit_test(test_storm), cmocka_unit_test(test_flush), cmocka_unit_test(test_unsynced),
+		cmocka_unit_test(test_again), cmocka_unit_test(test_shorter), cmocka_unit_test(test_interruption),
 		cmocka_unit_test(test_none), cmocka_unit_test(test_directories),
 	};
 

@@ -39,7 +39,9 @@ static void say_marks(unsigned b, const uint8_t *gfid)
 
 	for (j = 0; o && j < w.n; j++)
 		fprintf(stderr, " b%u->b%u:%d,%d,%d", b, j, o->pending[j][0], o->pending[j][1], o->pending[j][2]);
-	fprintf(stderr, o ? " size=%u data=%u mode=%u%s;" : " absent;", o ? (unsigned)o->size : 0, o ? o->data[0] : 0, o ? o->mode & 0777 : 0, w.disks[b].down ? " down" : "");
+	if (o)
+		fprintf(stderr, " size=%u data=%u mode=%u", (unsigned)o->size, o->data[0], o->mode & 0777);
+	fprintf(stderr, "%s;", w.disks[b].down ? " down" : "");
 }
 
 static void check(bool ok, unsigned who, const char *what)
@@ -201,7 +203,8 @@ static void check_disks(void)
 			struct object *o = disk_object(a, file_of(u));
 			char text[3] = { 'n', (char)('0' + u), 0 };
 
-			check((bad >> a & 1) || (o->data[0] >= data[u].answered && o->data[0] <= data[u].tried), u, "an answered write is not on a whole copy");
+			check((bad >> a & 1) || (o->data[0] >= data[u].answered && o->data[0] <= data[u].tried), u,
+			      "an answered write is not on a whole copy");
 			check((bad_mode >> a & 1) || (o->mode & 0777) >= mode[u].answered, u, "an answered setattr is not on a whole copy");
 			check((accused(ROOT, 2) >> a & 1) || !name[u].known || !!disk_entry(a, ROOT, text) == name[u].there, u,
 			      "an answered name is not on a whole copy");

@@ -79,8 +79,8 @@ static void check(bool ok, const char *what)
 {
 	if (ok)
 		return;
-	fprintf(stderr, "op=%d brick=%u nth=%u how=%d err=%d absent=%u n=%u ret=%d fired=%s%s: %s\n", sc.op, sc.brick, sc.nth, sc.how, sc.err, sc.absent,
-		w.n, sc.ret, w.fault.fired ? fop_names[w.fault.fired_op] : "no", w.fault.fired_unlock ? "(unlock)" : "", what);
+	fprintf(stderr, "op=%d brick=%u nth=%u how=%d err=%d absent=%u n=%u ret=%d fired=%s%s: %s\n", sc.op, sc.brick, sc.nth, sc.how, sc.err,
+		sc.absent, w.n, sc.ret, w.fault.fired ? fop_names[w.fault.fired_op] : "no", w.fault.fired_unlock ? "(unlock)" : "", what);
 	fail();
 }
 
@@ -141,7 +141,8 @@ static void check_object(const uint8_t *gfid, unsigned may_be_accused)
 			for (b = a + 1; b < w.n; b++)
 				check(((accused >> a | accused >> b) & 1) || same(a, b, gfid, t), "copies differ and nobody says so");
 		for (a = 0; a < w.n; a++)
-			check((may_be_accused >> a & 1) || (sc.how >= DIE_BEFORE && t == 0) || !disk_object(a, gfid) || !disk_object(a, gfid)->dirty[t], "dirty is left raised");
+			check((may_be_accused >> a & 1) || (sc.how >= DIE_BEFORE && t == 0) || !disk_object(a, gfid)
+			      || !disk_object(a, gfid)->dirty[t], "dirty is left raised");
 	}
 }
 
@@ -211,8 +212,8 @@ static void check_everything(void)
 	if (sc.ret == 0 && sc.absent != NOBODY)
 		check(accused_of(main_place(), main_type()) >> sc.absent & 1, "the absent copy is not accused");
 	if (!w.fault.fired || w.fault.fired_unlock)
-		check(!(accused_of(main_place(), main_type()) & ~(sc.absent == NOBODY ? 0 : 1u << sc.absent)) || (sc.how >= DIE_BEFORE && main_type() == 0),
-		      "accused though it did everything");
+		check(!(accused_of(main_place(), main_type()) & ~(sc.absent == NOBODY ? 0 : 1u << sc.absent))
+		      || (sc.how >= DIE_BEFORE && main_type() == 0), "accused though it did everything");
 }
 
 static void scenario(void)

@@ -20,10 +20,12 @@ static struct graph *graph;
 static const char *const replicated =
 	"volume m0\n type storage/memory\nend-volume\n"
 	"volume l0\n type features/locks\n subvolumes m0\nend-volume\n"
-	"volume vol-client-0\n type debug/error-gen\n option enable off\n option failure 100\n option error-no ENOSPC\n subvolumes l0\nend-volume\n"
+	"volume vol-client-0\n type debug/error-gen\n option enable off\n option failure 100\n option error-no ENOSPC\n"
+	" subvolumes l0\nend-volume\n"
 	"volume m1\n type storage/memory\nend-volume\n"
 	"volume l1\n type features/locks\n subvolumes m1\nend-volume\n"
-	"volume vol-client-1\n type debug/error-gen\n option enable off\n option failure 100\n option error-no ENOSPC\n subvolumes l1\nend-volume\n"
+	"volume vol-client-1\n type debug/error-gen\n option enable off\n option failure 100\n option error-no ENOSPC\n"
+	" subvolumes l1\nend-volume\n"
 	"volume vol-replicate-0\n type cluster/replicate\n option quorum-type auto\n subvolumes vol-client-0 vol-client-1\nend-volume\n";
 
 static const char *const debugged =

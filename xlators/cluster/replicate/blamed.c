@@ -1,8 +1,8 @@
 /* xlators/cluster/replicate/blamed.c: which objects each child accuses somebody of, as its heal index names them.
  *
- * A row of the pending matrix is heard when its object is looked up. For objects that nobody looked up while the accuser was there, the index is all
- * there is: an object that is not in it is beyond suspicion. Read when a child comes up, kept current with our own marks, bounded: past the
- * bound every object is suspected. */
+ * A row of the pending matrix is heard when its object is looked up. For objects that nobody looked up while the accuser was
+ * there, the index is all there is: an object that is not in it is beyond suspicion. Read when a child comes up, kept current with
+ * our own marks, bounded: past the bound every object is suspected. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* xlators/cluster/replicate/eager.c: an epoch is the time one inode's data lock and dirty mark are kept (facts: C4).
  *
- * The first change takes the lock, raises dirty and accuses absent copies in advance; later ones join. It ends after a rest, when another client
- * asks for the lock, when a child comes or goes, or when a copy failed: then the data is synced where its loss would not show, dirty is
- * lowered and the lock let go. One coroutine at a time takes or ends an epoch; the others wait on epoch_changed. */
+ * The first change takes the lock, raises dirty and accuses absent copies in advance; later ones join. It ends after a rest, when
+ * another client asks for the lock, when a child comes or goes, or when a copy failed: then the data is synced where its loss would
+ * not show, dirty is lowered and the lock let go. One coroutine at a time takes or ends an epoch; the others wait on epoch_changed. */
 #include <stdlib.h>
 #include <string.h>
 

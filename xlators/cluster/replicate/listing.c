@@ -1,7 +1,8 @@
 /* xlators/cluster/replicate/listing.c: directories are listed from one copy, from the first page to the last.
  *
- * Positions are a brick's own, so each says whose it is: a listing that was begun on one copy goes on there, or waits for it, while new ones
- * begin where they can. Where a position has no room for that (the hashes of ext4 have none) the directory's last beginning decides. */
+ * Positions are a brick's own, so each says whose it is: a listing that was begun on one copy goes on there, or waits for it,
+ * while new ones begin where they can. Where a position has no room for that (the hashes of ext4 have none) the directory's last
+ * beginning decides. */
 #include <string.h>
 
 #include "xlators/cluster/replicate/replicate.h"

@@ -1,8 +1,8 @@
 /* xlators/cluster/replicate/locks.c: locks on several bricks (facts: C2).
  *
- * First all at once without waiting; when somebody else holds one, give back what was got and take them one by one, waiting, in the order
- * every client uses: lockee by lockee, child 0 upwards. A wait that is interrupted cannot be taken back on a brick, so it runs in a coroutine
- * of its own, which gives back what nobody wants any more. */
+ * First all at once without waiting; when somebody else holds one, give back what was got and take them one by one, waiting, in
+ * the order every client uses: lockee by lockee, child 0 upwards. A wait that is interrupted cannot be taken back on a brick, so it
+ * runs in a coroutine of its own, which gives back what nobody wants any more. */
 #include <string.h>
 
 #include "xlators/cluster/replicate/replicate.h"

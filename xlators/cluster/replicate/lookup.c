@@ -92,7 +92,8 @@ static bool is_zombie(const struct replicate *rp, const struct answer *ans, chil
 			if ((absent & bit(j)) && (rp->blames[j] & bit(i)))
 				accusers |= bit(j);
 		copies_hear(rp, &view, i, &ans[i].res->lookup.xattrs, 0, false);
-		if (!accusers || (rp->blames[i] & absent) || ((view.blames[i][DATA] | view.blames[i][METADATA] | view.blames[i][ENTRY]) & absent))
+		if (!accusers || (rp->blames[i] & absent)
+		    || ((view.blames[i][DATA] | view.blames[i][METADATA] | view.blames[i][ENTRY]) & absent))
 			return false;
 	}
 	return true;

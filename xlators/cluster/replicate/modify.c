@@ -1,8 +1,8 @@
 /* xlators/cluster/replicate/modify.c: one engine for all entry and metadata transactions; the table at the end says what differs.
  *
- * plan, lock, mark (only while a copy is missing), act, judge, settle, unlock. Everything a transaction needs after its call is answered lives
- * in its own arena, so that settling and unlocking may go on in the background. What failed in this very call is put on record before the answer;
- * what was known to be missing is on record since the mark. */
+ * plan, lock, mark (only while a copy is missing), act, judge, settle, unlock. Everything a transaction needs after its call is
+ * answered lives in its own arena, so that settling and unlocking may go on in the background. What failed in this very call is put
+ * on record before the answer; what was known to be missing is on record since the mark. */
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>

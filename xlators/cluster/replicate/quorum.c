@@ -1,11 +1,12 @@
 /* xlators/cluster/replicate/quorum.c: who may decide, and what the answers of several copies come to.
  *
- * A change counts when enough copies made it and at least one of them was whole before. A copy that is blamed already may follow along, but
- * its word alone is worth nothing: what it says neither succeeds a call nor accuses a whole copy.
+ * A change counts when enough copies made it and at least one of them was whole before. A copy that is blamed already may follow
+ * along, but its word alone is worth nothing: what it says neither succeeds a call nor accuses a whole copy.
  *
- * A minority that made a change the others may not have made must not accuse them: they can go on without it, accuse it in turn, and nobody
- * would be right. It accuses itself, unless it was the only whole copy. Of two copies the second does accuse the first, so that it may be read while the first is away; that is
- * remembered, and the first waits for it when it comes back alone (state.c). */
+ * A minority that made a change the others may not have made must not accuse them: they can go on without it, accuse it in turn,
+ * and nobody would be right. It accuses itself, unless it was the only whole copy. Of two copies the second does accuse the first,
+ * so that it may be read while the first is away; that is remembered, and the first waits for it when it comes back alone
+ * (state.c). */
 #include "xlators/cluster/replicate/replicate.h"
 
 bool quorum_met(const struct replicate *rp, child_set set)

@@ -14,15 +14,18 @@ static const char *const quorum_words[] = { "none", "auto", "fixed", NULL };
 #define NUMBER(name, member, dflt, lo, hi, help) OPT_INT(name, struct replicate, member, dflt, lo, hi, 0, help)
 
 static const struct option options[] = {
-	OPT_STR("afr-pending-xattr", struct replicate, pending_names, NULL, 0, "names in the pending attributes, in child order [children's names]"),
+	OPT_STR("afr-pending-xattr", struct replicate, pending_names, NULL, 0,
+		"names in the pending attributes, in child order [children's names]"),
 	OPT_ENUM("quorum-type", struct replicate, quorum_type, "none", quorum_words, 0, "how many copies a change needs"),
 	NUMBER("quorum-count", quorum_count, "1", 1, REPLICATE_MAX, "copies needed with quorum-type fixed"),
 	NUMBER("arbiter-count", arbiter_count, "0", 0, 1, "1: the last child keeps names and marks, no data"),
 	NUMBER("thin-arbiter-count", thin, "0", 0, 0, "not served"),
 	OPT_BOOL("eager-lock", struct replicate, eager_lock, "on", OPT_LIVE, "keep the data lock between writes"),
-	OPT_TIME_MS("post-op-delay-secs", struct replicate, post_op_delay_ms, "1", 0, INT32_MAX, OPT_LIVE, "how long it is kept after the last one"),
+	OPT_TIME_MS("post-op-delay-secs", struct replicate, post_op_delay_ms, "1", 0, INT32_MAX, OPT_LIVE,
+		    "how long it is kept after the last one"),
 	OPT_BOOL("ensure-durability", struct replicate, ensure_durability, "on", OPT_LIVE, "sync data before its dirty mark goes"),
-	OPT_BOOL("optimistic-change-log", struct replicate, optimistic, "on", OPT_LIVE, "no mark before entry and metadata changes while all copies are up"),
+	OPT_BOOL("optimistic-change-log", struct replicate, optimistic, "on", OPT_LIVE,
+		 "no mark before entry and metadata changes while all copies are up"),
 	OPT_BOOL("data-change-log", struct replicate, data_log, "on", 0, "keep marks of data changes"),
 	OPT_BOOL("metadata-change-log", struct replicate, metadata_log, "on", 0, "mark metadata changes beforehand"),
 	OPT_BOOL("entry-change-log", struct replicate, entry_log, "on", 0, "mark entry changes beforehand"),

@@ -1,9 +1,9 @@
 /* xlators/cluster/replicate/state.c: what is known of an inode's copies, and which of them may be read.
  *
- * A copy is accused by the rows of the pending matrix. The rows of children that are up are as of the last refresh; the row of one that went
- * down is remembered: its accusation does not end because it cannot repeat it. Where a row was never heard the copy is suspect, unless the
- * child's heal index did not name the object while this copy was up, or the absent could not have decided anything without those that are up and is not
- * known to accuse anybody. */
+ * A copy is accused by the rows of the pending matrix. The rows of children that are up are as of the last refresh; the row of
+ * one that went down is remembered: its accusation does not end because it cannot repeat it. Where a row was never heard the copy
+ * is suspect, unless the child's heal index did not name the object while this copy was up, or the absent could not have decided
+ * anything without those that are up and is not known to accuse anybody. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,7 +202,8 @@ void copies_born(struct replicate *rp, struct copies *c, uint32_t gen, child_set
 	copies_update(rp, c);
 }
 
-/* A child that is away, or did not answer when asked, and is unaccused may have what we need; a suspect one waits for its accuser. Else the copies accuse each other. */
+/* A child that is away, or did not answer when asked, and is unaccused may have what we need; a suspect one waits for its accuser. Else
+ * the copies accuse each other. */
 static int excuse(const struct replicate *rp, const struct copies *c, child_set bad)
 {
 	child_set away = rp->all & ~rp->arbiter & (~rp->up | ~(child_set)(c->present | c->absent));
