@@ -429,6 +429,38 @@ static void test_heal(void **state)
 	world(3, NULL, body_heal);
 }
 
+/* Made while a subvolume was away: it gets no range, and says so once somebody looks. */
+static void body_absent(void)
+{
+	struct dht_range r;
+	struct inode *dir;
+
+	look(w.root, "any");
+	for (unsigned i = 0; i < 3; i++) {
+		if (hashed_of(w.root, "dir") != (int)i) {
+			away(i, true);
+			assert_int_equal(mkd(w.root, "dir"), 0);
+			dir = node(w.root, "dir");
+			for (unsigned k = 0; k < 3; k++)
+				assert_int_equal(mk(dir, k == 0 ? "a" : k == 1 ? "b" : "c"), 0);
+			away(i, false);
+			assert_int_equal(where(w.root, "dir")[i], '-');
+			assert_int_equal(look(w.root, "dir"), 0);
+			assert_string_equal(where(w.root, "dir"), "DDD");
+			range_on(i, dir, &r);
+			assert_int_equal(r.err, 0);
+			assert_int_equal(r.start | r.stop, 0);
+			assert_int_equal(r.commit, 0);
+			return;
+		}
+	}
+}
+
+static void test_absent(void **state)
+{
+	world(3, NULL, body_absent);
+}
+
 /* Another client gave the directory other ranges: what we know is old, the brick says so, and the name goes where it belongs now. */
 static void body_preop(void)
 {
@@ -713,7 +745,7 @@ int main(void)
 		cmocka_unit_test(test_assign), cmocka_unit_test(test_assign3), cmocka_unit_test(test_make),
 		cmocka_unit_test(test_counts), cmocka_unit_test(test_single), cmocka_unit_test(test_restart), cmocka_unit_test(test_hint),
 		cmocka_unit_test(test_down), cmocka_unit_test(test_events), cmocka_unit_test(test_heal),
-		cmocka_unit_test(test_preop), cmocka_unit_test(test_linkto), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_preop), cmocka_unit_test(test_absent), cmocka_unit_test(test_linkto), cmocka_unit_test(test_full),
 		cmocka_unit_test(test_hardlink), cmocka_unit_test(test_attributes), cmocka_unit_test(test_migration),
 		cmocka_unit_test(test_race),
 	};

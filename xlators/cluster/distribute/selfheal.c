@@ -61,7 +61,8 @@ static int coroutine_fn read_again(struct xlator *xl, struct call *call, const s
 	return 0;
 }
 
-/* MKDIR where it is missing, then owner, mode and times of the others. */
+/* MKDIR where it is missing, then owner, mode and times of the others. Where the others' ranges cover everything the new copy says that it
+ * takes no part: to GlusterFS a copy that says nothing is a hole. */
 static int coroutine_fn make_missing(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct inode *dir,
 				     const struct dht_copies *c)
 {
@@ -70,10 +71,16 @@ static int coroutine_fn make_missing(struct xlator *xl, struct call *call, struc
 	struct setattr_args set = { .inode = dir, .stat = c->stat, .internal = true,
 				    .valid = SET_MODE | SET_UID | SET_GID | SET_ATIME | SET_MTIME };
 	const void **to = dht_args(xl, call), **then = dht_args(xl, call);
+	struct dht_range none = { .commit = c->layout->commit };
+	uint8_t value[DHT_RANGE_SIZE];
+	struct xattr x = { DHT_XATTR, value, sizeof(value) };
 	struct answer *ans;
 
 	if (!to || !then)
 		return -ENOMEM;
+	dht_range_encode(&none, value);
+	if (c->layout->complete)
+		mk.xattrs = (struct xattrs){ &x, 1 };
 	for (unsigned i = 0; i < xl->nchildren; i++)
 		to[i] = c->layout->v[i].err == -ENOENT ? &mk : NULL;
 	ans = dht_fanout(xl, &own, FOP_mkdir, to);
