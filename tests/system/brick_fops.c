@@ -232,9 +232,15 @@ static void coroutine_fn test_attributes(struct inode *dir)
 	for (i = 0; i < 200; i++)
 		groups[i] = 5000 + (uint32_t)i;
 	new_call();
+	call.time_flags = TIME_CTIME;	/* with TIME_MTIME a stock brick takes the call's time, not the one given */
 	ret = xl_setattr(top, &call, &a, &r);
 	CHECK(ret == 0 && (r.pre.mode & 07777) == 0644 && (r.post.mode & 07777) == 0640 && r.post.uid == 1001 && r.post.gid == 1002);
 	CHECK(r.post.mtime.sec == 1000000 && r.post.mtime.nsec == 5);
+	a.valid = SET_MTIME | SET_MTIME_NOW;
+	call.time_flags = TIME_CTIME | TIME_MTIME;
+	ret = xl_setattr(top, &call, &a, &r);
+	CHECK(ret == 0 && r.post.mtime.sec == call.time.sec && r.post.mtime.nsec == call.time.nsec);
+	a.valid = SET_MTIME;
 	ret = xl_setxattr(top, &call, &xa, &xr);
 	CHECK(ret == 0);
 	xa.flags = 1;		/* XATTR_CREATE */
