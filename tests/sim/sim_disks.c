@@ -94,7 +94,8 @@ static void compare(unsigned set, const char *path, const bool *parent_doubt)
 		      copies[first].ret, i, copies[i].ret);
 		if (copies[i].ret < 0 || sw.failed)
 			continue;
-		CHECK(a->stat.mode == b->stat.mode && a->stat.uid == b->stat.uid, "%s: mode or owner differ on bricks %u and %u", path, first, i);
+		CHECK(a->stat.mode == b->stat.mode && a->stat.uid == b->stat.uid, "%s: mode or owner differ on bricks %u and %u",
+		      path, first, i);
 		CHECK(a->content.len == b->content.len &&
 		      (!a->content.len || memcmp(payload_data(&a->content), payload_data(&b->content), a->content.len) == 0),
 		      "%s: content differs on bricks %u (%u bytes) and %u (%u bytes), and no mark says so", path, first, a->content.len, i,

@@ -1,7 +1,7 @@
 /* tests/sim/sim_hosts.c: hosts of the simulated volume: how they start, and how they die.
  *
- * A killed process does nothing more: its disk no longer listens to it and its network is gone at that very moment. Its memory is cleared away in
- * the background, when its coroutines have noticed. */
+ * A killed process does nothing more: its disk no longer listens to it and its network is gone at that very moment. Its memory is cleared
+ * away in the background, when its coroutines have noticed. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

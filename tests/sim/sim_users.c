@@ -329,7 +329,8 @@ static int coroutine_fn run_step(struct step *st, try_fn *fn, const char *what)
 		snprintf(st->name, sizeof(st->name), "%s", st->f->name);
 	ret = perform(st);
 	if (sw.verbose && ret < 0)
-		printf("user %u: %s of %u/%s (now %u/%s)\n", st->u->index, what, st->dir, st->name, st->f ? st->f->dir : 0, st->f ? st->f->name : "");
+		printf("user %u: %s of %u/%s (now %u/%s)\n", st->u->index, what, st->dir, st->name,
+		       st->f ? st->f->dir : 0, st->f ? st->f->name : "");
 	if ((ret < 0 || sim_watched(st)) && st->f)
 		sim_disks_tell(st->f->gfid);
 	if (ret < 0)

@@ -34,7 +34,8 @@ static void start_graph(void)
 	struct error err = { "" };
 	struct volfile *vf;
 
-	snprintf(text, sizeof(text), "volume m\n type storage/memory\nend-volume\nvolume i\n type features/index\n option index-base %s/indices\n"
+	snprintf(text, sizeof(text),
+		 "volume m\n type storage/memory\nend-volume\nvolume i\n type features/index\n option index-base %s/indices\n"
 		 " option xattrop-pending-watchlist trusted.afr.v-\n option dirty-linger 30ms\n subvolumes m\nend-volume\n", w.base);
 	vf = volfile_parse(text, strlen(text), "test", &err);
 	assert_non_null(vf);

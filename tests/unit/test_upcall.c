@@ -297,7 +297,9 @@ static void bounded(void **state) { in_world(bounded_body); }
 
 static void acl_body(void)
 {
-	static const uint8_t good[] = { 2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 4, 0, 5, 0, 255, 255, 255, 255, 0x20, 0, 0, 0, 255, 255, 255, 255 };
+	static const uint8_t good[] = {
+		2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 4, 0, 5, 0, 255, 255, 255, 255, 0x20, 0, 0, 0, 255, 255, 255, 255,
+	};
 	struct xattr x = { "system.posix_acl_access", good, sizeof(good) };
 	struct setxattr_args args = { .xattrs = { &x, 1 } };
 	struct setxattr_res res;
