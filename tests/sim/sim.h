@@ -1,8 +1,9 @@
 /* tests/sim/sim.h: a whole volume on the simulated loop: bricks on disks that forget, gateways, users, and bad luck from one seed.
  *
  * Everything runs in one thread with a virtual clock. A brick is a host with a real brick server over storage/memory; a gateway is a host
- * with the real client graph. Users work on the top of a gateway's graph as the NFS head does: durable calls, O_DSYNC, or write and fsync; what may be
- * cured by waiting they try again, elsewhere too, until it is answered. What was answered must be true for ever. */
+ * with the real client graph. Users work on the top of a gateway's graph as the NFS head does: durable calls, O_DSYNC, or write and fsync;
+ * what may be cured by waiting they try again, elsewhere too, until it is answered. What was answered must be true for ever.
+ */
 #ifndef TESTS_SIM_H
 #define TESTS_SIM_H
 
