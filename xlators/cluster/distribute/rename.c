@@ -279,6 +279,8 @@ static void coroutine_fn clean_up(struct xlator *xl, struct call *call, struct r
 
 static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct renaming *r)
 {
+	const struct rename_args *asked = r->args;
+	struct rename_args known = *asked;
 	int ret;
 
 	if (r->dst_exists && S_ISDIR(r->dst.res.stat.mode))
@@ -290,6 +292,9 @@ static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct
 	ret = lock_files(xl, call, r);
 	if (ret < 0)
 		return ret;
+	known.inode = r->src_inode;		/* the children need not look up that it is no directory */
+	known.inode->type = r->src.res.stat.mode & S_IFMT;
+	r->args = &known;
 	co_shield();
 	if (r->dh == r->sc)
 		ret = rename_in_place(xl, call, r);
@@ -300,6 +305,7 @@ static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct
 	if (ret == 0)
 		clean_up(xl, call, r);
 	co_unshield();
+	r->args = asked;
 	if (ret == 0)
 		dht_iatt_file(&r->res->stat);
 	return ret;

@@ -159,18 +159,19 @@ int coroutine_fn dht_dir_copies(struct xlator *xl, struct call *call, struct ino
 static int coroutine_fn rmdir_locked(struct xlator *xl, struct call *call, const struct rmdir_args *args, int hashed,
 				     struct rmdir_res *res)
 {
+	struct rmdir_args known = *args;	/* the children need not look up which directory it is */
 	struct dht_copies c;
 	struct inode *dir = NULL;
 	int ret = dht_dir_copies(xl, call, args->parent, args->name, &c);
 
 	if (ret == 0) {
-		dir = inode_get(xl_inodes(xl), c.stat.gfid);
+		dir = known.inode = inode_get(xl_inodes(xl), c.stat.gfid);
 		ret = dir ? 0 : -ENOMEM;
 	}
 	if (ret == 0 && !args->recursive)
 		ret = dht_dir_empty(xl, call, dir);
 	if (ret == 0)
-		ret = remove_everywhere(xl, call, args, dir, &c, hashed, res);
+		ret = remove_everywhere(xl, call, &known, dir, &c, hashed, res);
 	dht_layout_unref(c.layout);
 	inode_unref(dir);
 	return ret;
