@@ -52,7 +52,7 @@ static const struct option options[] = {
 	OPT_BOOL("no-rpcbind", struct conf, no_rpcbind, "off", 0, "do not register with rpcbind"),
 	OPT_STR("handle-key", struct conf, handle_key, "/var/lib/gatehouse/handle.key", 0,
 		"key that signs file handles; made when missing"),
-	OPT_INT("idle-inodes", struct conf, idle_inodes, "65536", 64, 1 << 24, 0,
+	OPT_INT("idle-inodes", struct conf, idle_inodes, "65536", 4096, 1 << 24, 0,
 		"how many unused inodes are remembered"),
 	OPT_SIZE("cache-size", struct conf, cache_size, "32MiB", 0, 1ll << 40, 0,
 		 "memory for attributes, names and access decisions; 0: none"),

@@ -15,18 +15,22 @@
 
 #include "rpcgen/mount3.h"
 
-static struct memory_disk *disk;
+static struct memory_disk *disk, *disk2;
+const char *rig_volfile;
 
 void rig_disk(void)
 {
 	rig_disk_free();
 	disk = memory_disk_new("rig", 1, 0);
+	disk2 = memory_disk_new("rig2", 2, 0);
 }
 
 void rig_disk_free(void)
 {
 	memory_disk_free(disk);
-	disk = NULL;
+	memory_disk_free(disk2);
+	disk = disk2 = NULL;
+	rig_volfile = NULL;
 }
 
 static const char volfile[] =
@@ -45,7 +49,9 @@ static void coroutine_fn rig_start(struct rig *rig)
 	rig->gw.mac = mac_new(key);
 	assert_int_equal(exports_parse(rig->exports, strlen(rig->exports), "exports", "demo", &rig->gw.exports, &err),
 			 0);
-	vf = volfile_parse(volfile, strlen(volfile), "rig", &err);
+	if (!rig_volfile)
+		rig_volfile = volfile;
+	vf = volume_parse(rig_volfile, strlen(rig_volfile), "rig", rig_volfile == volfile ? 0 : 1 << 20, true, &err);
 	if (!vf || volume_start(&rig->gw.volume, vf, NULL, 0, &err) < 0)
 		fail_msg("%s", err.text);
 	volfile_free(vf);

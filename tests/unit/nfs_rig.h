@@ -24,6 +24,7 @@ struct rig {
 
 void rig_disk(void);			/* a fresh disk */
 void rig_disk_free(void);
+extern const char *rig_volfile;		/* another graph; the disks "rig" and "rig2" are there. NULL: the usual one */
 /* Starts a gateway with this exports text, mounts /demo, runs @fn in a coroutine, stops all. */
 void rig_run(const char *exports, void coroutine_fn (*fn)(struct rig *rig));
 #define RIG_OPEN "/demo *(rw,no_root_squash,insecure)\n"

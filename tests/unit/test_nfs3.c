@@ -670,6 +670,99 @@ static void test_links_and_renames(void **state)
 	rig_run(RIG_OPEN, links_and_renames);
 }
 
+/* --- one handle for one object, however it was found --- */
+
+#define OBJECTS 24
+
+static nfs_fh3 handles[OBJECTS];
+
+static void coroutine_fn same_handles(struct rig *rig, const nfs_fh3 *dir)
+{
+	READDIRPLUS3args args = { .dir = *dir, .dircount = 65536, .maxcount = 65536 };
+	READDIRPLUS3res res;
+	dirlistplus3 *list = &res.READDIRPLUS3res_u.resok.reply;
+	unsigned i, n, seen = 0;
+	char name[16];
+	nfs_fh3 fh;
+
+	NFS(rig, READDIRPLUS, &args, &res);
+	assert_int_equal(res.status, NFS3_OK);
+	assert_true(list->eof);
+	for (i = 0; i < list->n; i++) {
+		if (sscanf(list->entries[i].name.text, "n%u", &n) != 1)
+			continue;
+		seen++;
+		if (!list->entries[i].name_handle.handle_follows) {	/* a directory: no single brick knows all of it */
+			assert_int_equal(n % 3, 1);
+			continue;
+		}
+		assert_memory_equal(&list->entries[i].name_handle.post_op_fh3_u.handle, &handles[n], sizeof(fh));
+	}
+	assert_int_equal(seen, OBJECTS);
+	for (i = 0; i < OBJECTS; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		memset(&fh, 0, sizeof(fh));
+		assert_int_equal(rig_lookup(rig, dir, name, &fh), NFS3_OK);
+		assert_memory_equal(&fh, &handles[i], sizeof(fh));
+	}
+}
+
+static nfsstat3 coroutine_fn make_object(struct rig *rig, unsigned i, const char *name, nfs_fh3 *ret_fh)
+{
+	SYMLINK3args args = { .where = { rig->root, rig_name(name) }, .symlink.symlink_data = rig_name("to") };
+	SYMLINK3res res;
+
+	if (i % 3 == 0)
+		return rig_create(rig, &rig->root, name, 0644, ret_fh);
+	if (i % 3 == 1)
+		return rig_mkdir(rig, &rig->root, name, 0755, ret_fh);
+	NFS(rig, SYMLINK, &args, &res);
+	*ret_fh = res.SYMLINK3res_u.resok.obj.post_op_fh3_u.handle;
+	return res.status;
+}
+
+static void coroutine_fn make_and_look(struct rig *rig)
+{
+	RENAME3args mv = { .from = { .dir = rig->root }, .to = { .dir = rig->root } };
+	RENAME3res mvres;
+	char name[16], moved[16];
+	unsigned i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		snprintf(name, sizeof(name), i % 2 ? "n%u" : "old%u", i);
+		assert_int_equal(make_object(rig, i, name, &handles[i]), NFS3_OK);
+		if (i % 2)
+			continue;
+		snprintf(moved, sizeof(moved), "n%u", i);	/* many of these hash to the other subvolume */
+		mv.from.name = rig_name(name);
+		mv.to.name = rig_name(moved);
+		NFS(rig, RENAME, &mv, &mvres);
+		assert_int_equal(mvres.status, NFS3_OK);
+	}
+	same_handles(rig, &rig->root);
+}
+
+static void coroutine_fn look_again(struct rig *rig)
+{
+	fattr3 attr;
+	unsigned i;
+
+	for (i = 0; i < OBJECTS; i += 5)
+		assert_int_equal(rig_getattr(rig, &handles[i], &attr), NFS3_OK);
+	same_handles(rig, &rig->root);
+}
+
+static void test_one_handle_for_one_object(void **state)
+{
+	rig_volfile = "volume a\n type storage/memory\n option disk rig\nend-volume\n"
+		      "volume b\n type storage/memory\n option disk rig2\nend-volume\n"
+		      "volume la\n type features/locks\n subvolumes a\nend-volume\n"
+		      "volume lb\n type features/locks\n subvolumes b\nend-volume\n"
+		      "volume demo\n type cluster/distribute\n subvolumes la lb\nend-volume\n";
+	rig_run(RIG_OPEN, make_and_look);
+	rig_run(RIG_OPEN, look_again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -695,6 +788,7 @@ int main(void)
 		T(test_special_files),
 		T(test_symlinks),
 		T(test_links_and_renames),
+		T(test_one_handle_for_one_object),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
