@@ -179,6 +179,8 @@ int coroutine_fn dht_lookup_gfid(struct xlator *xl, struct call *call, const str
 struct xattr_want dht_want(const struct xattr_want *next);
 /* A directory's copies as found: attributes, layout, mds. */
 struct dht_copies { struct iatt stat; struct dht_layout *layout; int mds; uint32_t mds_pending; bool differ; unsigned found; };
+/* After a lookup by name: asks by gfid those who do not have the directory that @prefer means under this name. (copies.c) */
+int coroutine_fn dht_copies_gather(struct xlator *xl, struct call *call, const struct lookup_args *args, struct answer *ans, int prefer);
 int dht_copies_read(struct xlator *xl, const struct answer *ans, enum fop op, struct dht_copies *ret);	/* layout: a reference */
 
 /* --- linkto.c ------------------------------------------------------------------------------------------------------ */
@@ -228,7 +230,8 @@ int coroutine_fn dht_rename_dir(struct xlator *xl, struct call *call, const stru
 void coroutine_fn dht_dir_put_back(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct inode *dir,
 				   const struct dht_copies *c, const struct answer *removed);
 /* A directory's copies by name, read anew. -ENOTCONN when a child cannot answer; c->layout is a reference or NULL in any case. */
-int coroutine_fn dht_dir_copies(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_copies *c);
+int coroutine_fn dht_dir_copies(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed,
+				struct dht_copies *c);
 int coroutine_fn dht_dir_empty(struct xlator *xl, struct call *call, struct inode *dir);	/* 0, -ENOTEMPTY... removes stale linktos */
 
 #endif

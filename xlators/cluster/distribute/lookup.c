@@ -2,8 +2,6 @@
  *
  * A name is asked of the subvolume it hashes to; a linkto there says where else; only when neither answers and the directory's layout makes
  * no promise are all asked. Directories are on all subvolumes, so their copies are read together, and made whole when they are not. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "xlators/cluster/distribute/distribute.h"
@@ -16,95 +14,6 @@ static const char *const want_names[] = { DHT_XATTR, DHT_LINKTO, DHT_MDS, DHT_CO
 struct xattr_want dht_want(const struct xattr_want *next)
 {
 	return (struct xattr_want){ want_names, 4, next };
-}
-
-static void answer_parts(const struct answer *a, enum fop op, const struct iatt **st, const struct xattrs **xattrs)
-{
-	*st = op == FOP_stat ? &a->res->stat.stat : &a->res->lookup.stat;
-	*xattrs = op == FOP_stat ? &a->res->stat.xattrs : &a->res->lookup.xattrs;
-}
-
-/* Decimal text; absent on a volume that was never rebalanced. */
-static void learn_commit(struct distribute *d, const struct xattrs *xattrs)
-{
-	const struct xattr *x = xattrs_find(xattrs, DHT_COMMIT);
-	char text[16] = "0";
-
-	if (x && x->len < sizeof(text)) {
-		memcpy(text, x->value, x->len);
-		text[x->len] = '\0';
-	}
-	d->commit = (uint32_t)strtoul(text, NULL, 10);
-	d->commit_known = true;
-}
-
-static void learn_mds(struct dht_copies *c, const struct xattrs *xattrs, unsigned child)
-{
-	const struct xattr *x = xattrs_find(xattrs, DHT_MDS);
-	const uint8_t *p;
-
-	if (!x || x->len != 4 || c->mds >= 0)
-		return;
-	p = x->value;
-	c->mds = (int)child;
-	c->mds_pending = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* Mode and owner of the authoritative copy for the whole. */
-static void adopt_owner(struct xlator *xl, const struct answer *ans, enum fop op, struct dht_copies *c)
-{
-	const struct distribute *d = xl->priv;
-	const struct iatt *base = NULL, *st;
-	const struct xattrs *xattrs;
-
-	if (c->mds >= 0)
-		answer_parts(&ans[c->mds], op, &base, &xattrs);
-	for (unsigned k = 0; k < xl->nchildren; k++) {
-		if (ans[d->order[k]].err)
-			continue;
-		answer_parts(&ans[d->order[k]], op, &st, &xattrs);
-		if (!base)
-			base = st;
-		if (st->mode != base->mode || st->uid != base->uid || st->gid != base->gid)
-			c->differ = true;
-	}
-	if (base) {
-		c->stat.mode = base->mode;
-		c->stat.uid = base->uid;
-		c->stat.gid = base->gid;
-	}
-}
-
-int dht_copies_read(struct xlator *xl, const struct answer *ans, enum fop op, struct dht_copies *c)
-{
-	const struct iatt *st;
-	const struct xattrs *xattrs;
-
-	*c = (struct dht_copies){ .mds = -1, .layout = dht_layout_new(xl->nchildren) };
-	if (!c->layout)
-		return -ENOMEM;
-	for (unsigned i = 0; i < xl->nchildren; i++) {
-		if (ans[i].err) {
-			c->layout->v[i].err = dht_gone(ans[i].err) ? -ENOENT : ans[i].err == 1 ? -ENOTCONN : ans[i].err;
-			continue;
-		}
-		answer_parts(&ans[i], op, &st, &xattrs);
-		if (!S_ISDIR(st->mode) || (c->found && !gfid_equal(st->gfid, c->stat.gfid))) {
-			dht_layout_unref(c->layout);
-			c->layout = NULL;
-			return -EIO;	/* a directory here and something else under its name there */
-		}
-		c->found++;
-		dht_range_decode(&c->layout->v[i], xattrs_find(xattrs, DHT_XATTR));
-		learn_mds(c, xattrs, i);
-		dht_iatt_merge(&c->stat, st);
-		if (gfid_is_root(st->gfid))
-			learn_commit(xl->priv, xattrs);
-	}
-	adopt_owner(xl, ans, op, c);
-	c->layout->at_ns = loop_now_ns(xl_loop(xl));
-	dht_layout_settle(c->layout);
-	return 0;
 }
 
 /* What a child that is away held when it was last heard of, it holds still. */
@@ -123,13 +32,15 @@ static void keep_unheard(struct xlator *xl, struct inode *inode, struct dht_layo
 }
 
 /* The copies of a directory are in @ans: heals it when it needs that (not for a caller who holds the locks), remembers it, fills @res. */
-static int coroutine_fn directory_found(struct xlator *xl, struct call *call, const struct lookup_args *args, const struct answer *ans,
+static int coroutine_fn directory_found(struct xlator *xl, struct call *call, const struct lookup_args *args, struct answer *ans,
 					int prefer, bool heal, struct lookup_res *res)
 {
 	struct dht_copies c;
 	struct inode *inode;
-	int ret = dht_copies_read(xl, ans, FOP_lookup, &c);
+	int ret = dht_copies_gather(xl, call, args, ans, prefer);
 
+	if (ret == 0)
+		ret = dht_copies_read(xl, ans, FOP_lookup, &c);
 	if (ret < 0)
 		return ret;
 	if (c.mds >= 0)

@@ -56,13 +56,17 @@ int coroutine_fn dht_rename_dir(struct xlator *xl, struct call *call, const stru
 
 	if (to && !S_ISDIR(to->res.stat.mode))
 		return -ENOTDIR;
-	if (to && gfid_equal(from->res.stat.gfid, to->res.stat.gfid))
-		return 0;
 	if (!dht_all_up(xl))
 		return -ENOTCONN;
+	if (to && gfid_equal(from->res.stat.gfid, to->res.stat.gfid)) {
+		/* One name, or two after a rename that was cut short: it is finished where the directory has the old one still. */
+		if (args->oldparent != args->newparent || strcmp(args->oldname, args->newname) != 0)
+			dht_fanout_same(xl, call, FOP_rename, args, -1);
+		return 0;
+	}
 	if (to) {
 		over = inode_get(xl_inodes(xl), to->res.stat.gfid);
-		ret = over ? dht_dir_copies(xl, call, args->newparent, args->newname, &c) : -ENOMEM;
+		ret = over ? dht_dir_copies(xl, call, args->newparent, args->newname, dst_hashed, &c) : -ENOMEM;
 		if (ret == 0)
 			ret = dht_dir_empty(xl, call, over);
 	}

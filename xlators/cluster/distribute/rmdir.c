@@ -138,7 +138,8 @@ static int coroutine_fn remove_everywhere(struct xlator *xl, struct call *call, 
 }
 
 /* Its copies as they are under the locks. */
-int coroutine_fn dht_dir_copies(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_copies *c)
+int coroutine_fn dht_dir_copies(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed,
+				struct dht_copies *c)
 {
 	struct xattr_want want = dht_want(NULL);
 	struct lookup_args a = { .parent = parent, .name = name, .want = &want };
@@ -148,7 +149,9 @@ int coroutine_fn dht_dir_copies(struct xlator *xl, struct call *call, struct ino
 	*c = (struct dht_copies){ 0 };
 	if (!ans)
 		return -ENOMEM;
-	ret = dht_copies_read(xl, ans, FOP_lookup, c);
+	ret = dht_copies_gather(xl, call, &a, ans, hashed);
+	if (ret == 0)
+		ret = dht_copies_read(xl, ans, FOP_lookup, c);
 	if (ret < 0)
 		return ret;
 	if (c->layout->unheard)
@@ -162,7 +165,7 @@ static int coroutine_fn rmdir_locked(struct xlator *xl, struct call *call, const
 	struct rmdir_args known = *args;	/* the children need not look up which directory it is */
 	struct dht_copies c;
 	struct inode *dir = NULL;
-	int ret = dht_dir_copies(xl, call, args->parent, args->name, &c);
+	int ret = dht_dir_copies(xl, call, args->parent, args->name, hashed, &c);
 
 	if (ret == 0) {
 		dir = known.inode = inode_get(xl_inodes(xl), c.stat.gfid);

@@ -33,8 +33,8 @@ static int coroutine_fn heal_lock(struct xlator *xl, struct call *call, struct d
 	return ret;
 }
 
-static int coroutine_fn read_again(struct xlator *xl, struct call *call, const struct lookup_args *args, struct dht_copies *c,
-				   struct answer **ret_ans)
+static int coroutine_fn read_again(struct xlator *xl, struct call *call, const struct lookup_args *args, int prefer,
+				   struct dht_copies *c)
 {
 	struct xattr_want want = dht_want(NULL);
 	struct lookup_args a = *args;
@@ -46,7 +46,9 @@ static int coroutine_fn read_again(struct xlator *xl, struct call *call, const s
 	ans = dht_fanout_same(xl, call, FOP_lookup, &a, -1);
 	if (!ans)
 		return -ENOMEM;
-	ret = dht_copies_read(xl, ans, FOP_lookup, &fresh);
+	ret = dht_copies_gather(xl, call, &a, ans, prefer);
+	if (ret == 0)
+		ret = dht_copies_read(xl, ans, FOP_lookup, &fresh);
 	if (ret < 0)
 		return ret;
 	if (fresh.found == 0 || fresh.layout->unheard) {
@@ -56,9 +58,18 @@ static int coroutine_fn read_again(struct xlator *xl, struct call *call, const s
 	}
 	dht_layout_unref(c->layout);
 	*c = fresh;
-	if (ret_ans)
-		*ret_ans = ans;
 	return 0;
+}
+
+/* Another directory has the name there: one that a rename was to replace, on every subvolume, and it was empty then. */
+static int coroutine_fn make_room(struct xlator *xl, struct call *call, int child, const struct mkdir_args *mk)
+{
+	struct rmdir_args rm = { .parent = mk->parent, .name = mk->name };
+	struct rmdir_res rres = { 0 };
+	struct mkdir_res mres = { 0 };
+	int ret = xl_rmdir(xl->children[child], call, &rm, &rres);
+
+	return ret < 0 ? ret : xl_mkdir(xl->children[child], call, mk, &mres);
 }
 
 /* MKDIR where it is missing, then owner, mode and times of the others. Where the others' ranges cover everything the new copy says that it
@@ -87,7 +98,9 @@ static int coroutine_fn make_missing(struct xlator *xl, struct call *call, struc
 	if (!ans)
 		return -ENOMEM;
 	for (unsigned i = 0; i < xl->nchildren; i++) {
-		if (ans[i].err < 0 && ans[i].err != -EEXIST)
+		if (ans[i].err == -EEXIST)
+			ans[i].err = make_room(xl, &own, (int)i, &mk);
+		if (ans[i].err < 0)
 			return ans[i].err;
 		then[i] = ans[i].err == 0 ? &set : NULL;
 	}
@@ -110,7 +123,7 @@ static int coroutine_fn heal_missing(struct xlator *xl, struct call *call, struc
 	if (ret < 0)
 		return ret;
 	co_shield();
-	ret = read_again(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, c, NULL);
+	ret = read_again(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, hashed, c);
 	if (ret == 0 && !gfid_equal(c->stat.gfid, dir->gfid))
 		ret = -ESTALE;
 	if (ret == 0 && c->layout->missing)
@@ -241,7 +254,7 @@ static int coroutine_fn heal_layout(struct xlator *xl, struct call *call, struct
 	if (ret < 0)
 		return ret;
 	co_shield();
-	ret = read_again(xl, call, &(struct lookup_args){ .inode = dir }, c, NULL);
+	ret = read_again(xl, call, &(struct lookup_args){ .inode = dir }, -1, c);
 	if (ret == 0 && !c->layout->complete && !c->layout->missing)
 		ret = new_layout(xl, call, parent, name, dir, c);
 	co_unshield();
