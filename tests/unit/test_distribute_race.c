@@ -192,7 +192,7 @@ static void body_storm(void)
 static void test_storm(void **state)
 {
 	unsigned long from = getenv("RACE_SEED") ? strtoul(getenv("RACE_SEED"), NULL, 0) : 1;
-	unsigned long count = getenv("RACE_COUNT") ? strtoul(getenv("RACE_COUNT"), NULL, 0) : 6;
+	unsigned long count = getenv("RACE_COUNT") ? strtoul(getenv("RACE_COUNT"), NULL, 0) : 40;
 
 	world_twice = true;
 	for (seed = from; seed < from + count; seed++) {

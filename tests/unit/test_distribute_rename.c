@@ -179,6 +179,43 @@ static void test_rollback(void **state)
 	world(3, NULL, body_rollback);
 }
 
+/* The gateway died between two subvolumes of a directory's rename over an empty one: on child 0 it happened, on the others not. */
+static void body_cut_short(void)
+{
+	struct rename_args args = { .oldparent = w.root, .newparent = w.root };
+	struct rename_res res = { 0 };
+	const char *to;
+
+	two_dirs();
+	to = name_on(w.root, "to", 0);
+	assert_int_equal(mkd(w.root, to), 0);
+	assert_int_equal(mk(dir, "f"), 0);
+	args.oldname = "dir";
+	args.newname = to;
+	assert_int_equal(xl_rename(child(0), &w.call, &args, &res), 0);
+	co_sleep_ns(1000000);
+	world_restart();
+	/* The new name is the renamed directory, whole, with what is in it; the one it was to replace is nowhere. */
+	dir = node(w.root, to);
+	assert_true(memcmp(dir->gfid, res.stat.gfid, 16) == 0);
+	assert_int_equal(look(dir, "f"), 0);
+	for (unsigned i = 0; i < 12; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "g%u", i);
+		assert_int_equal(mk(dir, name), 0);
+	}
+	/* Once more, and nothing is left of the old name. */
+	mv(w.root, "dir", w.root, to);
+	assert_int_equal(look(w.root, "dir"), -ENOENT);
+	assert_int_equal(look(node(w.root, to), "f"), 0);
+}
+
+static void test_cut_short(void **state)
+{
+	world(3, NULL, body_cut_short);
+}
+
 /* The file's rename fails where it would happen: both names stay as they were. */
 static void body_file_rollback(void)
 {
@@ -288,7 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases), cmocka_unit_test(test_odd), cmocka_unit_test(test_dirs),
 		cmocka_unit_test(test_rollback), cmocka_unit_test(test_file_rollback), cmocka_unit_test(test_waits),
-		cmocka_unit_test(test_opposite),
+		cmocka_unit_test(test_opposite), cmocka_unit_test(test_cut_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
