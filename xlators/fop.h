@@ -1,7 +1,9 @@
 /* xlators/fop.h: each file operation once, with typed arguments and a typed result.
  *
- * What GlusterFS puts in xdata dictionaries is a named field here. Pointers in arguments live as long as the call; pointers in results
- * live in the call's arena (payloads: as long as the arena). An inode in arguments is borrowed; results carry attributes with a gfid,
+ * What GlusterFS puts in xdata dictionaries is a named field here. Pointers in arguments live as long as the call;
+ * pointers in results
+ * live in the call's arena (payloads: as long as the arena). An inode in arguments is borrowed; results carry
+ * attributes with a gfid,
  * not inodes. All lengths are bytes. Numbers, flags and semantics: facts/brick-wire.md sections 8 to 11. */
 #ifndef XLATORS_FOP_H
 #define XLATORS_FOP_H
@@ -84,20 +86,24 @@ struct symlink_args {
 };
 struct symlink_res { struct iatt stat, preparent, postparent; };
 struct create_args {
-	struct inode *parent; const char *name; uint32_t flags, mode;	/* flags: O_EXCL and access mode; existing file without O_EXCL: opened */
+	/* flags: O_EXCL and access mode; existing file without O_EXCL: opened */
+	struct inode *parent; const char *name; uint32_t flags, mode;
 	const uint8_t *gfid; struct xattrs xattrs; struct preop preop; bool want_fd;
 };
-struct create_res { struct iatt stat, preparent, postparent; struct fd *fd; bool preop_failed; };	/* fd: a reference for the caller, if wanted */
+/* fd: a reference for the caller, if wanted */
+struct create_res { struct iatt stat, preparent, postparent; struct fd *fd; bool preop_failed; };
 struct unlink_args {
 	struct inode *parent; const char *name;
 	bool only_if_linkto;			/* -EBUSY unless mode 01000 and linkto attribute */
 	bool not_if_open;			/* -EBUSY while an fd is open */
 	bool internal, dont_account;
 };
-struct unlink_res { struct iatt preparent, postparent; uint32_t nlink_before; uint8_t removed[16]; };	/* removed: the object's gfid, or null when not known */
+/* removed: the object's gfid, or null when not known */
+struct unlink_res { struct iatt preparent, postparent; uint32_t nlink_before; uint8_t removed[16]; };
 struct rmdir_args {
 	struct inode *parent; const char *name; bool recursive;
-	struct inode *inode;			/* the directory itself, when known; replicate looks it up else, to lock it */
+	/* the directory itself, when known; replicate looks it up else, to lock it */
+	struct inode *inode;
 };
 struct rmdir_res { struct iatt preparent, postparent; };
 struct rename_args {
@@ -105,7 +111,8 @@ struct rename_args {
 	struct inode *inode;			/* the object, when known; translators that need it look it up else */
 	bool internal, dont_account;
 };
-struct rename_res { struct iatt stat, preold, postold, prenew, postnew; bool replaced_known; uint8_t replaced[16]; };	/* what had the new name, or null */
+/* what had the new name, or null */
+struct rename_res { struct iatt stat, preold, postold, prenew, postnew; bool replaced_known; uint8_t replaced[16]; };
 struct link_args { struct inode *inode, *newparent; const char *newname; bool internal, force_replace, dont_account; };
 struct link_res { struct iatt stat, preparent, postparent; };
 
@@ -114,7 +121,8 @@ struct truncate_args { struct inode *inode; struct fd *fd; uint64_t offset; bool
 struct truncate_res { struct iatt pre, post; };
 struct open_args { struct inode *inode; uint32_t flags; };
 struct open_res { struct fd *fd; };		/* a reference for the caller */
-struct readv_args { struct inode *inode; struct fd *fd; uint64_t offset; uint32_t size, flags; };	/* no fd: anonymous, unchecked */
+/* no fd: anonymous, unchecked */
+struct readv_args { struct inode *inode; struct fd *fd; uint64_t offset; uint32_t size, flags; };
 struct readv_res { struct iatt stat; struct payload data; bool eof; };
 struct writev_args {
 	struct inode *inode; struct fd *fd; uint64_t offset; struct payload data;
@@ -132,16 +140,19 @@ struct setxattr_args { struct inode *inode; struct fd *fd; struct xattrs xattrs;
 struct setxattr_res { struct iatt pre, post; };
 struct getxattr_args { struct inode *inode; struct fd *fd; const char *name; };	/* NULL: all visible */
 struct getxattr_res { struct xattrs xattrs; };
-struct removexattr_args { struct inode *inode; struct fd *fd; const char *name; struct xattrs many; };	/* name "": the names in @many */
+/* name "": the names in @many */
+struct removexattr_args { struct inode *inode; struct fd *fd; const char *name; struct xattrs many; };
 struct removexattr_res { struct iatt pre, post; };
 struct opendir_args { struct inode *inode; };
 struct opendir_res { struct fd *fd; };
 struct fsyncdir_args { struct inode *inode; struct fd *fd; bool datasync; };
 struct fsyncdir_res { char none; };
 struct access_args { struct inode *inode; uint32_t mask; bool want_stat; };	/* 4 read, 2 write, 1 execute */
-struct access_res { uint32_t granted; struct iatt stat; };	/* subset of mask; 0 with every bit denied. stat: when wanted, if it costs no time */
+/* subset of mask; 0 with every bit denied. stat: when wanted, if it costs no time */
+struct access_res { uint32_t granted; struct iatt stat; };
 
-#undef LOCK_READ			/* <fcntl.h> has macros of that name for mandatory locks: included above, so that they stay away */
+/* <fcntl.h> has macros of that name for mandatory locks: included above, so that they stay away */
+#undef LOCK_READ
 #undef LOCK_WRITE
 enum lock_cmd { LOCK_TRY, LOCK_WAIT, LOCK_UNLOCK, LOCK_GET };
 enum lock_type { LOCK_READ, LOCK_WRITE };
@@ -159,7 +170,8 @@ struct dirent_plus {
 	struct xattrs xattrs;
 };
 struct readdir_args { struct inode *inode; struct fd *fd; uint64_t offset; uint32_t size; bool plus; const struct xattr_want *want; };
-struct readdir_res { struct dirent_plus *entries; uint32_t n; bool eof; };	/* "." and ".." included as the storage gives them */
+/* "." and ".." included as the storage gives them */
+struct readdir_res { struct dirent_plus *entries; uint32_t n; bool eof; };
 
 enum xattrop { XATTROP_ADD32, XATTROP_ADD64, XATTROP_OR, XATTROP_AND, XATTROP_GET_AND_SET, XATTROP_ADD32_DEFAULT, XATTROP_ADD64_DEFAULT };
 struct xattrop_args {
@@ -171,7 +183,10 @@ struct xattrop_res { struct xattrs values; };	/* the new values */
 struct rchecksum_args { struct inode *inode; struct fd *fd; uint64_t offset; uint32_t len; };
 struct rchecksum_res { uint32_t weak; uint8_t strong[32]; bool zeroes; };
 
-enum { SET_MODE = 1, SET_UID = 2, SET_GID = 4, SET_ATIME = 0x10, SET_MTIME = 0x20, SET_CTIME = 0x40, SET_ATIME_NOW = 0x80, SET_MTIME_NOW = 0x100 };
+enum {
+	SET_MODE = 1, SET_UID = 2, SET_GID = 4, SET_ATIME = 0x10, SET_MTIME = 0x20, SET_CTIME = 0x40,
+	SET_ATIME_NOW = 0x80, SET_MTIME_NOW = 0x100,
+};
 struct setattr_args { struct inode *inode; struct fd *fd; struct iatt stat; uint32_t valid; bool internal; };
 struct setattr_res { struct iatt pre, post; };
 struct fallocate_args { struct inode *inode; struct fd *fd; bool keep_size; uint64_t offset, len; };

@@ -1,7 +1,9 @@
 /* xlators/gfwire.h: fop.h's types as GlusterFS's wire structures and back, for both ends of a brick connection.
  *
- * protocol/client puts arguments and gets results; bricks/ gets arguments and puts results. One row for each procedure of the FOP program
- * (version 400); our extension program has the same rows (bricks/PROTOCOL.md). What travels in xdata dictionaries ends here: on the far
+ * protocol/client puts arguments and gets results; bricks/ gets arguments and puts results. One row for each
+ * procedure of the FOP program
+ * (version 400); our extension program has the same rows (bricks/PROTOCOL.md). What travels in xdata dictionaries
+ * ends here: on the far
  * side of this header everything is a typed field. Facts: brick-wire.md sections 8, 9 and 11. */
 #ifndef XLATORS_GFWIRE_H
 #define XLATORS_GFWIRE_H
@@ -14,7 +16,8 @@
 #define GATE_VERSION 1u
 enum { GATE_PROC_ACCESS = 100, GATE_PROC_INVALIDATED = 101, GATE_PROC_COUNT };
 #define GATE_KEY_EXTENSION "gatehouse-extension"	/* in SETVOLUME: "1", the client acknowledges upcalls */
-#define GATE_KEY_LEASE "gatehouse-lease"	/* in the reply of SETVOLUME: seconds for which the brick tells of changes (xlator.lease_s) */
+/* in the reply of SETVOLUME: seconds for which the brick tells of changes (xlator.lease_s) */
+#define GATE_KEY_LEASE "gatehouse-lease"
 #define GATE_KEY_SEQUENCE "gatehouse.sequence"	/* in the xdata of a callback that wants to be acknowledged */
 
 /* ACCESS that answers with the subset granted; the request is the FOP program's. */

@@ -21,7 +21,8 @@ const struct xlator_class *const xlator_classes[] = {
 
 #define DEFAULT_IDLE_INODES 65536
 
-/* Sections of stock volfiles that only change a client's own caching, or features that are off unless an option says otherwise
+/* Sections of stock volfiles that only change a client's own caching, or features that are off unless an option says
+ * otherwise
  * (facts/volfile.md sections 4 and 6). They stay in the graph under their name and hand every call on. */
 static const char *const passed_through[] = {
 	"performance/*", "debug/io-stats", "debug/sink", "meta", "features/changelog", "features/bitrot-stub", "features/trash",

@@ -6,7 +6,8 @@
 
 struct volfile;
 
-/* Parses GlusterFS's grammar. NULL and a sentence with file, line and what was expected. Backquotes are refused. At most 16 MiB, 4096 sections. */
+/* Parses GlusterFS's grammar. NULL and a sentence with file, line and what was expected. Backquotes are
+ * refused. At most 16 MiB, 4096 sections. */
 struct volfile *volfile_parse(const char *text, size_t len, const char *filename, struct error *err);
 struct volfile *volfile_read(const char *path, struct error *err);	/* reads the file: start-up only */
 void volfile_free(struct volfile *vf);		/* accepts NULL */
@@ -22,9 +23,11 @@ struct graph {
 	struct xlator **xlators;	/* children before parents */
 	unsigned n;
 	struct inode_table *inodes;
-	uint64_t lease_epoch;		/* counts promises made and lost (xlator.lease_s): what was kept in another epoch is worth nothing */
+	/* counts promises made and lost (xlator.lease_s): what was kept in another epoch is worth nothing */
+	uint64_t lease_epoch;
 	const char *from;		/* local address of the simulated host, or NULL */
-	void (*event)(void *owner, enum xl_event ev, const struct xl_upcall *upcall);	/* from the top translator; may be NULL */
+	/* from the top translator; may be NULL */
+	void (*event)(void *owner, enum xl_event ev, const struct xl_upcall *upcall);
 	void *owner;
 };
 
@@ -37,7 +40,8 @@ struct graph_conf {
 	/* Sections with a type in this list (NULL-terminated) and those above them are left out (protocol/server for bricks). */
 	const char *const *skip_types;
 };
-/* Builds, initialises and starts. Types that only change a client's own caching (performance/ and the like, volfile.md section 6) become pass-through
+/* Builds, initialises and starts. Types that only change a client's own caching (performance/ and the like,
+ * volfile.md section 6) become pass-through
  * translators; features/shard, cluster/disperse and unknown types are refused with a sentence. */
 int coroutine_fn graph_new(const struct volfile *vf, const struct graph_conf *conf, struct error *err, struct graph **ret_graph);
 void coroutine_fn graph_free(struct graph *graph);

@@ -1,6 +1,7 @@
 /* xlators/volfile.c: GlusterFS's volfile grammar (facts/volfile.md section 1) into a list of sections.
  *
- * Words are cut first (with the line they stand on), then sections are read word by word. Everything lives in one arena, so that whoever
+ * Words are cut first (with the line they stand on), then sections are read word by word. Everything lives in one
+ * arena, so that whoever
  * holds the volfile holds the text. */
 #include "xlators/volfile.h"
 

@@ -1,6 +1,7 @@
 /* xlators/xlator.h: the whole contract between translators.
  *
- * A translator is one file: a private struct, an option table, functions, one const class, one line in xlators.def. A fop returns 0 or -errno,
+ * A translator is one file: a private struct, an option table, functions, one const class, one line in xlators.def. A
+ * fop returns 0 or -errno,
  * may park, and finds everything it may keep for the call in the call's arena. A NULL fop passes to the first child. */
 #ifndef XLATORS_XLATOR_H
 #define XLATORS_XLATOR_H
@@ -27,7 +28,8 @@ struct client {
 	const char *uuid;		/* process-uuid, for the log */
 	uint32_t refs;
 	bool trusted;			/* passed login authentication */
-	bool acknowledges;		/* answers an upcall that has a sequence: xlator_class.acknowledged is called then */
+	/* answers an upcall that has a sequence: xlator_class.acknowledged is called then */
+	bool acknowledges;
 	/* Sends an upcall to it, never parks. -EOPNOTSUPP when it cannot take this kind. */
 	int (*notify)(struct client *client, const struct xl_upcall *upcall);
 	void (*free)(struct client *client);
@@ -38,14 +40,16 @@ struct client *client_ref(struct client *client);
 enum { PID_NO_ROOT_SQUASH = -4, PID_SELF_HEAL = -6, PID_REBALANCE = -3, PID_ADD_REPLICA = -12, PID_SET_UTIME = -13 };
 enum { TIME_CTIME = 1, TIME_MTIME = 2, TIME_ATIME = 4, TIME_PARENT_CTIME = 8, TIME_PARENT_MTIME = 0x10, TIME_PARENT_ATIME = 0x20 };
 
-struct call {			/* who asks, and the arena its results live in; copy it to change something for a sub-operation */
+/* who asks, and the arena its results live in; copy it to change something for a sub-operation */
+struct call {
 	struct arena *arena;
 	uint32_t uid, gid, ngroups;
 	const uint32_t *groups;
 	int32_t pid;
 	uint32_t lk_owner_len;
 	const uint8_t *lk_owner;	/* at most 91 bytes */
-	uint32_t time_flags;		/* which stored times the brick sets, to @time (brick-format.md A4); 0: leave alone */
+	/* which stored times the brick sets, to @time (brick-format.md A4); 0: leave alone */
+	uint32_t time_flags;
 	struct iatt_time time;
 	struct client *client;		/* in bricks; NULL in gateways */
 	bool durable;			/* an entry or attribute change must be on stable storage before the answer */
@@ -56,7 +60,8 @@ void call_init(struct call *call, struct arena *arena);
 /* Upwards: what became of a child, and what bricks tell. */
 enum xl_event {
 	XL_UP, XL_DOWN,			/* a child can (cannot) serve; sent on change only */
-	XL_RESTARTED,			/* the brick's process is another one: what it held unstable may be lost. Before XL_UP */
+	/* the brick's process is another one: what it held unstable may be lost. Before XL_UP */
+	XL_RESTARTED,
 	XL_UPCALL,			/* struct xl_upcall */
 };
 enum xl_upcall_kind { UPCALL_INVALIDATE, UPCALL_INODELK_CONTENTION, UPCALL_ENTRYLK_CONTENTION };
@@ -69,7 +74,8 @@ struct xl_upcall {
 	uint64_t start, len;		/* the lock held */
 	enum lock_type type;
 	struct iatt stat, parent, oldparent;
-	uint64_t sequence;		/* INVALIDATE, in bricks: not 0 asks for an acknowledgement (client.acknowledges) */
+	/* INVALIDATE, in bricks: not 0 asks for an acknowledgement (client.acknowledges) */
+	uint64_t sequence;
 	uint32_t expire_s;		/* INVALIDATE: how long the brick will go on telling */
 };
 
@@ -84,14 +90,16 @@ struct xlator_class {
 	unsigned min_children, max_children;
 	bool uses_inode_ctx;
 	int coroutine_fn (*init)(struct xlator *xl, struct error *err);	/* children are initialised already */
-	void coroutine_fn (*start)(struct xlator *xl);	/* the whole graph stands; leaves send XL_UP from here or later */
+	/* the whole graph stands; leaves send XL_UP from here or later */
+	void coroutine_fn (*start)(struct xlator *xl);
 	void coroutine_fn (*fini)(struct xlator *xl);	/* parents are gone already */
 	int (*reconfigured)(struct xlator *xl, struct error *err);	/* an OPT_LIVE option was set; may be NULL */
 	void (*event)(struct xlator *xl, unsigned child, enum xl_event ev, const struct xl_upcall *upcall);
 					/* never parks; NULL: pass on to the parents */
 	void (*forget)(struct xlator *xl, struct inode *inode, void *ctx);	/* free the slot's content */
 	void (*client_gone)(struct xlator *xl, struct client *client);	/* release its locks; never parks */
-	void (*acknowledged)(struct xlator *xl, struct client *client, uint64_t sequence);	/* of an upcall to it; never parks */
+	/* of an upcall to it; never parks */
+	void (*acknowledged)(struct xlator *xl, struct client *client, uint64_t sequence);
 	struct fops fops;
 };
 
@@ -109,16 +117,19 @@ struct xlator {
 	/* The promise to tell of every change of what was read through here, for so long after the reading; 0: none. Set by features/upcall in a
 	 * brick (its SETVOLUME reply says so) and by protocol/client, which counts graph->lease_epoch up whenever it changes. A lookup by name
 	 * counts as reading the parent and its names, also when it finds nothing; what makes an object, as reading that. */
-	uint32_t lease_s;		/* XL_LEASE_NOBODY: the brick is away, has nothing to say and nothing can be read there */
+	/* XL_LEASE_NOBODY: the brick is away, has nothing to say and nothing can be read there */
+	uint32_t lease_s;
 };
 
 #define XL_LEASE_NOBODY UINT32_MAX
-typedef uint64_t child_set;		/* bit i stands for children[i]; wider than 64 children: a translator's own bitmap */
+/* bit i stands for children[i]; wider than 64 children: a translator's own bitmap */
+typedef uint64_t child_set;
 struct answer { int err; union fop_res *res; };	/* one child's reply in a fan-out; err 1: not asked */
 
 struct loop *xl_loop(const struct xlator *xl);
 struct inode_table *xl_inodes(const struct xlator *xl);
-void xl_notify(struct xlator *xl, enum xl_event ev, const struct xl_upcall *upcall);	/* to every parent; to the graph's owner from the top */
+/* to every parent; to the graph's owner from the top */
+void xl_notify(struct xlator *xl, enum xl_event ev, const struct xl_upcall *upcall);
 
 #define F(op) static inline int coroutine_fn xl_##op(struct xlator *xl, struct call *call, \
 		const struct op##_args *args, struct op##_res *res) \
@@ -136,7 +147,8 @@ FOPS(F)
 /* Any fop by number: @res must have room for fop_res_sizes[op]. */
 int coroutine_fn xl_call(struct xlator *xl, struct call *call, enum fop op, const void *args, void *res);
 
-/* Wind @op with one and the same @args to every child in @to at once. Answers come from the call's arena, one for each child. Returns NULL
+/* Wind @op with one and the same @args to every child in @to at once. Answers come from the call's arena, one for
+ * each child. Returns NULL
  * (and *ret_ok 0) when the arena is full. */
 struct answer *coroutine_fn xl_fanout(struct xlator *xl, struct call *call, child_set to, enum fop op, const void *args, child_set *ret_ok);
 /* The same with arguments of each child's own: args[i] for bit i. */
