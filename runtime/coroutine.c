@@ -12,7 +12,9 @@
 
 #include "runtime/loop_private.h"
 
-#define STACKS_KEPT 128
+#define STACKS_KEPT 128		/* at rest ... */
+#define STACKS_SWELL 1024	/* ... and under load: a fresh stack costs three system calls and its page faults */
+#define EBB_NS 1000000000u
 #define CHILDREN_FACTOR 16	/* how far children may go beyond the cap: a refused one looks like a failed brick */
 
 struct coroutine {
@@ -106,7 +108,8 @@ static struct coroutine *coroutine_new(struct loop *loop, unsigned cap, co_entry
 	link = list_pop(&loop->stacks);
 	if (link) {
 		co = list_entry(link, struct coroutine, link);
-		loop->nstacks--;
+		if (--loop->nstacks < loop->stacks_low)
+			loop->stacks_low = loop->nstacks;
 	} else {
 		co = stack_map();
 		if (!co)
@@ -129,6 +132,33 @@ static struct coroutine *coroutine_new(struct loop *loop, unsigned cap, co_entry
 	return co;
 }
 
+/* Gives back what lay unused for the whole of the last second, down to what is kept at rest. */
+static void ebb(void *arg)
+{
+	struct loop *loop = arg;
+	unsigned spare = loop->stacks_low;
+	struct coroutine *co;
+
+	for (; spare && loop->nstacks > STACKS_KEPT; spare--, loop->nstacks--) {
+		co = list_entry(loop->stacks.prev, struct coroutine, link);
+		list_remove(&co->link);
+		stack_unmap(co);
+	}
+	loop->stacks_low = loop->nstacks;
+	if (loop->nstacks > STACKS_KEPT)
+		timer_arm(loop, &loop->stacks_ebb, loop->now_ns + EBB_NS);
+}
+
+static void stack_keep(struct loop *loop, struct coroutine *co)
+{
+	list_push(&loop->stacks, &co->link);
+	if (++loop->nstacks <= STACKS_KEPT || timer_armed(&loop->stacks_ebb))
+		return;
+	loop->stacks_low = loop->nstacks;
+	timer_init(&loop->stacks_ebb, ebb, loop);
+	timer_arm(loop, &loop->stacks_ebb, loop->now_ns + EBB_NS);
+}
+
 static void coroutine_free(struct coroutine *co)
 {
 	struct loop *loop = co->loop;
@@ -138,12 +168,10 @@ static void coroutine_free(struct coroutine *co)
 	list_remove(&co->sibling);
 	co_context_fini(&co->ctx);
 	loop->alive--;
-	if (loop->nstacks >= STACKS_KEPT) {
+	if (loop->nstacks >= STACKS_SWELL)
 		stack_unmap(co);
-		return;
-	}
-	list_push(&loop->stacks, &co->link);
-	loop->nstacks++;
+	else
+		stack_keep(loop, co);
 }
 
 void co_pool_free(struct loop *loop)
@@ -153,6 +181,7 @@ void co_pool_free(struct loop *loop)
 	while ((link = list_pop(&loop->stacks)))
 		stack_unmap(list_entry(link, struct coroutine, link));
 	loop->nstacks = 0;
+	timer_cancel(&loop->stacks_ebb);
 }
 
 /* --- run, park, wake --- */

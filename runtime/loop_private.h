@@ -42,7 +42,8 @@ struct loop {
 	struct list ready;		/* coroutines to resume */
 	unsigned nready, alive;
 	struct list stacks;		/* finished coroutines kept for their stacks */
-	unsigned nstacks;
+	unsigned nstacks, stacks_low;	/* low: fewest of this second */
+	struct timer stacks_ebb;
 
 	struct timer **heap;
 	size_t ntimers, heap_size;

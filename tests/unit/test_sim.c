@@ -436,6 +436,51 @@ static void test_back_pressure(void **state)
 	loop_free(loop);
 }
 
+/* --- stacks --- */
+
+static size_t mapped_kb(void)
+{
+	size_t pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%zu", &pages), 1);
+	fclose(f);
+	return pages * 4;
+}
+
+static void coroutine_fn nap(void *arg)
+{
+	co_sleep_ns(MS);
+}
+
+/* Under load the pool of stacks swells, and no call pays for a new one; afterwards it shrinks to what is kept at rest. */
+static void coroutine_fn swell_and_ebb(void *arg)
+{
+	size_t full, again;
+	int i;
+
+	for (i = 0; i < 600; i++)
+		assert_non_null(co_start(loop, nap, NULL));
+	co_sleep_ns(10 * MS);
+	full = mapped_kb();
+	for (i = 0; i < 600; i++)
+		assert_non_null(co_start(loop, nap, NULL));
+	again = mapped_kb();
+	assert_true(again < full + 64 * 64);
+	co_sleep_ns(4 * SECOND);
+	assert_true(mapped_kb() < full - 400 * 64);
+	loop_stop(loop);
+}
+
+static void test_stack_pool(void **state)
+{
+	begin(1);
+	assert_non_null(co_start(loop, swell_and_ebb, NULL));
+	assert_int_equal(loop_run(loop), 0);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_power_cut),
 		cmocka_unit_test(test_back_pressure),
+		cmocka_unit_test(test_stack_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
