@@ -108,6 +108,15 @@ static uint32_t lease_of(const struct graph *graph)
 	return 0;
 }
 
+static bool releases_locks(const struct graph *graph)
+{
+	unsigned i;
+
+	for (i = 0; i < graph->n && !graph->xlators[i]->releases_locks; i++)
+		;
+	return i < graph->n;
+}
+
 static int reply(const struct brick_server *bs, struct arena *arena, struct answer_text answer, gf_bytes *ret_bytes)
 {
 	gfx_dict d;
@@ -123,6 +132,8 @@ static int reply(const struct brick_server *bs, struct arena *arena, struct answ
 			ret = dict_set_str(&d, "child_up", bs->up ? "1" : "0");
 		if (!ret)
 			ret = dict_set_str(&d, "clnt-lk-version", "0");
+		if (!ret && releases_locks(bs->graph))
+			ret = dict_set_uint(&d, GATE_KEY_RELEASES, 1);
 		if (!ret && lease_of(bs->graph))
 			ret = dict_set_uint(&d, GATE_KEY_LEASE, lease_of(bs->graph));
 	}

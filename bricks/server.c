@@ -176,6 +176,7 @@ static int coroutine_fn run(struct serving *s, const void *req)
 		ret = check_owner(s);
 	if (ret < 0)
 		return ret;
+	s->call.release = gfwire_get_release(&s->gw, s->proc, req);
 	if (op == FOP_writev)
 		s->args.writev.data = s->rq->tail;
 	ret = ask_graph(s);

@@ -18,6 +18,8 @@ enum { GATE_PROC_ACCESS = 100, GATE_PROC_INVALIDATED = 101, GATE_PROC_COUNT };
 #define GATE_KEY_EXTENSION "gatehouse-extension"	/* in SETVOLUME: "1", the client acknowledges upcalls */
 /* in the reply of SETVOLUME: seconds for which the brick tells of changes (xlator.lease_s) */
 #define GATE_KEY_LEASE "gatehouse-lease"
+#define GATE_KEY_RELEASES "gatehouse-releases"	/* in the reply of SETVOLUME: 1, the brick does what GATE_KEY_RELEASE asks */
+#define GATE_KEY_RELEASE "gatehouse-release"	/* in the xdata of a change: call.release (bricks/PROTOCOL.md) */
 #define GATE_KEY_SEQUENCE "gatehouse.sequence"	/* in the xdata of a callback that wants to be acknowledged */
 
 /* ACCESS that answers with the subset granted; the request is the FOP program's. */
@@ -46,6 +48,7 @@ struct gfwire_proc {
 	enum fop op;
 	bool by_fd;			/* the request names an fd beside the gfid */
 	uint16_t req_size, rsp_size;
+	uint16_t xdata;			/* where a changing request's dictionary lies; 0: locks cannot be released with it */
 	xdrproc_t xdr_req, xdr_rsp;
 	/* All: 0 or -ENOMEM, -E2BIG, -EINVAL. The target is zeroed by the caller and borrows from the source and the arena. */
 	int (*put_args)(struct gfwire *gw, const void *args, void *req);
@@ -70,6 +73,11 @@ extern const struct gfwire_places gfwire_places[FOP_COUNT];
 
 /* Client: the objects that @args names, as gfids. */
 void gfwire_objects_of(struct gfwire *gw, enum fop op, const void *args);
+
+/* call.release as an entry of the request's dictionary. Put: after put_args; 0 or -ENOMEM, -E2BIG. Get: NULL when
+ * there is none, or when it is nonsense: nothing is released then. */
+int gfwire_put_release(struct gfwire *gw, const struct gfwire_proc *p, const struct lock_release *release, void *req);
+const struct lock_release *gfwire_get_release(struct gfwire *gw, const struct gfwire_proc *p, const void *req);
 
 void gfwire_put_iatt(const struct iatt *st, gf_iattx *ret_x);
 void gfwire_get_iatt(const gf_iattx *x, struct iatt *ret_st);

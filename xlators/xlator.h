@@ -40,6 +40,20 @@ struct client *client_ref(struct client *client);
 enum { PID_NO_ROOT_SQUASH = -4, PID_SELF_HEAL = -6, PID_REBALANCE = -3, PID_ADD_REPLICA = -12, PID_SET_UTIME = -13 };
 enum { TIME_CTIME = 1, TIME_MTIME = 2, TIME_ATIME = 4, TIME_PARENT_CTIME = 8, TIME_PARENT_MTIME = 0x10, TIME_PARENT_ATIME = 0x20 };
 
+/* Locks of the call's owner that a brick lets go by itself as soon as the change they were taken for has succeeded there: one message less.
+ * A change that failed leaves them held. Only for children with releases_locks; to others it means nothing. */
+#define LOCK_RELEASE_MAX 3
+struct lock_release {
+	const char *domain;
+	unsigned n;
+	struct lock_released {
+		const uint8_t *gfid;
+		bool entry;
+		const char *name;	/* entry; NULL: the whole directory */
+		uint64_t start, len;	/* else */
+	} v[LOCK_RELEASE_MAX];
+};
+
 /* who asks, and the arena its results live in; copy it to change something for a sub-operation */
 struct call {
 	struct arena *arena;
@@ -53,6 +67,7 @@ struct call {
 	struct iatt_time time;
 	struct client *client;		/* in bricks; NULL in gateways */
 	bool durable;			/* an entry or attribute change must be on stable storage before the answer */
+	const struct lock_release *release;	/* of this owner, when the change succeeds; NULL: none */
 };
 /* root, pid 0, no lock owner, no times. */
 void call_init(struct call *call, struct arena *arena);
@@ -119,6 +134,8 @@ struct xlator {
 	 * counts as reading the parent and its names, also when it finds nothing; what makes an object, as reading that. */
 	/* XL_LEASE_NOBODY: the brick is away, has nothing to say and nothing can be read there */
 	uint32_t lease_s;
+	/* does what call.release says; set by protocol/client as its brick told, and by features/locks */
+	bool releases_locks;
 };
 
 #define XL_LEASE_NOBODY UINT32_MAX

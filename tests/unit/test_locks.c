@@ -34,8 +34,20 @@ static int leaf_flush(struct xlator *xl, struct call *call, const struct flush_a
 	return 0;
 }
 
+static int leaf_says;
+
+static int leaf_rmdir(struct xlator *xl, struct call *call, const struct rmdir_args *args, struct rmdir_res *res)
+{
+	return leaf_says;
+}
+
+static int leaf_setattr(struct xlator *xl, struct call *call, const struct setattr_args *args, struct setattr_res *res)
+{
+	return leaf_says;
+}
+
 static const struct xlator_class leaf_class = {
-	.name = "leaf", .fops = { .lookup = leaf_lookup, .stat = leaf_stat, .writev = leaf_writev, .flush = leaf_flush },
+	.name = "leaf", .fops = { .rmdir = leaf_rmdir, .setattr = leaf_setattr, .lookup = leaf_lookup, .stat = leaf_stat, .writev = leaf_writev, .flush = leaf_flush },
 };
 
 struct tclient {
@@ -450,12 +462,56 @@ static void domain_count_body(void)
 
 static void domain_count(void **state) { in_world(domain_count_body); }
 
+static int change(uint8_t owner, const struct lock_release *release, int says)
+{
+	struct call call = as(&w.a, owner);
+	struct setattr_args set = { .inode = w.inode };
+	struct rmdir_args rm = { .parent = w.dir, .name = "n" };
+	struct setattr_res set_res;
+	struct rmdir_res rm_res;
+
+	call.release = release;
+	leaf_says = says;
+	return release->v[0].entry ? xl_rmdir(&w.locks, &call, &rm, &rm_res) : xl_setattr(&w.locks, &call, &set, &set_res);
+}
+
+/* A change that succeeded lets go of what was taken for it, at once and of nothing else; one that failed keeps all. */
+static void release_body(void)
+{
+	struct lock_release names = { "d", 2, { { w.dir->gfid, true, "n", 0, 0 }, { w.dir->gfid, true, NULL, 0, 0 } } };
+	struct lock_release range = { "d", 1, { { w.inode->gfid, false, NULL, 100, 0 } } };
+	struct waiter x = { .c = &w.b, .owner = 2, .kind = 'e', .name = "n", .type = LOCK_WRITE };
+
+	assert_true(w.locks.releases_locks);
+	assert_int_equal(elk(&w.a, 1, "n", LOCK_TRY, LOCK_WRITE), 0);
+	assert_int_equal(elk(&w.a, 1, NULL, LOCK_TRY, LOCK_WRITE), 0);
+	begin(&x);
+	assert_int_equal(change(1, &names, -EIO), -EIO);
+	assert_int_equal(count(COUNT_ENTRYLK), 3);
+	assert_int_equal(change(3, &names, 0), 0);	/* not this owner's */
+	assert_int_equal(count(COUNT_ENTRYLK), 3);
+	assert_false(x.done);
+	assert_int_equal(change(1, &names, 0), 0);
+	settle();
+	assert_true(x.done);
+	assert_int_equal(x.ret, 0);
+	assert_int_equal(count(COUNT_ENTRYLK), 1);	/* the waiter's own */
+
+	assert_int_equal(ilk(&w.a, 1, "d", LOCK_TRY, LOCK_WRITE, 100, 0), 0);
+	assert_int_equal(ilk(&w.a, 1, "d", LOCK_TRY, LOCK_WRITE, 0, 10), 0);
+	assert_int_equal(change(1, &range, 0), 0);
+	assert_int_equal(count(COUNT_INODELK), 1);
+}
+
+static void release(void **state) { in_world(release_body); }
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inodelk_basics), cmocka_unit_test(fairness), cmocka_unit_test(entrylk), cmocka_unit_test(contention),
 		cmocka_unit_test(interrupted), cmocka_unit_test(client_gone), cmocka_unit_test(posix_ranges),
 		cmocka_unit_test(flush_releases), cmocka_unit_test(limits), cmocka_unit_test(domain_count),
+		cmocka_unit_test(release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "xlators/features/locks.h"
+#include "xlators/graph.h"
 
 /* ---- contention ---- */
 
@@ -188,6 +189,44 @@ static int coroutine_fn locks_entrylk(struct xlator *xl, struct call *call, cons
 	return lock_or_unlock(xl->priv, call, &rq, args->cmd);
 }
 
+/* What the caller holds for this very change, when it succeeded (call.release). */
+static void release_with(struct xlator *xl, struct call *call)
+{
+	const struct lock_release *r = call->release;
+	unsigned i;
+
+	for (i = 0; i < r->n; i++) {
+		const struct lock_released *v = &r->v[i];
+		struct inode *inode = inode_find(xl_inodes(xl), v->gfid);
+		struct lock_request rq = { inode, v->entry ? LOCK_KIND_ENTRY : LOCK_KIND_INODE, r->domain, v->name, LOCK_WRITE, v->start,
+					   v->len };
+
+		if (inode)
+			lock_release(xl->priv, call, &rq);
+		inode_unref(inode);
+	}
+}
+
+#define RELEASING(op) \
+	static int coroutine_fn locks_##op(struct xlator *xl, struct call *call, const struct op##_args *args, struct op##_res *res) \
+	{ \
+		int ret = xl_##op(xl->children[0], call, args, res); \
+		if (ret == 0 && call->release) \
+			release_with(xl, call); \
+		return ret; \
+	}
+RELEASING(mknod)
+RELEASING(mkdir)
+RELEASING(symlink)
+RELEASING(create)
+RELEASING(link)
+RELEASING(unlink)
+RELEASING(rmdir)
+RELEASING(rename)
+RELEASING(setattr)
+RELEASING(setxattr)
+RELEASING(removexattr)
+
 static int coroutine_fn locks_flush(struct xlator *xl, struct call *call, const struct flush_args *args, struct flush_res *res)
 {
 	locks_flush_owner(xl->priv, call, args->inode ? args->inode : args->fd->inode);
@@ -233,6 +272,7 @@ static int coroutine_fn locks_init(struct xlator *xl, struct error *err)
 	list_init(&lk->contended);
 	lk->tell.fn = tell_holders;
 	lk->tell.arg = lk;
+	xl->releases_locks = true;
 	return 0;
 }
 
@@ -273,6 +313,9 @@ const struct xlator_class features_locks_class = {
 	.client_gone = locks_client_gone,
 	.fops = {
 		.lookup = locks_lookup, .stat = locks_stat, .writev = locks_writev, .fsync = locks_fsync, .flush = locks_flush,
+		.mknod = locks_mknod, .mkdir = locks_mkdir, .symlink = locks_symlink, .create = locks_create, .link = locks_link,
+		.unlink = locks_unlink, .rmdir = locks_rmdir, .rename = locks_rename,
+		.setattr = locks_setattr, .setxattr = locks_setxattr, .removexattr = locks_removexattr,
 		.lk = locks_lk, .inodelk = locks_inodelk, .entrylk = locks_entrylk,
 	},
 };

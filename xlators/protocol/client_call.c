@@ -97,6 +97,8 @@ int coroutine_fn client_send(struct pclient *pc, struct call *call, struct clien
 	memset(&rsp, 0, p->rsp_size);
 	gfwire_objects_of(&gw, op->op, args);
 	ret = p->put_args(&gw, args, &req);
+	if (ret == 0 && call->release && pc->xl->releases_locks)
+		ret = gfwire_put_release(&gw, p, call->release, &req);
 	if (ret < 0)
 		return ret;
 	if (op->op == FOP_writev)

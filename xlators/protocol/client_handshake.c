@@ -175,7 +175,7 @@ static int refused(const struct pclient *pc, const struct gf_setvolume_rsp *rsp,
 static int accepted(struct pclient *pc, const gfx_dict *d)
 {
 	const char *uuid = dict_get_str(d, "process-uuid"), *volume = dict_get_str(d, "volume-id");
-	int64_t up = 1, lease = 0;
+	int64_t up = 1, lease = 0, releases = 0;
 
 	if (volume && pc->volume_id && *pc->volume_id && strcasecmp(volume, pc->volume_id)) {
 		log_warning("the brick belongs to another volume, trying again", "volume=%s brick=%s volume-id=%s", pc->xl->name,
@@ -185,6 +185,8 @@ static int accepted(struct pclient *pc, const gfx_dict *d)
 	dict_get_int(d, "child_up", &up);
 	dict_get_int(d, GATE_KEY_LEASE, &lease);
 	pc->xl->lease_s = lease > 0 && lease < XL_LEASE_NOBODY ? (uint32_t)lease : 0;
+	dict_get_int(d, GATE_KEY_RELEASES, &releases);
+	pc->xl->releases_locks = releases == 1;
 	pc->xl->graph->lease_epoch++;	/* a new connection: what the brick promised over the old one is off */
 	pc->child_down = up == 0;
 	if (!uuid)

@@ -170,25 +170,31 @@ void gfwire_objects_of(struct gfwire *gw, enum fop op, const void *args)
 }
 
 /* Procedure, fop, whether by fd; the wire's structures; the conversions. */
-#define ROW_(proc, fop, fd, req, rsp, a, r, pe, ge) \
-	[GF_FOP_##proc] = { #proc, FOP_##fop, fd, sizeof(struct gf_##req##_req), sizeof(struct gf_##rsp##_rsp), \
+#define ROW__(proc, fop, fd, req, rsp, xdata, a, r, pe, ge) \
+	[GF_FOP_##proc] = { #proc, FOP_##fop, fd, sizeof(struct gf_##req##_req), sizeof(struct gf_##rsp##_rsp), xdata, \
 		(xdrproc_t)xdr_gf_##req##_req, (xdrproc_t)xdr_gf_##rsp##_rsp, gfwire_put_##a##_args, gfwire_get_##a##_args, \
 		gfwire_put_##r##_res, gfwire_get_##r##_res, pe, ge }
+#define ROW_(proc, fop, fd, req, rsp, a, r, pe, ge) ROW__(proc, fop, fd, req, rsp, 0, a, r, pe, ge)
+#define XDATA(req) offsetof(struct gf_##req##_req, xdata)
 #define ROW(proc, fop, fd, req, rsp, a, r) ROW_(proc, fop, fd, req, rsp, a, r, NULL, NULL)
 #define ROW_E(proc, fop, fd, req, rsp, a, r, e) \
 	ROW_(proc, fop, fd, req, rsp, a, r, gfwire_put_##e##_error, gfwire_get_##e##_error)
+/* Changes that may release locks. */
+#define ROW_X(proc, fop, fd, req, rsp, a, r) ROW__(proc, fop, fd, req, rsp, XDATA(req), a, r, NULL, NULL)
+#define ROW_XE(proc, fop, fd, req, rsp, a, r, e) \
+	ROW__(proc, fop, fd, req, rsp, XDATA(req), a, r, gfwire_put_##e##_error, gfwire_get_##e##_error)
 
 #pragma GCC diagnostic ignored "-Wcast-function-type"
 const struct gfwire_proc gfwire_procs[GFWIRE_PROCS] = {
 	ROW(STAT, stat, false, stat, stat, stat, stat),
 	ROW(READLINK, readlink, false, readlink, readlink, readlink, readlink),
-	ROW_E(MKNOD, mknod, false, mknod, entry, mknod, mkentry, mknod),
-	ROW_E(MKDIR, mkdir, false, mkdir, entry, mkdir, mkentry, mkdir),
-	ROW(UNLINK, unlink, false, unlink, prepost, unlink, unlink),
-	ROW(RMDIR, rmdir, false, rmdir, prepost, rmdir, parents),
-	ROW(SYMLINK, symlink, false, symlink, entry, symlink, entry),
-	ROW(RENAME, rename, false, rename, rename, rename, rename),
-	ROW(LINK, link, false, link, entry, link, entry),
+	ROW_XE(MKNOD, mknod, false, mknod, entry, mknod, mkentry, mknod),
+	ROW_XE(MKDIR, mkdir, false, mkdir, entry, mkdir, mkentry, mkdir),
+	ROW_X(UNLINK, unlink, false, unlink, prepost, unlink, unlink),
+	ROW_X(RMDIR, rmdir, false, rmdir, prepost, rmdir, parents),
+	ROW_X(SYMLINK, symlink, false, symlink, entry, symlink, entry),
+	ROW_X(RENAME, rename, false, rename, rename, rename, rename),
+	ROW_X(LINK, link, false, link, entry, link, entry),
 	ROW(TRUNCATE, truncate, false, truncate, prepost, truncate, prepost),
 	ROW(OPEN, open, false, open, open, open, open),
 	ROW(READ, readv, true, read, read, read, read),
@@ -196,13 +202,13 @@ const struct gfwire_proc gfwire_procs[GFWIRE_PROCS] = {
 	ROW(STATFS, statfs, false, statfs, statfs, statfs, statfs),
 	ROW(FLUSH, flush, true, flush, common, flush, nothing),
 	ROW(FSYNC, fsync, true, fsync, prepost, fsync, fsync),
-	ROW(SETXATTR, setxattr, false, setxattr, common, setxattr, setxattr),
+	ROW_X(SETXATTR, setxattr, false, setxattr, common, setxattr, setxattr),
 	ROW(GETXATTR, getxattr, false, getxattr, getxattr, getxattr, getxattr),
-	ROW(REMOVEXATTR, removexattr, false, removexattr, common, removexattr, setxattr),
+	ROW_X(REMOVEXATTR, removexattr, false, removexattr, common, removexattr, setxattr),
 	ROW(OPENDIR, opendir, false, opendir, open, opendir, opendir),
 	ROW(FSYNCDIR, fsyncdir, true, fsyncdir, common, fsyncdir, nothing),
 	ROW(ACCESS, access, false, access, common, access, access),
-	ROW_E(CREATE, create, false, create, create, create, create, create),
+	ROW_XE(CREATE, create, false, create, create, create, create, create),
 	ROW(FTRUNCATE, truncate, true, ftruncate, prepost, ftruncate, prepost),
 	ROW(FSTAT, stat, true, fstat, stat, fstat, stat),
 	ROW(LK, lk, true, lk, lk, lk, lk),
@@ -215,12 +221,12 @@ const struct gfwire_proc gfwire_procs[GFWIRE_PROCS] = {
 	ROW(XATTROP, xattrop, false, xattrop, getxattr, xattrop, xattrop),
 	ROW(FXATTROP, xattrop, true, fxattrop, getxattr, fxattrop, xattrop),
 	ROW(FGETXATTR, getxattr, true, fgetxattr, getxattr, fgetxattr, getxattr),
-	ROW(FSETXATTR, setxattr, true, fsetxattr, common, fsetxattr, setxattr),
+	ROW_X(FSETXATTR, setxattr, true, fsetxattr, common, fsetxattr, setxattr),
 	ROW(RCHECKSUM, rchecksum, true, rchecksum, rchecksum, rchecksum, rchecksum),
-	ROW(SETATTR, setattr, false, setattr, prepost, setattr, prepost),
-	ROW(FSETATTR, setattr, true, fsetattr, prepost, fsetattr, prepost),
+	ROW_X(SETATTR, setattr, false, setattr, prepost, setattr, prepost),
+	ROW_X(FSETATTR, setattr, true, fsetattr, prepost, fsetattr, prepost),
 	ROW(READDIRP, readdir, true, readdir, readdirp, readdirp, readdirp),
-	ROW(FREMOVEXATTR, removexattr, true, fremovexattr, common, fremovexattr, setxattr),
+	ROW_X(FREMOVEXATTR, removexattr, true, fremovexattr, common, fremovexattr, setxattr),
 	ROW(FALLOCATE, fallocate, true, fallocate, prepost, fallocate, prepost),
 	ROW(DISCARD, discard, true, discard, prepost, discard, prepost),
 	ROW(ZEROFILL, zerofill, true, discard, prepost, zerofill, prepost),

@@ -80,6 +80,15 @@ static void coroutine_fn run_round(struct round *r, child_set want)
 		co_fanout(which, round_task, r);
 }
 
+bool locks_held(const struct locks *l)
+{
+	unsigned k;
+
+	for (k = 0; k < l->n && !l->v[k].held; k++)
+		;
+	return k < l->n;
+}
+
 void coroutine_fn locks_release(struct xlator *xl, struct call *call, struct locks *l)
 {
 	struct round r = { xl, call, l, LOCK_UNLOCK, 0, 0 };

@@ -68,6 +68,7 @@ void replicate_sub_call(struct call *sub, const struct call *call, struct arena 
 	sub->lk_owner = owner;
 	sub->lk_owner_len = 8;
 	sub->durable = false;
+	sub->release = NULL;
 }
 
 static void txn_free(struct txn *t)
@@ -504,6 +505,36 @@ static void take_refusal(struct txn *t, const struct answer *ans, void *res)
 		t->verdict.refused = true;
 }
 
+/* Where all copies take part and nothing was marked, success leaves nothing to do under the locks: bricks that can let go of theirs in the
+ * same message (README.md, "Letting go"). */
+static struct answer *coroutine_fn act_and_release(struct txn *t)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	struct lock_release release = { t->locks.domain, t->locks.n, { { NULL, false, NULL, 0, 0 } } };
+	struct call call = *t->call;
+	struct answer *ans;
+	unsigned i, k, able = 0;
+
+	_Static_assert(LOCK_RELEASE_MAX >= sizeof(t->locks.v) / sizeof(t->locks.v[0]), "all of them");
+	for (i = 0; i < rp->n; i++)
+		able += t->xl->children[i]->releases_locks;
+	if (!able || t->op == FOP_xattrop || t->marked || t->part != rp->all)
+		return xl_fanout(t->xl, t->call, t->part, t->op, t->args, NULL);
+	for (k = 0; k < t->locks.n; k++) {
+		const struct lockee *v = &t->locks.v[k];
+
+		release.v[k] = (struct lock_released){ v->inode->gfid, v->entry, v->name, v->start, v->len };
+	}
+	call.release = &release;
+	call.lk_owner = t->owner;
+	call.lk_owner_len = sizeof(t->owner);
+	ans = xl_fanout(t->xl, &call, t->part, t->op, t->args, NULL);
+	for (i = 0; ans && i < rp->n; i++)
+		for (k = 0; ans[i].err == 0 && t->xl->children[i]->releases_locks && k < t->locks.n; k++)
+			t->locks.v[k].held &= ~bit(i);
+	return ans;
+}
+
 static int coroutine_fn txn_act(struct txn *t, void *res)
 {
 	struct replicate *rp = replicate_of(t->xl);
@@ -512,7 +543,7 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 
 	t->part = copies_still(rp, t->part, t->gen);
 	t->acted = true;
-	ans = xl_fanout(t->xl, t->call, t->part, t->op, t->args, NULL);
+	ans = act_and_release(t);
 	if (!ans)
 		return -ENOMEM;
 	if (t->tried.unclear)
@@ -677,6 +708,10 @@ static void coroutine_fn txn_end(void *arg)
 
 static void coroutine_fn txn_end_in_background(struct txn *t)
 {
+	if (!t->marked && !locks_held(&t->locks)) {
+		txn_free(t);
+		return;
+	}
 	t->call = NULL;
 	t->args = NULL;
 	if (!co_start(xl_loop(t->xl), txn_end, t))

@@ -145,6 +145,7 @@ struct locks { const char *domain; enum lock_type type; unsigned n; struct locke
 /* All of @l on the children in @want. *ret_held: where all of them are held. 0 when that is not empty; an interruption leaves none behind. */
 int coroutine_fn locks_take(struct xlator *xl, struct call *call, struct locks *l, child_set want, bool wait, child_set *ret_held);
 void coroutine_fn locks_release(struct xlator *xl, struct call *call, struct locks *l);
+bool locks_held(const struct locks *l);		/* any, anywhere */
 void locks_sort(struct locks *l);
 void replicate_new_owner(struct replicate *rp, uint8_t owner[8]);
 int coroutine_fn replicate_inodelk(struct xlator *xl, struct call *call, const struct inodelk_args *args, struct inodelk_res *res);
