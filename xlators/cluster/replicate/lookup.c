@@ -218,15 +218,45 @@ static void parent_attributes(struct xlator *xl, struct inode *parent, const str
 		memset(&res->parent, 0, sizeof(res->parent));
 }
 
-static int lookup_settle(struct xlator *xl, struct inode *inode, uint32_t gen, uint64_t seq, const struct answer *ans, child_set asked,
-			 child_set ok, struct lookup_res *res)
+/* Answers about one object, and what we knew when we asked. */
+struct heard { uint32_t gen; uint64_t seq; struct answer *ans; child_set asked, ok; };
+
+static int lookup_settle(struct xlator *xl, struct inode *inode, const struct heard *h, struct lookup_res *res)
 {
 	struct copies *c = copies_of(xl, inode);
 
 	if (!c)
 		return -ENOMEM;
-	learn(replicate_of(xl), c, gen, seq, ans, asked, ok);
-	return speak(replicate_of(xl), c, inode->gfid, ans, ok, res);
+	learn(replicate_of(xl), c, h->gen, h->seq, h->ans, h->asked, h->ok);
+	return speak(replicate_of(xl), c, inode->gfid, h->ans, h->ok, res);
+}
+
+static int lookup_of(struct xlator *xl, struct heard *h, struct inode *inode, struct lookup_res *res)
+{
+	int ret = believe_gfid(replicate_of(xl), inode, h->ans, h->asked, &h->ok);
+
+	return ret < 0 ? ret : lookup_settle(xl, inode, h, res);
+}
+
+/* A copy whose directory lacks the name may have the object all the same, and accuse somebody in it: such copies are asked for it by gfid. */
+static int coroutine_fn hear_by_gfid(struct xlator *xl, struct call *call, const struct lookup_args *by_name, struct inode *inode,
+				     struct heard *h)
+{
+	struct replicate *rp = replicate_of(xl);
+	struct lookup_args asking = *by_name;
+	int ret;
+
+	asking.parent = NULL;
+	asking.name = NULL;
+	asking.inode = inode;
+	h->seq = rp->blame_seq;
+	h->gen = rp->gen;
+	h->asked = rp->up;
+	h->ans = xl_fanout(xl, call, h->asked, FOP_lookup, &asking, &h->ok);
+	if (!h->ans)
+		return -ENOMEM;
+	ret = believe_gfid(rp, inode, h->ans, h->asked, &h->ok);
+	return ret == -ESTALE ? (h->ok ? 0 : -ENOENT) : ret;	/* the directory's whole copies know better than guesses do */
 }
 
 static int coroutine_fn lookup_once(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
@@ -239,6 +269,7 @@ static int coroutine_fn lookup_once(struct xlator *xl, struct call *call, const 
 	uint32_t gen = rp->gen;
 	struct answer *ans;
 	struct inode *inode;
+	struct heard h;
 	int ret;
 
 	if (!quorum_reads_allowed(rp))
@@ -247,15 +278,20 @@ static int coroutine_fn lookup_once(struct xlator *xl, struct call *call, const 
 	ans = xl_fanout(xl, call, asked, FOP_lookup, &asking, &ok);
 	if (!ans)
 		return -ENOMEM;
-	ret = args->name ? believe_name(xl, args->parent, ans, asked, &ok) : believe_gfid(rp, args->inode, ans, asked, &ok);
+	if (!args->name)
+		return lookup_of(xl, &(struct heard){ gen, seq, ans, asked, ok }, args->inode, res);
+	ret = believe_name(xl, args->parent, ans, asked, &ok);
 	if (ret < 0)
 		return ret;
-	inode = args->name ? inode_get(xl_inodes(xl), stat_of(ans, (unsigned)__builtin_ctzll(ok))->gfid) : inode_ref(args->inode);
+	inode = inode_get(xl_inodes(xl), stat_of(ans, (unsigned)__builtin_ctzll(ok))->gfid);
 	if (!inode)
 		return -ENOMEM;
-	ret = lookup_settle(xl, inode, gen, seq, ans, asked, ok, res);
+	h = (struct heard){ gen, seq, ans, asked, ok };
+	ret = asked & ~ok ? hear_by_gfid(xl, call, &asking, inode, &h) : 0;
+	if (ret == 0)
+		ret = lookup_settle(xl, inode, &h, res);
 	inode_unref(inode);
-	if (ret == 0 && args->name)
+	if (ret == 0)
 		parent_attributes(xl, args->parent, ans, ok, res);
 	return ret;
 }
