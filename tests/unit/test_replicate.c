@@ -477,7 +477,7 @@ static void again_body(void)
 		co_start(w.loop, again_create, &id);
 		co_sleep_ns(2000000000);
 		assert_true(w.fault.fired && again_ret == 1);
-		assert_true(accuses(1, ROOT, 0, 2) && accuses(1, id_gfid(id), 0, 0));
+		assert_true(accuses(1, ROOT, 1, 2) && !accuses(1, ROOT, 0, 2));
 		world_start(0);
 		co_sleep_ns(1000000000);
 		assert_int_equal(again_ret, 0);
@@ -520,7 +520,7 @@ static void shorter_body(void)
 	assert_int_equal(len, 10);
 	assert_int_equal(append_f(), 0);
 	world_rest();
-	assert_true(accuses(0, id_gfid(1), 1, 0));
+	assert_true(accuses(1, id_gfid(1), 1, 0) && !accuses(0, id_gfid(1), 1, 0));
 	world_client_new(1);
 	assert_int_equal(do_read(1, id_gfid(1), &byte, &len), 0);
 	assert_int_equal(byte, 'a');

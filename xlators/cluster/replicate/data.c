@@ -74,14 +74,17 @@ static int coroutine_fn change_in_epoch(struct xlator *xl, struct call *call, st
 {
 	struct replicate *rp = replicate_of(xl);
 	child_set part = copies_still(rp, e->part, e->gen), good = e->good & part;
-	struct answer *ans = xl_fanout(xl, call, part, d->op, d->args, NULL);
+	struct answer *ans;
 	struct verdict v;
 
+	if (!quorum_met(rp, part) || !good)
+		return -ENOTCONN;
+	ans = xl_fanout(xl, call, part, d->op, d->args, NULL);
 	if (!ans)
 		return -ENOMEM;
 	if (d->op == FOP_writev)
 		distrust_short_writes(ans, part);
-	quorum_judge(rp, ans, part, good, &v);
+	quorum_judge(rp, ans, part, e->whole & ~e->missed, &v);
 	if (v.took_effect)
 		note_stability(e, d, ans, v.ok);
 	if (d->op == FOP_writev && others_want_lock(ans, v.ok))
@@ -170,9 +173,11 @@ static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, con
 	seq = e->seq;
 	part = copies_still(rp, e->part, e->gen);
 	good = e->good & part;
-	ans = xl_fanout(xl, call, part, FOP_fsync, args, NULL);
+	if (!quorum_met(rp, part) || !good)
+		v.ret = -ENOTCONN;
+	ans = v.ret < 0 ? NULL : xl_fanout(xl, call, part, FOP_fsync, args, NULL);
 	if (ans) {
-		quorum_judge(rp, ans, part, good, &v);
+		quorum_judge(rp, ans, part, e->whole & ~e->missed, &v);
 		epoch_record(e, call, &v);
 		if (v.took_effect && seq > e->synced)
 			e->synced = seq;
@@ -181,7 +186,7 @@ static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, con
 	}
 	epoch_leave(e);
 	co_unshield();
-	return ans ? v.ret : -ENOMEM;
+	return ans || v.ret < 0 ? v.ret : -ENOMEM;
 }
 
 /* Without an epoch nothing of ours is unsynced on one copy only: one round, and only when the copies differ the whole transaction. */

@@ -107,7 +107,8 @@ static void hear_marks(struct replicate *rp, struct epoch *e, const struct chang
 	copies_update(rp, e->copies);
 }
 
-/* Dirty +1, and the copies that are not here or too short are accused before anything changes. */
+/* Dirty +1, and the copies that are not here are accused before anything changes. Those that are too short accuse themselves: the longer ones
+ * may be a minority, which the others may go on without. */
 static int coroutine_fn raise_marks(struct epoch *e, struct call *sub)
 {
 	struct replicate *rp = replicate_of(e->xl);
@@ -116,15 +117,18 @@ static int coroutine_fn raise_marks(struct epoch *e, struct call *sub)
 
 	if (!rp->data_log)
 		return 0;
-	e->absent = rp->all & ~(part & ~e->copies->smaller);
+	e->absent = rp->all & ~part;
+	e->shorter = part & e->copies->smaller;
 	changelog_dirty(&log, part, DATA, 1);
-	changelog_accuse(&log, part & ~e->copies->smaller, e->absent, DATA, 1);
-	copies_blame(rp, e->copies, part & ~e->copies->smaller, e->absent, DATA);
+	changelog_accuse(&log, part & ~e->shorter, e->absent, DATA, 1);
+	changelog_confess(&log, e->shorter, DATA);
+	copies_blame(rp, e->copies, part & ~e->shorter, e->absent, DATA);
+	copies_confess(rp, e->copies, e->shorter, DATA);
 	changelog_apply(e->xl, sub, &log);
 	if (!log.ans)
 		return -ENOMEM;
 	e->dirty = e->part = log.ok;
-	e->missed = e->accused = e->absent;
+	e->missed = e->accused = e->absent | e->shorter;
 	hear_marks(rp, e, &log);
 	if (!log.ok)
 		return quorum_error(log.ans, part, e->copies->good[DATA]);
@@ -164,7 +168,7 @@ static int coroutine_fn epoch_take(struct epoch *e, struct call *call)
 			ret = raise_marks(e, &sub);
 		if (ret == 0)
 			ret = part_is_enough(e);
-		e->good = e->part & e->copies->good[DATA];
+		e->good = e->whole = e->part & e->copies->good[DATA];
 		co_unshield();
 	}
 	arena_free(arena);
@@ -326,13 +330,13 @@ static void coroutine_fn lower_marks(struct epoch *e, struct call *sub)
 	child_set news = e->missed & ~e->accused, by = e->part & ~e->missed;
 
 	if (!e->doubt)
-		changelog_dirty(&log, e->took_effect ? e->dirty & ~(e->missed & ~e->copies->smaller) : e->dirty, DATA, -1);
+		changelog_dirty(&log, e->took_effect ? e->dirty & ~(e->missed & ~e->shorter) : e->dirty, DATA, -1);
 	if (news) {
 		changelog_accuse(&log, by, news, DATA, 1);
 		sub->durable = e->durable;
 	}
 	if (!e->took_effect)
-		changelog_accuse(&log, e->dirty & ~e->copies->smaller, e->absent & ~e->copies->smaller, DATA, -1);
+		changelog_accuse(&log, e->dirty & ~e->shorter, e->absent, DATA, -1);
 	log.to &= rp->up;
 	if (!log.to)
 		return;

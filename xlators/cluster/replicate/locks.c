@@ -43,6 +43,7 @@ struct round {
 	enum lock_cmd cmd;
 	int8_t conflict;
 	int err;			/* a refusal that is neither a conflict nor a loss */
+	bool lost;			/* some child did not answer: what the others refuse is not the last word */
 };
 
 static int coroutine_fn round_task(void *ctx, unsigned i)
@@ -60,7 +61,9 @@ static int coroutine_fn round_task(void *ctx, unsigned i)
 		v->held |= bit(child);
 	else if (ret == -EAGAIN)
 		r->conflict = 1;
-	else if (!errno_is_loss(ret))
+	else if (errno_is_loss(ret))
+		r->lost = true;
+	else
 		r->err = ret;
 	if (ret < 0)
 		take_back(r->xl->children[child], r->call, r->l, v, ret);
@@ -91,7 +94,7 @@ bool locks_held(const struct locks *l)
 
 void coroutine_fn locks_release(struct xlator *xl, struct call *call, struct locks *l)
 {
-	struct round r = { xl, call, l, LOCK_UNLOCK, 0, 0 };
+	struct round r = { xl, call, l, LOCK_UNLOCK, 0, 0, false };
 
 	co_shield();
 	run_round(&r, 0);
@@ -116,7 +119,7 @@ struct patience {
 	struct locks locks;
 	child_set want;
 	int err;
-	bool abandoned;
+	bool lost, abandoned;
 	struct co_wait done;
 };
 
@@ -149,7 +152,9 @@ static void coroutine_fn patience_run(void *arg)
 				v->held |= bit(i);
 			else
 				take_back(p->xl->children[i], &p->call, &p->locks, v, ret);
-			if (ret < 0 && !errno_is_loss(ret))
+			if (errno_is_loss(ret))
+				p->lost = true;
+			else if (ret < 0)
 				p->err = ret;
 		}
 	}
@@ -189,7 +194,8 @@ static struct patience *patience_new(struct xlator *xl, const struct call *call,
 	return p;
 }
 
-static int coroutine_fn locks_wait(struct xlator *xl, struct call *call, struct locks *l, child_set want)
+/* *ret_refused: why nothing is held, where that is so. */
+static int coroutine_fn locks_wait(struct xlator *xl, struct call *call, struct locks *l, child_set want, int *ret_refused)
 {
 	struct patience *p = patience_new(xl, call, l, want);
 	unsigned k;
@@ -208,32 +214,32 @@ static int coroutine_fn locks_wait(struct xlator *xl, struct call *call, struct 
 	}
 	for (k = 0; k < l->n; k++)
 		l->v[k].held = p->locks.v[k].held;
-	ret = p->err;
+	*ret_refused = p->lost ? -ENOTCONN : p->err;
 	patience_free(p);
 	return ret;
 }
 
 int coroutine_fn locks_take(struct xlator *xl, struct call *call, struct locks *l, child_set want, bool wait, child_set *ret_held)
 {
-	struct round r = { xl, call, l, LOCK_TRY, 0, 0 };
-	int ret;
+	struct round r = { xl, call, l, LOCK_TRY, 0, 0, false };
+	int ret, refused;
 
 	co_shield();
 	run_round(&r, want);
 	co_unshield();
-	ret = r.err;
+	refused = r.lost ? -ENOTCONN : r.err;
 	if (r.conflict) {
 		l->waited = true;
 		locks_release(xl, call, l);
-		ret = wait ? locks_wait(xl, call, l, want) : -EAGAIN;
-		if (ret == -EAGAIN || errno_is_loss(ret))
+		ret = wait ? locks_wait(xl, call, l, want, &refused) : -EAGAIN;
+		if (ret < 0)
 			return ret;
 	}
 	*ret_held = held_all(l);
 	if (*ret_held)
 		return 0;
 	locks_release(xl, call, l);
-	return ret < 0 ? ret : -ENOTCONN;
+	return refused < 0 ? refused : -ENOTCONN;
 }
 
 static int lockee_order(const struct lockee *a, const struct lockee *b)

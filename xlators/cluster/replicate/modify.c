@@ -542,14 +542,16 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 	unsigned i;
 
 	t->part = copies_still(rp, t->part, t->gen);
+	if (!quorum_met(rp, t->part) || !(t->part & t->good))
+		return -ENOTCONN;
 	t->acted = true;
 	ans = act_and_release(t);
 	if (!ans)
 		return -ENOMEM;
 	if (t->tried.unclear)
 		forgive_repetition(t, ans);
-	remember_object(t, ans);
 	distrust_other_gfids(t, ans);
+	remember_object(t, ans);
 	quorum_judge(rp, ans, t->part, t->good, &t->verdict);
 	for (i = 0; i < t->nplaces && (t->verdict.missed || t->verdict.confess); i++) {
 		struct copies *c = *inode_ctx(t->xl, t->places[i].inode);

@@ -4,9 +4,9 @@
  * along, but its word alone is worth nothing: what it says neither succeeds a call nor accuses a whole copy.
  *
  * A minority that made a change the others may not have made must not accuse them: they can go on without it, accuse it in turn,
- * and nobody would be right. It accuses itself, unless it was the only whole copy. Of two copies the second does accuse the first,
- * so that it may be read while the first is away; that is remembered, and the first waits for it when it comes back alone
- * (state.c). */
+ * and nobody would be right. It accuses itself, unless it was the only whole copy. That holds for the second of two as well: the first may
+ * go on alone, perhaps with another client.
+ */
 #include "xlators/cluster/replicate/replicate.h"
 
 bool quorum_met(const struct replicate *rp, child_set set)
@@ -83,7 +83,7 @@ void quorum_judge(const struct replicate *rp, const struct answer *ans, child_se
 	v->took_effect = true;
 	if (!quorum_met(rp, v->ok)) {
 		v->ret = quorum_error(ans, asked & good & ~v->ok, good);
-		if (rp->n > 2 && (good & ~v->ok)) {
+		if (good & ~v->ok) {
 			v->confess = v->ok;
 			return;
 		}

@@ -88,7 +88,7 @@ struct verdict {
 	bool took_effect;			/* on copies that count */
 	bool refused;				/* by all, with words that say nothing was done */
 };
-/* @good are the copies that were whole before. @all_absent: children that were not asked but should have it. */
+/* @good are the copies that were whole before, asked or not. */
 void quorum_judge(const struct replicate *rp, const struct answer *ans, child_set asked, child_set good, struct verdict *ret_v);
 int quorum_error(const struct answer *ans, child_set asked, child_set good);
 
@@ -178,7 +178,8 @@ struct epoch {
 	uint32_t gen;
 	struct locks locks;
 	child_set part, good, dirty;		/* who takes part; who of them is whole; where the mark is raised */
-	child_set absent;			/* accused in advance */
+	child_set whole;			/* who was whole at its beginning, lost since or not */
+	child_set absent, shorter;		/* accused in advance; take part and accuse themselves */
 	child_set missed, accused;		/* found wanting; already on record */
 	uint64_t seq, unstable, overwrote, synced;	/* number of the last change; last unstable; last that size does not tell; last synced */
 	struct timer idle;
