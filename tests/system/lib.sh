@@ -126,10 +126,12 @@ volfile() {
     printf 'volume %s\n    type features/utime\n    subvolumes %s-dht\nend-volume\n' "$VOLUME" "$VOLUME"
 }
 
-# start_gateway [OPTIONS]: serves $T/volume.vol as /$VOLUME to everybody without squashing unless options say else.
+# start_gateway [OPTIONS]: serves $T/volume.vol as /$VOLUME; EXPORTS_FILE or EXPORT say to whom, else it is everybody without squashing.
 start_gateway() {
+    local allowed=(--export "${EXPORT:-*(rw,no_root_squash,insecure)}")
+    [ -z "${EXPORTS_FILE:-}" ] || allowed=(--exports "$EXPORTS_FILE")
     serve gateway "$BUILD/gatehouse-gateway" --volfile "$T/volume.vol" --volume "$VOLUME" --handle-key "$T/handle.key" \
-        --export "${EXPORT:-*(rw,no_root_squash,insecure)}" --state-file "$T/gateway.state" "$@"
+        "${allowed[@]}" --state-file "$T/gateway.state" "$@"
     await 30 rpcinfo -t 127.0.0.1 100003 3
     await 30 showmount -e 127.0.0.1
 }

@@ -7,10 +7,13 @@ import os
 import socket
 import struct
 
-OK, PERM, NOENT, IO, ACCES, EXIST, NOTDIR, ISDIR, INVAL, FBIG, NOSPC, ROFS, NAMETOOLONG, NOTEMPTY, STALE = \
-    0, 1, 2, 5, 13, 17, 20, 21, 22, 27, 28, 30, 63, 66, 70
+OK, PERM, NOENT, IO, NXIO, ACCES, EXIST, XDEV, NODEV, NOTDIR, ISDIR, INVAL, FBIG, NOSPC, ROFS, MLINK, NAMETOOLONG, NOTEMPTY, DQUOT, STALE = \
+    0, 1, 2, 5, 6, 13, 17, 18, 19, 20, 21, 22, 27, 28, 30, 31, 63, 66, 69, 70
 BADHANDLE, NOT_SYNC, BAD_COOKIE, NOTSUPP, TOOSMALL, SERVERFAULT, BADTYPE, JUKEBOX = range(10001, 10009)
 UNSTABLE, DATA_SYNC, FILE_SYNC = 0, 1, 2
+UNCHECKED, GUARDED, EXCLUSIVE = 0, 1, 2
+REG, DIR, BLK, CHR, LNK, SOCK, FIFO = range(1, 8)
+READ, LOOKUP, MODIFY, EXTEND, DELETE, EXECUTE = 1, 2, 4, 8, 16, 32
 
 
 def u32(n):
@@ -71,17 +74,18 @@ class Unpacker:
 
 
 class Client:
-    def __init__(self, host="127.0.0.1", port=2049, uid=0, gid=0, groups=()):
-        self.address = (host, port)
+    """source is (address, port) to call from, so that one test can be many clients."""
+    def __init__(self, host="127.0.0.1", port=2049, uid=0, gid=0, groups=(), source=None):
+        self.address, self.source = (host, port), source
         self.cred = (uid, gid, tuple(groups))
         self.xid = int.from_bytes(os.urandom(4), "big")
-        self.sock = None
+        self.sock = self.last = None
         self.connect()
 
     def connect(self):
         if self.sock:
             self.sock.close()
-        self.sock = socket.create_connection(self.address, timeout=60)
+        self.sock = socket.create_connection(self.address, timeout=60, source_address=self.source)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def auth(self):
@@ -120,7 +124,8 @@ class Client:
                 break
         assert u.u32() == 1, "not a reply"
         if u.u32() != 0:
-            raise RuntimeError(("denied", u.u32(), u.u32()))
+            why = u.u32()
+            raise RuntimeError(("rpc_mismatch", u.u32(), u.u32()) if why == 0 else ("auth_error", u.u32()))
         u.u32()
         u.opaque()
         accept = u.u32()
@@ -134,7 +139,11 @@ class Client:
         return self.receive(self.send(prog, vers, proc, args, xid))
 
     def nfs(self, proc, args, xid=None):
-        return self.call(100003, 3, proc, args, xid)
+        """The last reply must have been read to its end: a longer one is wrong, too."""
+        last, self.last = self.last, None
+        assert last is None or last.at == len(last.data), "a reply has %d bytes more than it should" % (len(last.data) - last.at)
+        self.last = self.call(100003, 3, proc, args, xid)
+        return self.last
 
     def mount(self, path):
         u = self.call(100005, 3, 1, opaque(path))
@@ -209,8 +218,10 @@ class Client:
         return self._made(self.nfs(10, opaque(fh) + opaque(name) + self.sattr(**attrs) + opaque(target), xid))
 
     def mknod(self, fh, name, kind, rdev=(0, 0), xid=None, **attrs):
-        args = opaque(fh) + opaque(name) + u32(kind) + self.sattr(**attrs)
-        if kind in (3, 4):
+        args = opaque(fh) + opaque(name) + u32(kind)
+        if kind in (BLK, CHR, SOCK, FIFO):
+            args += self.sattr(**attrs)
+        if kind in (BLK, CHR):
             args += u32(rdev[0]) + u32(rdev[1])
         return self._made(self.nfs(11, args, xid))
 
@@ -254,12 +265,23 @@ class Client:
         u = self.nfs(18, opaque(fh))
         status, attr = u.u32(), u.post_op()
         names = ("tbytes", "fbytes", "abytes", "tfiles", "ffiles", "afiles")
-        return {"status": status, "attr": attr, **({} if status else {n: u.u64() for n in names})}
+        if status:
+            return {"status": status, "attr": attr}
+        return {"status": 0, "attr": attr, **{n: u.u64() for n in names}, "invarsec": u.u32()}
 
     def fsinfo(self, fh):
         u = self.nfs(19, opaque(fh))
         status, attr = u.u32(), u.post_op()
         names = ("rtmax", "rtpref", "rtmult", "wtmax", "wtpref", "wtmult", "dtpref")
+        if status:
+            return {"status": status, "attr": attr}
+        res = {"status": 0, "attr": attr, **{n: u.u32() for n in names}}
+        return {**res, "maxfilesize": u.u64(), "time_delta": u.time(), "properties": u.u32()}
+
+    def pathconf(self, fh):
+        u = self.nfs(20, opaque(fh))
+        status, attr = u.u32(), u.post_op()
+        names = ("linkmax", "name_max", "no_trunc", "chown_restricted", "case_insensitive", "case_preserving")
         return {"status": status, "attr": attr, **({} if status else {n: u.u32() for n in names})}
 
     def commit(self, fh, offset=0, count=0):

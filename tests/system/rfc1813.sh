@@ -1,0 +1,57 @@
+#!/bin/bash
+# RFC 1813, procedure by procedure and error by error, through the gateway over four brick daemons, and through an embedded one.
+#
+# The checks are Python functions (rfc1813.py runs them, one area a file). Those that need a daemon killed or a file system filled ask this
+# script for it: a line on the requests pipe names one of the functions below, and "done" on the answers pipe says that it has ended.
+. "$(dirname "$0")/lib.sh"
+
+cat >"$T/exports" <<END
+/demo 127.0.0.1(rw,no_root_squash,insecure) 127.0.0.2(ro,no_root_squash,insecure) 127.0.0.3(rw,insecure) \\
+    127.0.0.4(rw,all_squash,anonuid=1234,anongid=2345,insecure) 127.0.0.5(rw,no_root_squash) \\
+    127.0.0.8(rw,no_root_squash,insecure) ::1(rw,no_root_squash,insecure)
+/demo/sub/below 127.0.0.6(rw,no_root_squash,insecure) 127.0.0.1(rw,no_root_squash,insecure)
+END
+export EXPORTS_FILE=$T/exports
+
+restart_gateway() {
+    stop gateway "${1:-KILL}"
+    start_gateway
+}
+kill_brick() { stop "brick$1" KILL; }
+revive_brick() { start_brick "$1" "${BRICKS[$1]}"; }
+fill() { head -c 1G /dev/zero >"$T/small/filler" 2>/dev/null || true; }
+empty() { rm -f "$T/small/filler"; }
+# As after an error of the disk: a file system with files open for writing cannot be remounted otherwise.
+read_only() {
+    mount -o remount,errors=remount-ro "$T/small"
+    echo 1 >"/sys/fs/ext4/$(basename "$(findmnt -no SOURCE "$T/small")")/trigger_fs_error"
+}
+
+# checks ARGUMENTS...: runs them and does what they ask for. A failed check is remembered; the others go on.
+status=0
+checks() {
+    rm -f "$T/requests" "$T/answers"
+    mkfifo "$T/requests" "$T/answers"
+    python3 "$TOP/tests/system/rfc1813.py" --requests "$T/requests" --answers "$T/answers" "$@" ${ONLY:+--only "$ONLY"} &
+    local pid=$! request
+    exec 6<"$T/requests" 7>"$T/answers"
+    while read -r -a request <&6; do
+        "${request[@]}"
+        echo done >&7
+    done
+    exec 6<&- 7>&-
+    wait $pid || status=1
+}
+
+mkdir -p "$T/bricks"
+start_volume 2 2
+checks --name "2x2" --bricks "$T/bricks" ${AREAS:-attr data names make dir rpc mount export retry fault}
+
+image "$T/small" ext4 64
+mkdir "$T/small/b"
+sed 's/demo/small/' "$T/exports" >"$T/exports.small"
+serve embedded "$BUILD/gatehouse-gateway" --embed --volume small --handle-key "$T/small.key" --exports "$T/exports.small" --port 2050 \
+    --no-rpcbind --state-file "$T/small.state" "$T/small/b"
+await 30 nc -z 127.0.0.1 2050
+checks --name embedded --port 2050 --volume small ${EMBEDDED:-attr data names make dir export full}
+exit $status
