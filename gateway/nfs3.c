@@ -103,6 +103,7 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 	co_set_deadline(loop_now_ns(gw->loop) + CALL_DEADLINE_NS);
 	op->gw = gw;
 	op->rq = rq;
+	op->gone = false;
 	ret = filehandle_decode(gw->mac, gw->volume.id, fh, &decoded);
 	if (ret < 0)
 		return status_of(ret);
@@ -214,6 +215,11 @@ int coroutine_fn nfs_may_write(struct nfs_op *op, struct inode *inode)
 		return ret;
 	ret = nfs_stat(op, inode, &own);
 	return ret < 0 ? ret : own.uid == op->call.uid ? 0 : -EACCES;
+}
+
+nfsstat3 nfs_settled(const struct nfs_op *op, nfsstat3 status)
+{
+	return op->gone && status != NFS3_OK && status != NFS3ERR_JUKEBOX ? NFS3ERR_STALE : status;
 }
 
 int nfs_done(struct rpc_request *rq, nfsstat3 status)

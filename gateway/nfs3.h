@@ -24,6 +24,7 @@ struct nfs_op {				/* on the procedure's stack */
 	const struct export_options *options;
 	struct inode *inode;		/* of the first handle; held by the call's arena */
 	struct call call;
+	bool gone;			/* an object that attributes were wanted of does not exist any more */
 };
 
 enum nfs_need { NFS_READS, NFS_MODIFIES };
@@ -59,6 +60,9 @@ void nfs_post_handle(const struct nfs_op *op, const struct iatt *stat, post_op_f
 void nfs_sattr(const sattr3 *set, struct setattr_args *ret_args);
 int coroutine_fn nfs_truncate(struct nfs_op *op, struct inode *inode, uint64_t size, struct truncate_res *res);
 
+/* Whose object is gone is told STALE, not what its last type or its missing names would make of it. To be asked after
+ * the reply's attributes were. */
+nfsstat3 nfs_settled(const struct nfs_op *op, nfsstat3 status);
 /* Counts the reply; every procedure returns through it. */
 int nfs_done(struct rpc_request *rq, nfsstat3 status);
 

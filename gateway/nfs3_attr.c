@@ -63,11 +63,16 @@ void nfs_pre(const struct iatt *stat, pre_op_attr *ret_pre)
 void coroutine_fn nfs_post_ask(struct nfs_op *op, struct inode *inode, const struct iatt *stat, post_op_attr *ret_post)
 {
 	struct iatt own;
+	int ret;
 
-	if (stat && iatt_present(stat))
+	if (stat && iatt_present(stat)) {
 		nfs_post(op, stat, ret_post);
-	else if (nfs_stat(op, inode, &own) == 0)
+		return;
+	}
+	ret = nfs_stat(op, inode, &own);
+	if (ret == 0)
 		nfs_post(op, &own, ret_post);
+	op->gone |= ret == -ESTALE || ret == -ENOENT;
 }
 
 void coroutine_fn nfs_wcc(struct nfs_op *op, struct inode *inode, const struct iatt *pre, const struct iatt *post,

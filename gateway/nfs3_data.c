@@ -46,6 +46,7 @@ int coroutine_fn nfs3_read(struct rpc_request *rq, const void *args, void *res)
 	r->status = status_of_object(read_file(&op, a, got));
 	if (r->status != NFS3_OK) {
 		nfs_post_ask(&op, op.inode, &got->stat, &r->READ3res_u.resfail.file_attributes);
+		r->status = nfs_settled(&op, r->status);
 		return nfs_done(rq, r->status);
 	}
 	nfs_post_ask(&op, op.inode, &got->stat, &ok->file_attributes);
@@ -69,7 +70,7 @@ static int coroutine_fn write_file(struct nfs_op *op, const WRITE3args *a, struc
 	};
 	int ret;
 
-	if (!S_ISREG(op->inode->type) || a->count > a->data.len)
+	if (!S_ISREG(op->inode->type) || a->count > a->data.len || a->stable > FILE_SYNC)
 		return -EINVAL;
 	if (a->offset > INT64_MAX || a->count > INT64_MAX - a->offset)
 		return -EFBIG;
@@ -147,6 +148,7 @@ int coroutine_fn nfs3_readlink(struct rpc_request *rq, const void *args, void *r
 	ret = S_ISLNK(op.inode->type) ? xl_readlink(op.top, &op.call, &largs, got) : -EINVAL;
 	r->status = status_of_object(ret);
 	nfs_post_ask(&op, op.inode, &got->stat, &r->READLINK3res_u.resok.symlink_attributes);
+	r->status = nfs_settled(&op, r->status);
 	if (r->status == NFS3_OK) {
 		r->READLINK3res_u.resok.data.text = (char *)got->target;
 		r->READLINK3res_u.resok.data.len = (uint32_t)strlen(got->target);

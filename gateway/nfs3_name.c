@@ -54,6 +54,7 @@ int coroutine_fn nfs3_lookup(struct rpc_request *rq, const void *args, void *res
 		r->status = NFS3ERR_SERVERFAULT;
 	if (r->status != NFS3_OK) {
 		nfs_post_ask(&op, op.inode, &found->parent, &r->LOOKUP3res_u.resfail.dir_attributes);
+		r->status = nfs_settled(&op, r->status);
 		return nfs_done(rq, r->status);
 	}
 	nfs_post(&op, &found->stat, &ok->obj_attributes);
@@ -90,6 +91,7 @@ int coroutine_fn nfs3_remove(struct rpc_request *rq, const void *args, void *res
 		r->status = status_of(settle(&op, ret));
 	}
 	nfs_wcc(&op, op.inode, &done->preparent, &done->postparent, &r->REMOVE3res_u.resok.dir_wcc);
+	r->status = nfs_settled(&op, r->status);
 	return nfs_done(rq, r->status);
 }
 
@@ -112,6 +114,7 @@ int coroutine_fn nfs3_rmdir(struct rpc_request *rq, const void *args, void *res)
 		r->status = status_of(settle(&op, ret));
 	}
 	nfs_wcc(&op, op.inode, &done->preparent, &done->postparent, &r->RMDIR3res_u.resok.dir_wcc);
+	r->status = nfs_settled(&op, r->status);
 	return nfs_done(rq, r->status);
 }
 
@@ -167,6 +170,7 @@ int coroutine_fn nfs3_rename(struct rpc_request *rq, const void *args, void *res
 	nfs_wcc(&op, op.inode, &done->preold, &done->postold, &ok->fromdir_wcc);
 	if (to)
 		nfs_wcc(&op, to, &done->prenew, &done->postnew, &ok->todir_wcc);
+	r->status = nfs_settled(&op, r->status);
 	return nfs_done(rq, r->status);
 }
 
@@ -232,5 +236,6 @@ int coroutine_fn nfs3_link(struct rpc_request *rq, const void *args, void *res)
 	nfs_post_ask(&op, op.inode, &done->stat, &ok->file_attributes);
 	if (dir)
 		nfs_wcc(&op, dir, &done->preparent, &done->postparent, &ok->linkdir_wcc);
+	r->status = nfs_settled(&op, r->status);
 	return nfs_done(rq, r->status);
 }

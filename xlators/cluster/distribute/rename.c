@@ -329,6 +329,18 @@ static int coroutine_fn rename_once(struct xlator *xl, struct call *call, struct
 	return ret;
 }
 
+/* Where a linkto cannot be made again and again, the directory itself may be gone: waiting would not help then. */
+static int coroutine_fn gone_or_busy(struct xlator *xl, struct call *call, struct inode *dir)
+{
+	struct dht_layout *l;
+	int ret = dht_layout_reread(xl, call, dir, &l);
+
+	if (ret < 0)
+		return ret;
+	dht_layout_unref(l);
+	return -EAGAIN;
+}
+
 int coroutine_fn distribute_rename(struct xlator *xl, struct call *call, const struct rename_args *args, struct rename_res *res)
 {
 	struct renaming *r;
@@ -347,6 +359,8 @@ int coroutine_fn distribute_rename(struct xlator *xl, struct call *call, const s
 	}
 	for (int attempt = 0; attempt < ATTEMPTS && ret == -EAGAIN; attempt++)
 		ret = rename_once(xl, call, r);
+	if (ret == -EAGAIN)
+		ret = gone_or_busy(xl, call, args->newparent);
 	forget_files(r);
 	if (ret < 0)
 		return ret;
