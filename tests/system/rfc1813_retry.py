@@ -57,7 +57,7 @@ def check_sent_twice_at_once(w):
         c.send(100003, 3, proc, args, 0x50000 + i)
         c.send(100003, 3, proc, args, 0x50000 + i)
         answers = [c.record()[4:]]
-        c.sock.settimeout(0.3)
+        c.sock.settimeout(0.1)
         try:
             answers.append(c.record()[4:])
         except OSError:
@@ -75,6 +75,7 @@ def check_retransmission_after_the_gateway_was_killed(w):
         eq(u.u32(), OK, what)
         first[what] = u.post_fh() if proc in (8, 9, 10, 11) else None
     inodes = len(w.c.list(w.d))
+    time.sleep(0.15)        # a client needs longer than that to come back
     w.ask("restart_gateway")
     w.reconnect()
     for i, (what, proc, args) in enumerate(todo):
