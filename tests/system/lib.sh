@@ -136,6 +136,15 @@ start_gateway() {
     await 30 showmount -e 127.0.0.1
 }
 
+# await_brick N [up|down]: until the gateway has found out.
+await_brick() {
+    local end=$((SECONDS + 40))
+    until tac "$T/gateway.log" | grep -m 1 -E "brick is (up|down).*volume=$VOLUME-client-$1 " | grep -q "brick is ${2:-up}"; do
+        [ $SECONDS -lt $end ] || fail "the gateway does not see that brick $1 is ${2:-up}"
+        sleep 0.05
+    done
+}
+
 # start_volume DISTRIBUTE REPLICA [DIRECTORY]: bricks, rpcbind and a gateway; brick directories in BRICKS.
 start_volume() {
     local d=$1 r=$2 base=${3:-$T/bricks} i
