@@ -7,6 +7,7 @@
 #include "xlators/graph.h"
 
 #define DEFAULT_FDS 65536
+#define DEAD_CLIENT_S 40		/* its locks hold others up for no longer */
 #define DEFAULT_INFLIGHT 256
 
 static void conn_opened(struct rpc_conn *rpc, void *user)
@@ -54,7 +55,7 @@ int brick_server_new(struct loop *loop, struct graph *graph, const struct brick_
 	struct rpc_service service = {
 		.name = "brick", .programs = programs, .user = bs, .opened = conn_opened, .closed = conn_closed, .cancel_on_close = true,
 		.limits = { .max_conns = conf->max_conns, .max_inflight = conf->max_inflight ? conf->max_inflight : DEFAULT_INFLIGHT,
-			    .max_held = 16u << 20 },
+			    .max_held = 16u << 20, .dead_s = DEAD_CLIENT_S },
 	};
 	uint8_t uuid[16];
 	int status;

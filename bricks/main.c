@@ -20,7 +20,7 @@
 
 struct conf {
 	char *volfile, *directory, *volume_id, *volume, *brick_name, *listen, *allow, *option, *pid_file, *log_file;
-	bool help, version;
+	bool help, version, arbiter;
 	int log_level;
 	int64_t port, helpers, idle_inodes;
 };
@@ -32,6 +32,7 @@ static const struct option options[] = {
 	OPT_STR("volume-id", struct conf, volume_id, NULL, 0, "the volume's uuid; a directory of another volume is refused"),
 	OPT_STR("volume", struct conf, volume, NULL, 0, "the volume's name: narrows which pending marks the heal index watches"),
 	OPT_STR("brick-name", struct conf, brick_name, NULL, 0, "what clients ask for as remote-subvolume (default: the directory)"),
+	OPT_BOOL("arbiter", struct conf, arbiter, "off", 0, "the third brick of arbiter-count 1: keeps names and marks, but no data"),
 	OPT_STR("volfile", struct conf, volfile, NULL, 0, "instead of a directory: a brick's volfile as glusterd writes it"),
 	OPT_STR("listen", struct conf, listen, "0.0.0.0,::", 0, "addresses to listen on"),
 	OPT_INT("port", struct conf, port, "0", 0, 65535, 0, "TCP port (default: the volfile's, else 49152)"),
@@ -89,7 +90,7 @@ static int load_volfile(struct brickd *d, struct error *err)
 {
 	struct brick_volume_conf conf = {
 		.directory = d->conf.directory, .volume_id = d->conf.volume_id, .volume = d->conf.volume, .options = d->layer_options,
-		.noptions = d->nlayer_options,
+		.noptions = d->nlayer_options, .arbiter = d->conf.arbiter,
 	};
 	char *text;
 	int ret;

@@ -8,11 +8,13 @@
 
 static const struct { const char *layer, *type; } layers[] = {
 	{ "posix", "storage/posix" },
+	{ "arbiter", "features/arbiter" },
 	{ "access-control", "features/access-control" },
 	{ "locks", "features/locks" },
 	{ "upcall", "features/upcall" },
 	{ "index", "features/index" },
 };
+#define ARBITER 1		/* its place in the table */
 #define LAYERS (sizeof(layers) / sizeof(layers[0]))
 
 static int layer_find(const char *name)
@@ -34,7 +36,7 @@ int brick_option_parse(char *word, struct brick_layer_option *o, struct error *e
 	*dot = *equal = 0;
 	*o = (struct brick_layer_option){ word, dot + 1, equal + 1 };
 	if (strcmp(word, "*") && layer_find(word) < 0)
-		return error_set(err, -EINVAL, "--option: there is no layer \"%s\"; there are posix, access-control, locks, upcall and index",
+		return error_set(err, -EINVAL, "--option: there is no layer \"%s\"; there are posix, arbiter, access-control, locks, upcall and index",
 				 word);
 	return 0;
 }
@@ -123,8 +125,8 @@ int brick_volfile_text(const struct brick_volume_conf *conf, struct error *err, 
 	if (!f)
 		return error_set(err, -ENOMEM, "out of memory");
 	for (i = 0; i < LAYERS; i++) {
-		if (!class_of(i))
-			continue;	/* not built in */
+		if (!class_of(i) || (i == ARBITER && !conf->arbiter))
+			continue;	/* not built in, or not wanted */
 		put_layer(f, conf, i, below);
 		below = i;
 	}

@@ -11,6 +11,7 @@ struct brick_volume_conf {
 	const char *directory, *volume_id, *name, *volume;	/* volume, volume_id: NULL when not known */
 	const struct brick_layer_option *options;
 	unsigned noptions;
+	bool arbiter;				/* keep names and marks, no data */
 };
 /* storage/posix, features/access-control, locks, upcall, index, and on top a section with the brick's name. -EINVAL and a sentence when an
  * option names no layer. The text is malloc'ed. */

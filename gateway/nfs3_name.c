@@ -123,11 +123,17 @@ static int coroutine_fn settle_rename(struct nfs_op *op, struct inode *to, const
 {
 	struct lookup_args args = { .parent = to, .name = name };
 	struct lookup_res *found;
+	int seen;
 
 	if (settle(op, ret) == ret)
 		return ret;
 	found = arena_alloc(op->rq->arena, sizeof(*found));
-	return found && xl_lookup(op->top, &op->call, &args, found) == 0 ? 0 : ret;
+	seen = found ? xl_lookup(op->top, &op->call, &args, found) : -ENOMEM;
+	if (status_of(seen) == NFS3ERR_JUKEBOX) {	/* bricks went away again: still in doubt */
+		doubt_add(op->gw->doubts, op->rq, NULL);
+		return seen;
+	}
+	return seen == 0 ? 0 : ret;
 }
 
 static nfsstat3 coroutine_fn rename_names(struct nfs_op *op, const RENAME3args *a, struct inode *to,

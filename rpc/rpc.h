@@ -95,6 +95,7 @@ struct rpc_limits {
 	uint32_t max_held;
 	/* calls in flight and unsent replies of all connections, in bytes; past it each may have one call; 0: 256 MiB */
 	uint32_t max_memory;
+	uint32_t dead_s;		/* a peer that cannot be reached is gone after so long; 0: some minutes */
 	uint32_t idle_ms;		/* a connection that sent half a record and then nothing; 0: 120 s */
 };
 

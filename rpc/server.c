@@ -321,6 +321,8 @@ static void on_accepted(void *arg, struct stream *stream)
 		arm_sweep(s);
 	if (s->nconns >= s->service.limits.max_conns)
 		pause_listeners(s, true);
+	if (s->service.limits.dead_s)
+		stream_dead_after(stream, s->service.limits.dead_s);
 	rpc_link_open(&conn->link, s->loop, stream, s->service.limits.max_record, &conn_ops);
 	conn->link.total = &s->unsent;
 	if (s->service.opened)

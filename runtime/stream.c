@@ -60,6 +60,12 @@ ssize_t stream_writev(struct stream *s, const struct iovec *iov, int n)
 	return s->ops->writev(s, iov, n);
 }
 
+void stream_dead_after(struct stream *s, uint32_t seconds)
+{
+	if (s->ops->dead_after)
+		s->ops->dead_after(s, seconds);
+}
+
 void stream_want_read(struct stream *s, bool want)
 {
 	if (s->want_read == want)

@@ -39,6 +39,8 @@ ssize_t stream_readv(struct stream *s, const struct iovec *iov, int n);	/* bytes
 ssize_t stream_writev(struct stream *s, const struct iovec *iov, int n);	/* bytes, -EAGAIN, -errno */
 void stream_want_read(struct stream *s, bool want);	/* false: back-pressure; true after stream_start() */
 void stream_want_write(struct stream *s, bool want);
+/* A peer that has been unreachable for so long is gone: an error is read. Without it: after some minutes. */
+void stream_dead_after(struct stream *s, uint32_t seconds);
 void stream_close(struct stream *s);			/* accepts NULL; frees it; no callback comes after */
 const struct sockaddr_storage *stream_peer(const struct stream *s);
 const struct sockaddr_storage *stream_local(const struct stream *s);

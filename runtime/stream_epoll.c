@@ -81,12 +81,24 @@ static void socket_close(struct stream *s)
 	close(ss->watch.fd);
 }
 
-static const struct stream_ops socket_ops = { socket_readv, socket_writev, socket_update, socket_close };
-
 static void set_option(int fd, int level, int name, int value)
 {
 	setsockopt(fd, level, name, &value, sizeof(value));	/* wishes only: a socket without them works */
 }
+
+/* Probes find a silent peer; the user timeout one that owes an acknowledgement, which probes would not be sent to. */
+static void socket_dead_after(struct stream *s, uint32_t seconds)
+{
+	int fd = container_of(s, struct socket_stream, s)->watch.fd;
+	int half = seconds > 2 ? (int)seconds / 2 : 1;
+
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, half);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, half > 5 ? half / 5 : 1);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 5);
+	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)seconds * 1000);
+}
+
+static const struct stream_ops socket_ops = { socket_readv, socket_writev, socket_update, socket_dead_after, socket_close };
 
 /* Takes @fd, also on failure. */
 static struct stream *socket_stream_new(struct loop *loop, int fd, const struct sockaddr_storage *peer)

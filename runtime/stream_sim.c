@@ -308,7 +308,7 @@ static void sim_close(struct stream *s)
 	list_remove(&ss->link);
 }
 
-static const struct stream_ops sim_stream_ops = { sim_readv, sim_writev, sim_update, sim_close };
+static const struct stream_ops sim_stream_ops = { sim_readv, sim_writev, sim_update, NULL, sim_close };
 
 static struct sim_stream *stream_new(struct sim *sim, const struct sockaddr_in *local, const struct sockaddr_in *peer)
 {
