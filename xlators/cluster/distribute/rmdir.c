@@ -115,7 +115,8 @@ void coroutine_fn dht_dir_put_back(struct xlator *xl, struct call *call, struct 
 static int coroutine_fn remove_everywhere(struct xlator *xl, struct call *call, const struct rmdir_args *args, struct inode *dir,
 					  const struct dht_copies *c, int hashed, struct rmdir_res *res)
 {
-	struct answer *ans = dht_fanout_same(xl, call, FOP_rmdir, args, hashed);
+	struct rmdir_args known = { args->parent, args->name, args->recursive, dir };
+	struct answer *ans = dht_fanout_same(xl, call, FOP_rmdir, &known, hashed);
 	struct iatt post = { 0 };
 	int ret = 0;
 
@@ -128,7 +129,7 @@ static int coroutine_fn remove_everywhere(struct xlator *xl, struct call *call, 
 			ret = ans[i].err;
 	}
 	if (ret == 0)
-		ret = xl_rmdir(xl->children[hashed], call, args, res);
+		ret = xl_rmdir(xl->children[hashed], call, &known, res);
 	if (ret < 0) {
 		dht_dir_put_back(xl, call, args->parent, args->name, dir, c, ans);
 		return ret;
