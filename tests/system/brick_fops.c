@@ -340,6 +340,30 @@ static void coroutine_fn test_preop(struct inode *dir)
 	CHECK(ret == 0);
 }
 
+/* A directory is born with its range, when MKDIR brings one. */
+static void coroutine_fn test_range(struct inode *dir)
+{
+	uint8_t gfid[16];
+	struct xattr x = { "trusted.glusterfs.dht", "fedcba9876543210", 16 };
+	struct mkdir_args a = { .parent = dir, .name = "ranged", .mode = 0755, .gfid = gfid, .xattrs = { &x, 1 } };
+	const char *const names[] = { x.name };
+	struct xattr_want want = { names, 1, NULL };
+	struct lookup_args la = { .parent = dir, .name = "ranged", .want = &want };
+	struct mkdir_res r = { 0 };
+	struct lookup_res lr = { 0 };
+	const struct xattr *found;
+	int ret;
+
+	new_call();
+	gfid_new(loop, gfid);
+	ret = xl_mkdir(top, &call, &a, &r);
+	CHECK(ret == 0);
+	ret = xl_lookup(top, &call, &la, &lr);
+	CHECK(ret == 0);
+	found = xattrs_find(&lr.xattrs, x.name);
+	CHECK(found && found->len == x.len && !memcmp(found->value, x.value, x.len));
+}
+
 static void coroutine_fn test_readdir(struct inode *dir)
 {
 	struct inode *many = make_dir(dir, "many");
@@ -570,6 +594,7 @@ __attribute__((noinline)) static void coroutine_fn test_everything(void)
 	test_attributes(dir);
 	test_entries(dir);
 	test_preop(dir);
+	test_range(dir);
 	test_readdir(dir);
 	test_open_file(dir);
 	test_xattrop(dir);

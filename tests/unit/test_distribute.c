@@ -208,8 +208,8 @@ static void body_counts(void)
 	before = calls();
 	assert_int_equal(mkd(w.root, "dir"), 0);
 	co_sleep_ns(1000000000);
-	/* lock layout and name, MKDIR, layout lock, range, three unlocks; MKDIR and range on the other */
-	assert_int_equal(calls() - before, 10);
+	/* lock layout and name, MKDIR, range, two unlocks; MKDIR with its range on the other */
+	assert_int_equal(calls() - before, 7);
 	dir = node(w.root, "dir");
 	before = calls();
 	assert_int_equal(mk(dir, "f"), 0);

@@ -1,8 +1,10 @@
 /* xlators/cluster/distribute/mkdir.c: making and removing directories, which live on every subvolume (brick-format.md B5).
  *
  * The hashed subvolume decides: the directory is made there first and removed there last, under locks on the name, so that two clients never
- * make two directories of one name. The ranges are written under the layout lock of the new directory, and only where nobody wrote any yet:
- * setting them with XATTR_CREATE tells, so the usual case needs no look at the copies first. */
+ * make two directories of one name. Each of the other subvolumes gets its range with its MKDIR, and at the same time the hashed one, by an
+ * XATTR_CREATE that tells whether somebody healed the directory meanwhile. He does that under the layout lock, which is not taken for it:
+ * what the others have is final by then or not there, and a missing directory is healed under the name's lock; so the healer's layout agrees
+ * with ours, or it is written on all and stays. Where a subvolume is away, or failed, ranges are set under the layout lock, afterwards. */
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -18,6 +20,8 @@ struct newdir {
 	struct inode *dir;
 	struct dht_layout *parent_layout, *layout;
 	int hashed;
+	bool early;			/* ranges went out with the directories */
+	bool failed;			/* one of the others did not make it */
 	bool existed;			/* on one of the other children, from somebody's earlier attempt */
 	bool stale;
 	struct iatt stat, post;
@@ -57,45 +61,114 @@ static int coroutine_fn make_on_hashed(struct xlator *xl, struct call *call, str
 	return n->dir ? 0 : -ENOMEM;
 }
 
-struct others { struct xlator *xl; struct call *call; struct newdir *n; struct answer *ans; };
+static const char *path_of(struct call *call, const struct mkdir_args *args)
+{
+	return gfid_is_root(args->parent->gfid) ? arena_printf(call->arena, "/%s", args->name) : NULL;
+}
 
-/* Two things at once: the directory on the other children, and the layout lock of the new directory. */
+static void assign(struct xlator *xl, struct call *call, struct newdir *n)
+{
+	const struct distribute *d = xl->priv;
+
+	dht_layout_assign(xl, n->layout, n->args->gfid, path_of(call, n->args),
+			  d->lookup_optimize && d->commit_known ? d->commit : DHT_COMMIT_UNSETTLED);
+	n->layout->at_ns = loop_now_ns(xl_loop(xl));
+}
+
+static struct xattr *range_xattr(struct call *call, const struct newdir *n, unsigned child)
+{
+	struct xattr *x = arena_alloc(call->arena, sizeof(*x));
+	uint8_t *value = arena_alloc(call->arena, DHT_RANGE_SIZE);
+
+	if (!x || !value)
+		return NULL;
+	dht_range_encode(&n->layout->v[child], value);
+	*x = (struct xattr){ DHT_XATTR, value, DHT_RANGE_SIZE };
+	return x;
+}
+
+/* MKDIR for each of the others, its range among the attributes. */
+static const void **with_ranges(struct xlator *xl, struct call *call, const struct newdir *n)
+{
+	const void **to = dht_args(xl, call);
+
+	for (unsigned i = 0; to && i < xl->nchildren; i++) {
+		struct mkdir_args *args = arena_memdup(call->arena, n->args, sizeof(*args));
+		struct xattr *v = arena_alloc(call->arena, (n->args->xattrs.n + 1) * sizeof(*v)), *x = range_xattr(call, n, i);
+
+		if (!args || !v || !x)
+			return NULL;
+		if ((int)i == n->hashed)
+			continue;
+		if (args->xattrs.n)
+			memcpy(v, args->xattrs.v, args->xattrs.n * sizeof(*v));
+		if (!n->layout->v[i].err)
+			v[args->xattrs.n++] = *x;
+		args->xattrs.v = v;
+		to[i] = args;
+	}
+	return to;
+}
+
+static int coroutine_fn set_hashed_range(struct xlator *xl, struct call *call, struct newdir *n)
+{
+	struct call own = dht_internal(call);
+	struct xattr *x = range_xattr(call, n, (unsigned)n->hashed);
+	struct setxattr_args set = { .inode = n->dir, .xattrs = { x, 1 }, .flags = XATTR_CREATE, .internal = true };
+	struct setxattr_res res = { 0 };
+	int ret;
+
+	if (!x)
+		return -ENOMEM;
+	if (n->layout->v[n->hashed].err)
+		return -EIO;
+	ret = xl_setxattr(xl->children[n->hashed], &own, &set, &res);
+	if (ret == 0 && iatt_present(&res.post))
+		dht_iatt_merge(&n->stat, &res.post);
+	return ret;
+}
+
+struct others { struct xlator *xl; struct call *call; struct newdir *n; struct answer *ans; int ret; };
+
+/* Two things at once: the directory on the other children, and either the last range or the layout lock of the new directory. */
 static int coroutine_fn others_task(void *ctx, unsigned i)
 {
 	struct others *o = ctx;
+	struct newdir *n = o->n;
+	const void **to = n->early && i == 0 ? with_ranges(o->xl, o->call, n) : NULL;
 
 	if (i == 1)
-		return dht_locks_try(o->xl, o->call, &o->n->layout_lock, 0);
-	o->ans = dht_fanout_same(o->xl, o->call, FOP_mkdir, o->n->args, o->n->hashed);
+		return o->ret = n->early ? set_hashed_range(o->xl, o->call, n) : dht_locks_try(o->xl, o->call, &n->layout_lock, 0);
+	if (to)
+		o->ans = dht_fanout(o->xl, o->call, FOP_mkdir, to);
+	else if (!n->early)
+		o->ans = dht_fanout_same(o->xl, o->call, FOP_mkdir, n->args, n->hashed);
 	return o->ans ? 0 : -ENOMEM;
 }
 
-/* The caller may make it on the hashed child, so it is the volume's business to have it on the others. */
-static int coroutine_fn make_on_others(struct xlator *xl, struct call *call, struct newdir *n, uint64_t *ret_done)
+/* The caller may make it on the hashed child, so it is the volume's business to have it on the others. *ret_second: of the second thing. */
+static int coroutine_fn make_on_others(struct xlator *xl, struct call *call, struct newdir *n, int *ret_second)
 {
-	struct others o = { xl, call, n, NULL };
+	struct others o = { xl, call, n, NULL, -ENOMEM };
 
-	dht_locks_init(xl, &n->layout_lock);
-	dht_locks_add(&n->layout_lock, (unsigned)n->hashed, n->dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
-	*ret_done = co_fanout(3, others_task, &o);
+	co_fanout(3, others_task, &o);
+	*ret_second = o.ret;
 	if (!o.ans)
 		return -ENOMEM;
 	for (unsigned i = 0; i < xl->nchildren; i++) {
-		n->layout->v[i].err = (int)i == n->hashed ? -ENODATA : o.ans[i].err;
 		if (o.ans[i].err == 0) {
 			dht_iatt_merge(&n->stat, &o.ans[i].res->mkdir.stat);
 			dht_iatt_merge(&n->post, &o.ans[i].res->mkdir.postparent);
 		}
-		if (o.ans[i].err == 0 || o.ans[i].err == -EEXIST)
-			n->layout->v[i].err = -ENODATA;
 		n->existed |= o.ans[i].err == -EEXIST;
+		n->failed |= o.ans[i].err < 0 && o.ans[i].err != -EEXIST;
+	}
+	for (unsigned i = 0; i < xl->nchildren && (!n->early || n->failed); i++) {
+		bool there = (int)i == n->hashed || o.ans[i].err == 0 || o.ans[i].err == -EEXIST;
+
+		n->layout->v[i].err = there ? -ENODATA : o.ans[i].err;
 	}
 	return 0;
-}
-
-static const char *path_of(struct call *call, const struct mkdir_args *args)
-{
-	return gfid_is_root(args->parent->gfid) ? arena_printf(call->arena, "/%s", args->name) : NULL;
 }
 
 /* Every child's own range, unless it has one. -EEXIST: somebody healed the directory before we had the lock. */
@@ -110,16 +183,14 @@ static int coroutine_fn set_ranges(struct xlator *xl, struct call *call, struct 
 		return -ENOMEM;
 	for (unsigned i = 0; i < xl->nchildren; i++) {
 		struct setxattr_args *set = arena_alloc(call->arena, sizeof(*set));
-		struct xattr *x = arena_alloc(call->arena, sizeof(*x));
-		uint8_t *value = arena_alloc(call->arena, DHT_RANGE_SIZE);
+		struct xattr *x = range_xattr(call, n, i);
 
-		if (!set || !x || !value)
+		if (!set || !x)
 			return -ENOMEM;
 		if (n->layout->v[i].err)
 			continue;
-		dht_range_encode(&n->layout->v[i], value);
-		*x = (struct xattr){ DHT_XATTR, value, DHT_RANGE_SIZE };
-		*set = (struct setxattr_args){ .inode = n->dir, .xattrs = { x, 1 }, .flags = XATTR_CREATE, .internal = true };
+		*set = (struct setxattr_args){ .inode = n->dir, .xattrs = { x, 1 }, .internal = true,
+					       .flags = n->early ? 0 : XATTR_CREATE };	/* early: some of them are ours, and void */
 		to[i] = set;
 	}
 	ans = dht_fanout(xl, &own, FOP_setxattr, to);
@@ -150,44 +221,60 @@ static int coroutine_fn look_again(struct xlator *xl, struct call *call, struct 
 	return ans ? ans[n->hashed].err : -ENOMEM;
 }
 
-static int coroutine_fn give_layout(struct xlator *xl, struct call *call, struct newdir *n, bool locked)
+/* Under the layout lock, on those that are there. */
+static int coroutine_fn set_late(struct xlator *xl, struct call *call, struct newdir *n)
 {
-	const struct distribute *d = xl->priv;
+	assign(xl, call, n);
+	return set_ranges(xl, call, n);
+}
+
+static int coroutine_fn give_layout(struct xlator *xl, struct call *call, struct newdir *n, int second)
+{
 	int ret = -EEXIST;
 
-	if (locked && !n->existed) {
-		dht_layout_assign(xl, n->layout, n->args->gfid, path_of(call, n->args),
-				  d->lookup_optimize && d->commit_known ? d->commit : DHT_COMMIT_UNSETTLED);
-		n->layout->at_ns = loop_now_ns(xl_loop(xl));
-		ret = set_ranges(xl, call, n);
-		if (ret == 0)
-			dht_set_dir(xl, n->dir, n->layout, n->hashed);
-	}
+	if (n->early && n->failed && !n->existed && second != -EEXIST)
+		second = dht_locks_try(xl, call, &n->layout_lock, 0);
+	if (n->existed)
+		ret = -EEXIST;
+	else if (n->early && !n->failed)
+		ret = second;
+	else if (second == 0)
+		ret = set_late(xl, call, n);
+	if (ret == 0)
+		dht_set_dir(xl, n->dir, n->layout, n->hashed);
 	dht_locks_release_later(xl, call, &n->layout_lock);
 	dht_locks_release_later(xl, call, &n->name_locks);
 	return ret < 0 ? look_again(xl, call, n) : 0;
 }
 
-/* Nothing is answered before the ranges are written, on every child: forcing them forces the directories made before, so these need no
- * force of their own. */
+/* Nothing is answered before the ranges are written, on every child: where they are written after the directory, forcing them forces it, too. */
 static int coroutine_fn mkdir_locked(struct xlator *xl, struct call *call, struct newdir *n)
 {
 	struct call unforced = *call;
-	uint64_t done = 0;
-	int ret;
+	int ret, second = -ENOMEM;
 
 	unforced.durable = false;
 	ret = make_on_hashed(xl, &unforced, n);
 	if (ret == 0) {
 		n->layout = dht_layout_new(xl->nchildren);
-		ret = n->layout ? make_on_others(xl, &unforced, n, &done) : -ENOMEM;
+		ret = n->layout ? 0 : -ENOMEM;
+	}
+	if (ret == 0) {
+		dht_locks_init(xl, &n->layout_lock);
+		dht_locks_add(&n->layout_lock, (unsigned)n->hashed, n->dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
+		for (unsigned i = 0; i < xl->nchildren; i++)
+			n->layout->v[i].err = -ENODATA;
+		n->early = dht_all_up(xl);
+		if (n->early)
+			assign(xl, call, n);
+		ret = make_on_others(xl, n->early ? call : &unforced, n, &second);
 	}
 	if (ret < 0) {
 		dht_locks_release_later(xl, call, &n->layout_lock);
 		dht_locks_release_later(xl, call, &n->name_locks);
 		return ret;
 	}
-	return give_layout(xl, call, n, (done & 2) != 0);
+	return give_layout(xl, call, n, second);
 }
 
 static int coroutine_fn mkdir_once(struct xlator *xl, struct call *call, struct newdir *n)

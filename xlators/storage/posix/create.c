@@ -1,6 +1,6 @@
 /* xlators/storage/posix/create.c: new names: create, mknod, mkdir, symlink, link.
  *
- * Always the same order: the object under its name, as the caller; then, as root, its gfid, its other attributes, and last its handle. What
+ * Always the same order: the object under its name, as the caller; then, as root, its attributes, its gfid, and last its handle. What
  * fails is undone; where a crash leaves off, the next lookup goes on: no gfid yet means a gfid can still be given, no handle means it is
  * made. The name's lock keeps such a lookup from meddling with a creation that is merely under way. */
 #include "xlators/storage/posix/job.h"
@@ -100,9 +100,9 @@ static int adopt(struct making *m, struct node *object, const uint8_t *gfid, con
 	struct statx st;
 	int ret;
 
-	ret = nx_set(object, XATTR_GFID, gfid, 16, XATTR_CREATE);
-	if (ret == 0)
-		ret = xattrs_apply(m->px, object, xattrs);
+	ret = xattrs_apply(m->px, object, xattrs);
+	if (ret == 0)			/* with it the object comes to life: a directory has its range by then */
+		ret = nx_set(object, XATTR_GFID, gfid, 16, XATTR_CREATE);
 	if (ret == 0) {
 		first_times(object, m->call);
 		if (!dir)
