@@ -19,12 +19,12 @@ restart_gateway() {
 }
 kill_brick() { stop "brick$1" KILL; }
 revive_brick() { start_brick "$1" "${BRICKS[$1]}"; }
-fill() { head -c 1G /dev/zero >"$T/small/filler" 2>/dev/null || true; }
-empty() { rm -f "$T/small/filler"; }
+fill() { head -c 1G /dev/zero >"$SMALL/filler" 2>/dev/null || true; }
+empty() { rm -f "$SMALL/filler"; }
 # As after an error of the disk: a file system with files open for writing cannot be remounted otherwise.
 read_only() {
-    mount -o remount,errors=remount-ro "$T/small"
-    echo 1 >"/sys/fs/ext4/$(basename "$(findmnt -no SOURCE "$T/small")")/trigger_fs_error"
+    mount -o remount,errors=remount-ro "$SMALL"
+    echo 1 >"/sys/fs/ext4/$(basename "$(findmnt -no SOURCE "$SMALL")")/trigger_fs_error"
 }
 
 # checks ARGUMENTS...: runs them and does what they ask for. A failed check is remembered; the others go on.
@@ -47,7 +47,19 @@ mkdir -p "$T/bricks"
 start_volume 2 2
 checks --name "2x2" --bricks "$T/bricks" ${AREAS:-attr data names make dir rpc mount export retry fault}
 
-image "$T/small" ext4 64
+# A pair of brick daemons on a small file system.
+SMALL=$T/full
+image "$SMALL" ext4 64
+VOLUME=full VOLUME_ID=0b8f6c1e-3c55-4d0e-8a0b-5d2f6f1c7a11
+for i in 0 1; do start_brick $((4 + i)) "$SMALL/b$i"; done
+volfile 1 2 "$SMALL/b0" "$SMALL/b1" | sed 's/port 49152/port 49156/; s/port 49153/port 49157/' >"$T/full.vol"
+serve small-pair "$BUILD/gatehouse-gateway" --volfile "$T/full.vol" --handle-key "$T/full.key" --port 2051 --no-rpcbind \
+    --export '*(rw,no_root_squash,insecure)' --state-file "$T/full.state"
+await 30 nc -z 127.0.0.1 2051
+checks --name "small pair" --port 2051 --volume full full
+
+SMALL=$T/small
+image "$SMALL" ext4 64
 mkdir "$T/small/b"
 sed 's/demo/small/' "$T/exports" >"$T/exports.small"
 serve embedded "$BUILD/gatehouse-gateway" --embed --volume small --handle-key "$T/small.key" --exports "$T/exports.small" --port 2050 \
