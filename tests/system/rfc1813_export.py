@@ -133,6 +133,10 @@ def check_two_exports_of_one_volume(w):
     found = status(w.c.lookup(outer, "file-" + w.name), OK, "LOOKUP through the outer export")
     if found["status"] == OK:
         eq((found["attr"]["fileid"], found["attr"]["fsid"]), (made["attr"]["fileid"], made["attr"]["fsid"]), "file id and fsid by both ways")
+    inner = w.c.mount(w.path + "/sub/below")
+    w.file()
+    status(w.c.rename(w.d, "f", inner, "g"), XDEV, "RENAME from one export into another")
+    status(w.c.link(w.c.lookup(w.d, "f")["fh"], inner, "g"), XDEV, "LINK from one export into another")
 
 
 def check_ipv6(w):

@@ -277,3 +277,60 @@ def check_sticky_directory(w):
     own = w.dir("own", w.user, mode=0o1777)
     status(w.other.create(own, "x", GUARDED), OK, "CREATE in another's sticky directory")
     status(w.user.remove(own, "x"), OK, "REMOVE by the directory's owner")
+
+
+def check_modes_that_bricks_use_as_marks(w):
+    """A user's file may look like a pointer (sticky, no permissions, empty) or like one on the move (set-gid and sticky)."""
+    for i in range(8):
+        name = "odd%d" % i
+        fh = w.file(name, client=w.user)
+        status(w.user.setattr(fh, mode=0o1000 if i % 2 else 0o3644), OK, "chmod")
+        eq(status(w.c.lookup(w.d, name), OK, "LOOKUP").get("fh"), fh, "handle")
+        true(name.encode() in names_in(w), "%s is listed" % name)
+        true(name.encode() in w.c.list(w.d, plus=False), "%s is listed by READDIR" % name)
+        status(w.c.create(w.d, name, GUARDED), EXIST, "CREATE")
+        status(w.user.write(fh, 0, b"data"), OK, "WRITE")
+        eq(w.user.read(fh, 0, 10).get("data"), b"data", "READ")
+        status(w.user.setattr(fh, size=0), OK, "truncation")
+        status(w.user.rename(w.d, name, w.d, "new" + name), OK, "RENAME")
+        eq(status(w.c.lookup(w.d, "new" + name), OK, "LOOKUP after RENAME").get("fh"), fh, "handle after RENAME")
+        status(w.c.lookup(w.d, name), NOENT, "the old name")
+        status(w.user.remove(w.d, "new" + name), OK, "REMOVE")
+        status(w.c.getattr(fh), STALE, "GETATTR after REMOVE")
+    eq(names_in(w), [], "names")
+
+
+def check_many_names_over_each_other(w):
+    """Renames and removals between names of both subvolumes leave exactly what they should."""
+    want = {}
+    for i in range(24):
+        fh = w.file("a%d" % i, b"%d" % i)
+        target = "b%d" % (i % 7)
+        status(w.c.rename(w.d, "a%d" % i, w.d, target), OK, "RENAME to " + target)
+        want[target.encode()] = (fh, b"%d" % i)
+    for name in sorted(want)[:3]:
+        status(w.c.remove(w.d, name), OK, "REMOVE")
+        status(w.c.getattr(want.pop(name)[0]), STALE, "GETATTR of what was removed")
+    eq(names_in(w), sorted(want), "names")
+    for name, (fh, data) in want.items():
+        eq((w.c.lookup(w.d, name).get("fh"), w.c.read(fh, 0, 10).get("data"), w.attr(fh)["nlink"]), (fh, data, 1), "what %s names" % name.decode())
+
+
+def check_rename_of_full_directories(w):
+    a, b = w.dir("a"), w.dir("b")
+    inner = w.c.mkdir(a, "inner", mode=0o755)["fh"]
+    files = [w.c.create(inner, "f%d" % i, GUARDED, mode=0o644)["fh"] for i in range(8)]
+    status(w.c.rename(a, "inner", b, "moved"), OK, "RENAME")
+    eq(sorted(w.c.list(inner)), sorted(b"f%d" % i for i in range(8)), "names in it")
+    eq(w.c.list(a), [], "where it was")
+    eq(w.attr(w.c.lookup(inner, "..")["fh"])["fileid"], w.attr(b)["fileid"], "its parent")
+    for i, fh in enumerate(files):
+        eq(w.c.lookup(inner, "f%d" % i).get("fh"), fh, "handle")
+
+
+def check_user_moves_anothers_directory(w):
+    """Moving a directory changes its "..", so POSIX lets a directory that one may not write stay where it is."""
+    here, there = w.dir("here"), w.dir("there")
+    made = w.user.mkdir(here, "mine", mode=0o755)
+    status(w.other.rename(here, "mine", there, "mine"), (ACCES, PERM, OK), "RENAME by one who may not write the directory")
+    status(w.user.getattr(made["fh"]), OK, "GETATTR")
