@@ -263,6 +263,9 @@ static int coroutine_fn txn_lock(struct txn *t)
 	t->part = copies_still(rp, held, t->gen);
 	if (!quorum_met(rp, t->part) || !(t->part & t->good))
 		return -ENOTCONN;
+	if (t->row->type == ENTRY && !replicate_agreed(t->xl, t->places[0].inode, t->places[0].name, t->op == FOP_link ? t->object : NULL,
+						       t->part, t->good))
+		return -ENOTCONN;
 	return 0;
 }
 

@@ -6,7 +6,8 @@
  * A minority that made a change the others may not have made must not accuse them: they can go on without it, accuse it in turn,
  * and nobody would be right. It accuses itself, unless it was the only whole copy. That holds for the second of two as well: the first may
  * go on alone, perhaps with another client.
- */
+ *
+ * Where every child took part there is nobody to wait for: what all whole copies made is made, though the stale ones could not follow. */
 #include "xlators/cluster/replicate/replicate.h"
 
 bool quorum_met(const struct replicate *rp, child_set set)
@@ -81,7 +82,7 @@ void quorum_judge(const struct replicate *rp, const struct answer *ans, child_se
 		return;
 	}
 	v->took_effect = true;
-	if (!quorum_met(rp, v->ok)) {
+	if (!quorum_met(rp, v->ok) && (asked != rp->all || (good & ~v->ok))) {
 		v->ret = quorum_error(ans, asked & good & ~v->ok, good);
 		if (good & ~v->ok) {
 			v->confess = v->ok;

@@ -123,6 +123,10 @@ int coroutine_fn copies_refresh(struct xlator *xl, struct inode *inode, bool for
 /* Learns whose heal index is empty. *ret_asked: who answered; the caller says since when that holds. */
 void coroutine_fn replicate_probe(struct xlator *xl, child_set asked, child_set *ret_answered);
 
+/* agree.c */
+bool coroutine_fn replicate_agreed(struct xlator *xl, struct inode *parent, const char *name, struct inode *object, child_set part,
+				   child_set good);
+
 /* changelog.c: what an xattrop adds, for each child its own. */
 struct marks { int32_t dirty[CHANGES], pending[REPLICATE_MAX][CHANGES]; };
 struct changelog {
