@@ -50,7 +50,7 @@ bool errno_is_refusal(int err)
 
 int quorum_error(const struct answer *ans, child_set asked, child_set good)
 {
-	child_set heed = asked & good ? asked & good : asked;
+	child_set heed = asked & good;		/* nothing that a stale copy says reaches a caller */
 	unsigned i;
 
 	for (i = 0; heed >> i; i++)

@@ -83,7 +83,7 @@ static child_set suspects(const struct replicate *rp, const struct copies *c)
 bool state_may_have_missed(const struct replicate *rp, child_set here, child_set away)
 {
 	static const struct copies nothing;
-	bool idle = quorum_others_idle(rp);
+	bool idle = !quorum_met(rp, away);
 	unsigned i, j;
 
 	for (j = 0; j < rp->n; j++)

@@ -153,9 +153,12 @@ static int coroutine_fn memory_open_file(struct xlator *xl, struct call *call, c
 
 static int coroutine_fn memory_opendir(struct xlator *xl, struct call *call, const struct opendir_args *args, struct opendir_res *res)
 {
-	struct disk_object *dir;
-	int ret = memory_directory(xl->priv, args->inode, &dir);
+	struct memory *m = xl->priv;
+	struct disk_object *dir = m->disk->root;
+	int ret = 0;
 
+	if (m->epoch != m->disk->epoch || !memory_index_is(args->inode->gfid))
+		ret = memory_directory(m, args->inode, &dir);
 	if (ret < 0)
 		return ret;
 	if (!memory_allowed(dir, call, 4))
@@ -219,6 +222,8 @@ static int coroutine_fn memory_lookup(struct xlator *xl, struct call *call, cons
 		return ret;
 	disk_object_stat(obj, &res->stat);
 	res->counts.open_fd = obj->opens;
+	if (args->count & COUNT_INDEX)
+		res->counts.index = memory_index_count(m->disk) > 0;
 	if (S_ISREG(obj->st.mode) && args->content_max && obj->size <= args->content_max)
 		ret = memory_content(call, obj, 0, (uint32_t)obj->size, &res->content);
 	return ret < 0 ? ret : memory_wanted(call, obj, args->want, args->list_xattr, &res->xattrs);

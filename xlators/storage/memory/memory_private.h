@@ -61,4 +61,10 @@ int coroutine_fn memory_removexattr(struct xlator *, struct call *, const struct
 int coroutine_fn memory_xattrop(struct xlator *, struct call *, const struct xattrop_args *, struct xattrop_res *);
 int coroutine_fn memory_readdir(struct xlator *, struct call *, const struct readdir_args *, struct readdir_res *);
 
+/* memory_index.c */
+uint32_t memory_index_count(const struct memory_disk *disk);
+bool memory_index_is(const uint8_t *gfid);
+bool memory_index_name(const char *name, struct call *call, struct xattrs *ret_set);
+int memory_index_list(const struct memory_disk *disk, struct call *call, const struct readdir_args *args, struct readdir_res *res);
+
 #endif

@@ -137,6 +137,8 @@ int coroutine_fn memory_getxattr(struct xlator *xl, struct call *call, const str
 
 	if (ret < 0)
 		return ret;
+	if (memory_index_name(args->name, call, &res->xattrs))
+		return 0;
 	ret = memory_wanted(call, obj, args->name ? &want : NULL, !args->name, &res->xattrs);
 	return ret < 0 ? ret : args->name && !res->xattrs.n ? -ENODATA : 0;
 }
@@ -374,9 +376,13 @@ static int list_all(struct listing *l, const struct disk_object *dir)
 int coroutine_fn memory_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
 {
 	struct listing l = { call, args, res, LISTING_MAX / ENTRY_COST + 1, 0 };
+	struct memory *m = xl->priv;
 	struct disk_object *dir;
-	int ret = memory_object(xl->priv, args->inode, args->fd, &dir);
+	int ret;
 
+	if (m->epoch == m->disk->epoch && args->inode && memory_index_is(args->inode->gfid))
+		return memory_index_list(m->disk, call, args, res);
+	ret = memory_object(m, args->inode, args->fd, &dir);
 	if (ret == 0 && !S_ISDIR(dir->st.mode))
 		ret = -ENOTDIR;
 	if (ret < 0)
