@@ -42,6 +42,7 @@ struct step {
 	try_fn *fn;
 	const char *what;
 	bool again;			/* an earlier try may have taken effect */
+	bool needs_healing;		/* may have to wait for a healer */
 	unsigned dir;
 	char name[16];
 	uint8_t gfid[16];
@@ -92,6 +93,14 @@ static int coroutine_fn one_try(struct step *st, struct sim_gateway *gw)
 	return ret;
 }
 
+/* A rename needs one copy that is whole in both directories and has the file. Where each copy missed something else only healing makes one,
+ * and there is no healer here: the user goes on without. */
+static int sim_gives_up(const struct step *st, int ret)
+{
+	sim_trace("user %u: %s of %s waits for healing: given up", st->u->index, st->what, st->name);
+	return ret;
+}
+
 static int coroutine_fn perform(struct step *st)
 {
 	uint64_t start = loop_now_ns(sw.loop);
@@ -102,6 +111,8 @@ static int coroutine_fn perform(struct step *st)
 	while ((ret = one_try(st, any_gateway())), waiting_helps(ret) && !sw.failed) {
 		st->again = true;
 		sw.retries++;
+		if (sw.quiet && loop_now_ns(sw.loop) - start > 600 * SEC && st->needs_healing)
+			return sim_gives_up(st, ret);
 		if (sw.quiet && loop_now_ns(sw.loop) - start > 600 * SEC) {
 			sim_fail("user %u: %s of %s hangs: all is well for ten minutes, and it still answers %s", st->u->index, st->what,
 				 st->name, strerror(-ret));
@@ -236,6 +247,18 @@ static int coroutine_fn try_unlink(struct step *st, struct xlator *top, struct c
 	return ret == -ENOENT && st->again ? 0 : ret;
 }
 
+/* A rename between subvolumes that was cut short leaves the file with both names (brick-format.md B8: LINK first, UNLINK last). Sent again it does
+ * nothing, as POSIX wants of two names of one file: whoever repeats it has to look whether the old one is still there. */
+static int coroutine_fn drop_second_name(struct step *st, struct xlator *top, struct call *call, struct inode_table *t)
+{
+	uint8_t found[16];
+	int ret = look(st, top, call, t, st->f->dir, st->f->name, found);
+
+	if (ret == 0 && memcmp(found, st->f->gfid, 16) == 0)
+		ret = try_unlink(st, top, call, t);
+	return ret == -ENOENT ? 0 : ret;
+}
+
 static int coroutine_fn try_rename(struct step *st, struct xlator *top, struct call *call, struct inode_table *t)
 {
 	struct inode *from = inode_for(t, st->u->dirs[st->f->dir]), *to = inode_for(t, st->u->dirs[st->dir]);
@@ -245,6 +268,8 @@ static int coroutine_fn try_rename(struct step *st, struct xlator *top, struct c
 
 	inode_unref(from);
 	inode_unref(to);
+	if (ret == 0 && st->again)
+		ret = drop_second_name(st, top, call, t);
 	return ret == -ENOENT ? was_it_me(st, top, call, t, st->dir, st->name, st->f->gfid, ret) : ret;
 }
 
@@ -328,6 +353,8 @@ static int coroutine_fn run_step(struct step *st, try_fn *fn, const char *what)
 	if (st->f && !st->name[0])
 		snprintf(st->name, sizeof(st->name), "%s", st->f->name);
 	ret = perform(st);
+	if (st->needs_healing && waiting_helps(ret))
+		return ret;
 	if (sw.verbose && ret < 0)
 		printf("user %u: %s of %u/%s (now %u/%s)\n", st->u->index, what, st->dir, st->name,
 		       st->f ? st->f->dir : 0, st->f ? st->f->name : "");
@@ -402,7 +429,7 @@ static void coroutine_fn remove_some(struct user *u, struct file *f)
 
 static void coroutine_fn rename_some(struct user *u, struct file *f)
 {
-	struct step st = { .u = u, .f = f, .dir = (unsigned)rnd(2) };
+	struct step st = { .u = u, .f = f, .dir = (unsigned)rnd(2), .needs_healing = true };
 	struct file *victim = &u->files[rnd(FILES)];
 
 	if (victim == f || !victim->exists || rnd(2))
