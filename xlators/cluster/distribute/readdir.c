@@ -170,11 +170,31 @@ static int coroutine_fn read_page(struct listing *l, uint32_t size, struct readd
 	return 0;
 }
 
+/* The old name of a file whose rename between subvolumes was cut short after it had happened: a lookup does not find it, so it is not listed. It
+ * is told by being another link where the name does not hash to. */
+static int coroutine_fn is_leftover(struct listing *l, const struct dirent_plus *e, bool *ret_leftover)
+{
+	const struct distribute *d = l->xl->priv;
+	struct lookup_args a = { .parent = l->args->inode, .name = e->name };
+	struct lookup_res *found;
+	int ret;
+
+	*ret_leftover = false;
+	if (!S_ISREG(e->stat.mode) || e->stat.nlink < 2 || dht_is_linkto(&e->stat, &e->xattrs) ||
+	    dht_layout_search(l->layout, dht_hash_name(d, e->name)) == (int)child_of(l))
+		return 0;
+	found = arena_alloc(l->call->arena, sizeof(*found));
+	ret = found ? distribute_lookup(l->xl, l->call, &a, found) : -ENOMEM;
+	*ret_leftover = dht_gone(ret);
+	return *ret_leftover || ret > 0 ? 0 : ret;
+}
+
 /* Attributes that nobody vouches for (a doubtful copy in a replica set) do not tell a file from a linkto: ask by name. */
 static int coroutine_fn settle_doubts(struct listing *l, struct readdir_res *r)
 {
 	struct xattr_want want = dht_want(l->args->want);
 	uint32_t i, n = 0;
+	bool leftover;
 
 	for (i = 0; i < r->n; i++) {
 		struct dirent_plus *e = &r->entries[i];
@@ -192,7 +212,11 @@ static int coroutine_fn settle_doubts(struct listing *l, struct readdir_res *r)
 			e->stat = found->stat;
 			e->xattrs = found->xattrs;
 		}
-		r->entries[n++] = *e;
+		ret = is_leftover(l, e, &leftover);
+		if (ret < 0)
+			return ret;
+		if (!leftover)
+			r->entries[n++] = *e;
 	}
 	r->n = n;
 	return 0;

@@ -8,6 +8,8 @@
 #include "xlators/cluster/distribute/distribute.h"
 
 #define ATTEMPTS 6
+#define PATIENCE_TRIES 60u
+#define PATIENCE_STEP_NS 500000000ull
 
 struct renaming {
 	const struct rename_args *args;
@@ -203,6 +205,19 @@ static int coroutine_fn signpost(struct xlator *xl, struct call *call, struct re
 	return ret;
 }
 
+/* The file has both names by now: were that answered, the old one would stay, and sending RENAME again does nothing to two names of one file. So
+ * this waits for the subvolume rather than giving up at once. */
+static int coroutine_fn remove_old_name(struct xlator *child, struct call *call, const struct unlink_args *args)
+{
+	struct unlink_res unused;
+	unsigned tries = PATIENCE_TRIES;
+	int ret;
+
+	while ((ret = xl_unlink(child, call, args, &unused)) == -ENOTCONN && --tries)
+		co_sleep_ns(PATIENCE_STEP_NS);
+	return dht_gone(ret) ? 0 : ret;
+}
+
 /* A: the new name hashes elsewhere, and what it names is not on the file's subvolume. RENAME of the linkto is the moment it happens. */
 static int coroutine_fn rename_by_linkto(struct xlator *xl, struct call *call, struct renaming *r)
 {
@@ -230,13 +245,13 @@ static int coroutine_fn rename_by_linkto(struct xlator *xl, struct call *call, s
 			dht_linkto_remove(xl, call, a->oldparent, a->oldname, r->dh);
 		return dht_gone(ret) ? -EAGAIN : ret;	/* somebody took the linkto for a stale one: look again */
 	}
-	xl_unlink(xl->children[r->sc], &own, &old, &unused);
+	ret = remove_old_name(xl->children[r->sc], &own, &old);
 	/* A remove of what the new name named takes no lock, and may have hit our linkto. */
 	dht_linkto_keep(xl, call, a->newparent, a->newname, &linked.stat, r->dh, r->sc);
 	r->res->stat = linked.stat;
 	r->res->stat.nlink -= r->res->stat.nlink > 1;
 	parents(r, &moved);
-	return 0;
+	return ret;
 }
 
 /* A: the same, but what the new name names so far is on the file's subvolume too: RENAME there is the moment, the linkto follows. */

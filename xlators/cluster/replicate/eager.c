@@ -120,9 +120,9 @@ static int coroutine_fn raise_marks(struct epoch *e, struct call *sub)
 	e->absent = rp->all & ~part;
 	e->shorter = part & e->copies->smaller;
 	changelog_dirty(&log, part, DATA, 1);
-	changelog_accuse(&log, part & ~e->shorter, e->absent, DATA, 1);
+	changelog_accuse(&log, part, e->absent, DATA, 1);	/* a quorum remembers it */
 	changelog_confess(&log, e->shorter, DATA);
-	copies_blame(rp, e->copies, part & ~e->shorter, e->absent, DATA);
+	copies_blame(rp, e->copies, part, e->absent, DATA);
 	copies_confess(rp, e->copies, e->shorter, DATA);
 	changelog_apply(e->xl, sub, &log);
 	if (!log.ans)
@@ -327,7 +327,7 @@ static void coroutine_fn lower_marks(struct epoch *e, struct call *sub)
 {
 	struct replicate *rp = replicate_of(e->xl);
 	struct changelog log = { .inode = e->inode };
-	child_set news = e->missed & ~e->accused, by = e->part & ~e->missed;
+	child_set news = e->missed & ~e->accused, by = e->part & ~(e->missed & ~e->shorter);
 
 	if (!e->doubt)
 		changelog_dirty(&log, e->took_effect ? e->dirty & ~(e->missed & ~e->shorter) : e->dirty, DATA, -1);
@@ -336,7 +336,7 @@ static void coroutine_fn lower_marks(struct epoch *e, struct call *sub)
 		sub->durable = e->durable;
 	}
 	if (!e->took_effect)
-		changelog_accuse(&log, e->dirty & ~e->shorter, e->absent, DATA, -1);
+		changelog_accuse(&log, e->dirty, e->absent, DATA, -1);
 	log.to &= rp->up;
 	if (!log.to)
 		return;

@@ -230,6 +230,7 @@ static void txn_leave_span(struct txn *t)
 static int coroutine_fn txn_find_good(struct txn *t, bool force)
 {
 	struct replicate *rp = replicate_of(t->xl);
+	bool somewhere = true;
 	unsigned i;
 	int ret;
 
@@ -244,7 +245,9 @@ static int coroutine_fn txn_find_good(struct txn *t, bool force)
 	for (i = 0; i < t->nplaces && !t->good; i++)
 		if (copies_excuse_change(rp, t->places[i].copies, t->row->type) == -ENOTCONN)
 			return -ENOTCONN;
-	return t->good ? 0 : -EIO;
+	for (i = 0; i < t->nplaces; i++)
+		somewhere = somewhere && t->places[i].copies->good[t->row->type];
+	return t->good ? 0 : somewhere ? -ENOTCONN : -EIO;	/* whole copies of each directory, none of both: healing will make one */
 }
 
 static int coroutine_fn txn_lock(struct txn *t)
