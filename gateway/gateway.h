@@ -15,7 +15,13 @@
 struct mount_list;
 struct wire_handle;
 
+#define CHANGES_SLOTS 256
+
+/* Changes of objects whose gfids end alike: how many began, and how many run. */
+struct gateway_changes { uint32_t begun, running; };
+
 struct gateway {
+	struct gateway_changes changes[CHANGES_SLOTS];
 	struct loop *loop;
 	struct volume volume;
 	struct mac *mac;

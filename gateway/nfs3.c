@@ -91,6 +91,40 @@ static struct inode *inode_of(struct nfs_op *op, const struct filehandle *fh)
 	return inode;
 }
 
+static void change_ended(void *slot)
+{
+	((struct gateway_changes *)slot)->running--;
+}
+
+static struct gateway_changes *changes_of(struct gateway *gw, const struct inode *inode)
+{
+	return &gw->changes[inode->gfid[15] % CHANGES_SLOTS];
+}
+
+static nfsstat3 change_begin(struct nfs_op *op, unsigned which)
+{
+	struct nfs_change *change = &op->change[which];
+	const struct inode *inode = which ? op->second : op->inode;
+	struct gateway_changes *slot = changes_of(op->gw, inode);
+
+	if (which && slot == op->change[0].slot)	/* one directory twice, or as good as one */
+		return NFS3_OK;
+	slot->running++;
+	*change = (struct nfs_change){ slot, ++slot->begun, slot->running == 1 };
+	return arena_cleanup(op->rq->arena, change_ended, slot) < 0 ? NFS3ERR_JUKEBOX : NFS3_OK;
+}
+
+bool nfs_ran_alone(const struct nfs_op *op, const struct inode *inode)
+{
+	const struct gateway_changes *slot = changes_of(op->gw, inode);
+	unsigned i;
+
+	for (i = 0; i < 2; i++)
+		if (op->change[i].slot == slot)
+			return op->change[i].alone && op->change[i].turn == slot->begun;
+	return false;
+}
+
 nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const nfs_fh3 *fh, enum nfs_need need)
 {
 	struct gateway *gw = rpc_server_user(rq->server);
@@ -104,6 +138,7 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 	op->gw = gw;
 	op->rq = rq;
 	op->gone = false;
+	memset(op->change, 0, sizeof(op->change));
 	ret = filehandle_decode(gw->mac, gw->volume.id, fh, &decoded);
 	if (ret < 0)
 		return status_of(ret);
@@ -123,7 +158,9 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 		return status_of(ret);
 	op->top = gw->volume.graph->top;
 	op->inode = inode_of(op, &decoded);
-	return op->inode ? NFS3_OK : NFS3ERR_JUKEBOX;
+	if (!op->inode)
+		return NFS3ERR_JUKEBOX;
+	return need == NFS_MODIFIES ? change_begin(op, 0) : NFS3_OK;
 }
 
 nfsstat3 nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_inode)
@@ -135,8 +172,8 @@ nfsstat3 nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_ino
 		return status_of(ret);
 	if (decoded.export_id != op->export->id)
 		return NFS3ERR_XDEV;
-	*ret_inode = inode_of(op, &decoded);
-	return *ret_inode ? NFS3_OK : NFS3ERR_JUKEBOX;
+	*ret_inode = op->second = inode_of(op, &decoded);
+	return *ret_inode ? change_begin(op, 1) : NFS3ERR_JUKEBOX;
 }
 
 /* RFC 1813 says for some procedures what "." and ".." get; where it does not, what servers have always answered. */

@@ -16,14 +16,19 @@
 #define NFS_IO_MAX (1u << 20)
 #define NFS_DIR_PREFERRED (128u << 10)
 
+/* "before" attributes may be told only when nothing else came between them and the change (RFC 1813, 2.6). A brick does
+ * not promise that, so they are told only of a change that ran alone. */
+struct nfs_change { struct gateway_changes *slot; uint32_t turn; bool alone; };
+
 struct nfs_op {				/* on the procedure's stack */
 	struct gateway *gw;
 	struct rpc_request *rq;
 	struct xlator *top;
 	struct export *export;
 	const struct export_options *options;
-	struct inode *inode;		/* of the first handle; held by the call's arena */
+	struct inode *inode, *second;	/* of the first and the second handle; held by the call's arena */
 	struct call call;
+	struct nfs_change change[2];	/* of the first and the second handle's object */
 	bool gone;			/* an object that attributes were wanted of does not exist any more */
 };
 
@@ -34,6 +39,8 @@ enum nfs_need { NFS_READS, NFS_MODIFIES };
 nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const nfs_fh3 *fh, enum nfs_need need);
 /* A second handle, which must be of the same export (else XDEV). */
 nfsstat3 nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_inode);
+/* No other change of the inode has begun since this one did, and none was running then. */
+bool nfs_ran_alone(const struct nfs_op *op, const struct inode *inode);
 /* The inode of a gfid, held until the call ends. NULL: no memory. */
 struct inode *nfs_inode(struct nfs_op *op, const uint8_t *gfid, uint32_t type);
 

@@ -78,7 +78,7 @@ void coroutine_fn nfs_post_ask(struct nfs_op *op, struct inode *inode, const str
 void coroutine_fn nfs_wcc(struct nfs_op *op, struct inode *inode, const struct iatt *pre, const struct iatt *post,
 			  wcc_data *ret_wcc)
 {
-	if (pre)
+	if (pre && nfs_ran_alone(op, inode))
 		nfs_pre(pre, &ret_wcc->before);
 	nfs_post_ask(op, inode, post, &ret_wcc->after);
 }
