@@ -1,6 +1,8 @@
 """rfc1813_data.py: READ, WRITE, COMMIT and READLINK."""
 from rfc1813 import *
 
+import threading
+
 
 def check_read_and_eof(w):
     fh = w.file(data=b"0123456789")
@@ -183,3 +185,46 @@ def check_readlink_of_others(w):
     for what, fh in (("a file", w.file()), ("a directory", w.d), ("a fifo", w.c.mknod(w.d, "p", FIFO)["fh"])):
         res = status(w.c.readlink(fh), INVAL, "READLINK of " + what)
         true(res["attr"], "attributes on an error")
+
+
+def at_once(w, n, each):
+    """each(client, i) from n threads with a connection each; what they returned."""
+    results, failed = [], []
+
+    def work(k):
+        try:
+            client = Client(port=w.port)
+            for i in range(20):
+                results.append(each(client, k * 100 + i))
+        except Exception as e:
+            failed.append(repr(e))
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(n)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    eq(failed, [], "failures of the threads")
+    return results
+
+
+def nothing_in_between(results, what):
+    """"before" is only told when the change was atomic: no other change then lies between before and after."""
+    afters = [r["wcc"]["after"]["ctime"] for r in results]
+    for r in results:
+        before, after = r["wcc"]["before"], r["wcc"]["after"]["ctime"]
+        if before:
+            between = [t for t in afters if before["ctime"] < t < after]
+            true(not between, "%s: %d changes of others lie between before and after" % (what, len(between)))
+            if between:
+                break
+
+
+def check_before_is_atomic(w):
+    fh = w.file()
+    nothing_in_between(at_once(w, 4, lambda c, i: status(c.write(fh, i * 10, b"x" * 10, UNSTABLE), OK, "WRITE")), "WRITE")
+    nothing_in_between(at_once(w, 4, lambda c, i: status(c.setattr(fh, size=i), OK, "SETATTR")), "SETATTR of the size")
+    nothing_in_between(at_once(w, 4, lambda c, i: status(c.setattr(fh, mode=i & 0o777), OK, "SETATTR")), "SETATTR of the mode")
+    sub = w.dir()
+    nothing_in_between(at_once(w, 4, lambda c, i: status(c.create(sub, "c%d" % i, GUARDED), OK, "CREATE")), "CREATE")
+    nothing_in_between(at_once(w, 4, lambda c, i: status(c.remove(sub, "c%d" % i), OK, "REMOVE")), "REMOVE")
+    eq(w.c.list(sub), [], "names")
