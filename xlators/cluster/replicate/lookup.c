@@ -148,6 +148,8 @@ static void learn(const struct replicate *rp, struct copies *c, uint32_t gen, ui
 	for (i = 0; i < rp->n; i++)
 		if (ok & bit(i))
 			copies_hear(rp, c, i, &ans[i].res->lookup.xattrs, gen, overtaken);
+		else if (absent_in(ans, asked) & bit(i))	/* what is not there accuses nobody */
+			copies_hear(rp, c, i, NULL, gen, overtaken);
 	c->present = (uint8_t)ok;
 	c->absent = (uint8_t)absent_in(ans, asked);
 	c->smaller = (uint8_t)smaller_copies(rp, ans, ok & ~copies_accused(rp, c, DATA));
