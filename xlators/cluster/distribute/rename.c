@@ -281,7 +281,6 @@ static void coroutine_fn clean_up(struct xlator *xl, struct call *call, struct r
 	const struct rename_args *a = r->args;
 	struct call own = dht_internal(call);
 	struct unlink_args args = { .parent = a->newparent, .name = a->newname, .internal = true };
-	struct unlink_res unused;
 	struct lookup_res found = { 0 };
 
 	/* Where somebody made the new name a link to this very file meanwhile, RENAME did nothing, as POSIX wants: the old name stands. */
@@ -289,7 +288,7 @@ static void coroutine_fn clean_up(struct xlator *xl, struct call *call, struct r
 	    dht_gone(xl_lookup(xl->children[r->sc], &own, &(struct lookup_args){ .parent = a->oldparent, .name = a->oldname }, &found)))
 		dht_linkto_remove(xl, call, a->oldparent, a->oldname, r->src.linkto);
 	if (r->dst_exists && r->dc != r->sc && r->dc != r->dh)
-		xl_unlink(xl->children[r->dc], &own, &args, &unused);
+		remove_old_name(xl->children[r->dc], &own, &args);
 }
 
 static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct renaming *r)
