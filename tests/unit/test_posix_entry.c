@@ -695,6 +695,34 @@ static void test_acl_rights(void **state)
 	brick_test(acl_rights);
 }
 
+/* Ids that the kernel does not take must not leave the caller with those of whoever came before, root for one. */
+static void impossible_ids(struct brick *b)
+{
+	struct iatt st;
+
+	assert_int_equal(do_mkdir(b, gfid_root, "roots", 1, 0770, NULL), 0);
+	assert_int_equal(do_mkdir(b, gfid_root, "open", 2, 0777, NULL), 0);
+	as_user(b, UINT32_MAX, UINT32_MAX);
+	assert_int_equal(do_create(b, gfid_n(1), "f", 3, 0644, &st), -EACCES);
+	assert_int_equal(do_create(b, gfid_n(2), "f", 3, 0644, &st), 0);
+	assert_int_equal(st.uid, 65534);
+	assert_int_equal(st.gid, 65534);
+	as_user(b, 1000, UINT32_MAX);
+	assert_int_equal(do_create(b, gfid_n(1), "g", 4, 0644, &st), -EACCES);
+	assert_int_equal(do_create(b, gfid_n(2), "g", 4, 0644, &st), 0);
+	assert_int_equal(st.uid, 1000);
+	assert_int_equal(st.gid, 65534);
+	as_user(b, 0, 0);
+	assert_int_equal(do_create(b, gfid_n(1), "h", 5, 0644, &st), 0);
+	assert_int_equal(st.uid, 0);
+}
+
+static void test_impossible_ids(void **state)
+{
+	(void)state;
+	brick_test(impossible_ids);
+}
+
 static void setgid_directory(struct brick *b)
 {
 	struct iatt st;
@@ -900,6 +928,7 @@ int main(void)
 		cmocka_unit_test(test_create_again), cmocka_unit_test(test_preop), cmocka_unit_test(test_links),
 		cmocka_unit_test(test_renames), cmocka_unit_test(test_removed_dirs), cmocka_unit_test(test_unlinked_open),
 		cmocka_unit_test(test_rights), cmocka_unit_test(test_acl_rights), cmocka_unit_test(test_setgid_directory),
+		cmocka_unit_test(test_impossible_ids),
 		cmocka_unit_test(test_two_users), cmocka_unit_test(test_hidden_handles), cmocka_unit_test(test_listing),
 	};
 	int failed = cmocka_run_group_tests_name("posix names", tests, NULL, NULL);

@@ -6,11 +6,13 @@
 
 #include <assert.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define GROUPS_KEPT 256
+#define NOBODY 65534u
 
 static _Thread_local struct {
 	uint32_t uid, gid;
@@ -33,16 +35,25 @@ void creds_begin(void)
 	self.umask = umask(0);
 }
 
+/* The kernel refuses an id that is none (4294967295, or one its user namespace does not know) without a word and leaves the one before,
+ * which may be root's. Such a caller is nobody. */
+static uint32_t become(long setter, uint32_t id)
+{
+	syscall(setter, id);
+	if (!id || (uint32_t)syscall(setter, -1) == id)
+		return id;
+	syscall(setter, NOBODY);
+	if ((uint32_t)syscall(setter, -1) != NOBODY)
+		abort();		/* never with more rights than the caller's */
+	return NOBODY;
+}
+
 static void set_ids(uint32_t uid, uint32_t gid)
 {
-	if (gid != self.gid) {
-		syscall(SYS_setfsgid, gid);
-		self.gid = gid;
-	}
-	if (uid != self.uid) {
-		syscall(SYS_setfsuid, uid);
-		self.uid = uid;
-	}
+	if (gid != self.gid)
+		self.gid = become(SYS_setfsgid, gid);
+	if (uid != self.uid)
+		self.uid = become(SYS_setfsuid, uid);
 }
 
 void creds_root(void)
@@ -83,8 +94,6 @@ void creds_user(const struct call *call)
 	if (call->uid)
 		set_groups(call);
 	set_ids(call->uid, call->gid);
-	/* The old value of the call before is the current one: a refused change must never run with more rights. */
-	assert(!call->uid || (uint32_t)syscall(SYS_setfsuid, -1) == call->uid);
 }
 
 bool creds_in_job(void)
