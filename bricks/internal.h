@@ -40,7 +40,7 @@ struct brick_server {
 	char uuid[GFID_TEXT_SIZE];	/* of this server process: another one means that unstable data may be lost */
 	const char *(*auth_option)(void *arg, const char *key);
 	void *auth_arg;
-	unsigned max_fds, nclients;
+	unsigned max_fds, nclients, waiting;	/* waiting: calls of all clients that wait for locks */
 	bool up;
 	struct list clients;
 };

@@ -131,8 +131,10 @@ static int keep_fd(struct serving *s)
 	return ret;
 }
 
-/* A waiting call costs a coroutine until it is granted: no client may take them all. */
-#define WAITING_MAX 4096u
+/* A waiting call costs a coroutine until it is granted. No client may have more of them waiting than are left for the others, so that however
+ * many clients there are, one more finds room. */
+#define WAITING_MAX 4096u	/* of one client */
+#define WAITING_TOTAL 12288u	/* of all: three quarters of the brick's coroutines */
 
 /* A call that may wait for a lock must not keep the unlock behind it from being read. */
 static bool may_wait(const struct serving *s)
@@ -148,18 +150,21 @@ static bool may_wait(const struct serving *s)
 static int coroutine_fn ask_graph(struct serving *s)
 {
 	struct brick_client *client = s->conn->client;
-	struct xlator *top = s->conn->bs->graph->top;
+	struct brick_server *bs = s->conn->bs;
+	struct xlator *top = bs->graph->top;
 	int ret;
 
 	if (!may_wait(s))
 		return xl_call(top, &s->call, s->proc->op, &s->args, &s->res);
-	if (client->waiting >= WAITING_MAX)
+	if (client->waiting >= WAITING_MAX || client->waiting >= WAITING_TOTAL - bs->waiting)
 		return -ENOLCK;
 	client->waiting++;
+	bs->waiting++;
 	rpc_request_set_waiting(s->rq, true);
 	ret = xl_call(top, &s->call, s->proc->op, &s->args, &s->res);
 	rpc_request_set_waiting(s->rq, false);
 	client->waiting--;
+	bs->waiting--;
 	return ret;
 }
 

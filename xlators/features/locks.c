@@ -43,7 +43,7 @@ void lock_contend(struct locks *lk, struct lock *holder)
 	struct client *client = holder->owner_client->client;
 	uint64_t now;
 
-	if (!lk->notify || holder->domain->kind == LOCK_KIND_POSIX || !client || !client->notify)
+	if (!lk->notify || holder->domain->kind == LOCK_KIND_POSIX || !client || !client->notify || !list_empty(&holder->contended))
 		return;
 	now = loop_now_ns(xl_loop(lk->xl));
 	if (holder->notified_ns && now - holder->notified_ns < lk->notify_delay_ms * 1000000)
@@ -235,22 +235,39 @@ static int coroutine_fn locks_flush(struct xlator *xl, struct call *call, const 
 
 /* ---- life ---- */
 
-/* Waiting requests first: none of them may be granted something on the way out. */
+/* Its domain stays until the client's last lock has gone: nothing is granted on the way out, and each queue is looked through once. */
+static void drop_lock(struct locks *lk, struct lock *lock, struct list *touched)
+{
+	struct lock_domain *dom = lock->domain;
+
+	if (list_empty(&dom->touched)) {
+		list_append(touched, &dom->touched);
+		dom->count++;
+		inode_ref(dom->of->inode);
+	}
+	lock_discard(lk, lock);
+}
+
 static void drop_client(struct locks *lk, struct lock_client *lc)
 {
-	struct list *pos, *tmp;
+	struct lock_domain *dom;
+	struct inode *inode;
+	struct list touched;
 
+	list_init(&touched);
 	lc->count++;			/* it must not go away under us */
-	list_for_each_safe(pos, tmp, &lc->locks) {
-		struct lock *lock = list_entry(pos, struct lock, of_client);
-
-		if (!lock->held)
-			lock_free(lk, lock);
-	}
 	while (!list_empty(&lc->locks))
-		lock_free(lk, list_first(&lc->locks, struct lock, of_client));
+		drop_lock(lk, list_first(&lc->locks, struct lock, of_client), &touched);
 	lc->count--;
 	lock_client_put(lk, lc);
+	while (!list_empty(&touched)) {
+		dom = list_first(&touched, struct lock_domain, touched);
+		inode = dom->of->inode;
+		list_remove(&dom->touched);
+		dom->count--;
+		lock_regrant(lk, dom);
+		inode_unref(inode);
+	}
 }
 
 static void locks_client_gone(struct xlator *xl, struct client *client)

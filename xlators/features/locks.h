@@ -40,6 +40,7 @@ struct lock_inode {			/* what hangs in the inode's slot */
 
 struct lock_domain {
 	struct list link;		/* in lock_inode.domains */
+	struct list touched;		/* while a client is dropped: to be looked through at the end */
 	struct lock_inode *of;
 	enum lock_kind kind;
 	uint64_t count;

@@ -53,6 +53,7 @@ static struct lock_domain *domain_get(struct locks *lk, const struct lock_reques
 		memcpy(dom->name, rq->domain, strlen(rq->domain) + 1);
 		dom->kind = rq->kind;
 		dom->of = li;
+		list_init(&dom->touched);
 		list_init(&dom->held);
 		list_init(&dom->waiting);
 		list_append(&li->domains, &dom->link);
@@ -314,11 +315,9 @@ static bool conflicts_with_earlier(const struct lock *lock)
 	return false;
 }
 
-static bool must_wait(struct locks *lk, const struct lock *lock)
+/* POSIX locks have no queue to respect: what is free may be taken. */
+static bool queue_forbids(const struct lock *lock)
 {
-	if (conflicts_with_held(lk, lock))
-		return true;
-	/* POSIX locks have no queue to respect: what is free may be taken. */
 	return lock->domain->kind != LOCK_KIND_POSIX && conflicts_with_earlier(lock) && !owner_holds_here(lock);
 }
 
@@ -329,20 +328,53 @@ static void hold(struct lock *lock)
 	lock->held = true;
 }
 
+/* The first one that conflicts with @lock. */
+static struct lock *find_conflict(const struct list *locks, const struct lock *lock)
+{
+	struct list *pos;
+
+	list_for_each(pos, locks)
+		if (lock_conflicts(list_entry(pos, struct lock, link), lock))
+			return list_entry(pos, struct lock, link);
+	return NULL;
+}
+
+/* Who waits has told all holders that are in its way; one more conflict is enough to go on waiting. It moves to the front, where those who
+ * wait for the same find it at once: there may be thousands of both. */
+static bool must_still_wait(struct lock *lock)
+{
+	struct lock *holder = find_conflict(&lock->domain->held, lock);
+
+	if (!holder)
+		return queue_forbids(lock);
+	list_remove(&holder->link);
+	list_insert(&lock->domain->held, &holder->link);
+	return true;
+}
+
+static int grant(struct locks *lk, struct lock *lock)
+{
+	struct lock_domain *dom = lock->domain;
+
+	if (dom->kind == LOCK_KIND_POSIX)
+		return lock_posix_apply(lk, lock);
+	hold(lock);
+	if (find_conflict(&dom->waiting, lock))
+		lock_contend(lk, lock);
+	return 0;
+}
+
 static bool grant_one(struct locks *lk, struct lock_domain *dom)
 {
 	struct list *pos;
 
 	list_for_each(pos, &dom->waiting) {
 		struct lock *lock = list_entry(pos, struct lock, link);
-		int ret = 0;
+		int ret;
 
-		if (must_wait(lk, lock))
+		if (must_still_wait(lock))
 			continue;
-		if (dom->kind == LOCK_KIND_POSIX)
-			ret = lock_posix_apply(lk, lock);
-		else
-			hold(lock);
+		ret = grant(lk, lock);
 		if (ret < 0)		/* out of locks: it leaves the queue, its coroutine frees it */
 			list_remove(&lock->link);
 		if (lock->waiter)
@@ -383,7 +415,7 @@ int coroutine_fn lock_wait(struct locks *lk, struct lock *lock)
 
 int coroutine_fn lock_acquire(struct locks *lk, struct lock *lock, bool wait)
 {
-	if (!must_wait(lk, lock)) {
+	if (!conflicts_with_held(lk, lock) && !queue_forbids(lock)) {
 		hold(lock);
 		return 0;
 	}
