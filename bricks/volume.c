@@ -36,7 +36,8 @@ int brick_option_parse(char *word, struct brick_layer_option *o, struct error *e
 	*dot = *equal = 0;
 	*o = (struct brick_layer_option){ word, dot + 1, equal + 1 };
 	if (strcmp(word, "*") && layer_find(word) < 0)
-		return error_set(err, -EINVAL, "--option: there is no layer \"%s\"; there are posix, arbiter, access-control, locks, upcall and index",
+		return error_set(err, -EINVAL,
+				 "--option: there is no layer \"%s\"; there are posix, arbiter, access-control, locks, upcall and index",
 				 word);
 	return 0;
 }

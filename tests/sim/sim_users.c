@@ -247,7 +247,8 @@ static int coroutine_fn try_unlink(struct step *st, struct xlator *top, struct c
 	return ret == -ENOENT && st->again ? 0 : ret;
 }
 
-/* A rename between subvolumes that was cut short leaves the file with both names (brick-format.md B8: LINK first, UNLINK last). Sent again it does
+/* A rename between subvolumes that was cut short leaves the file with both names (brick-format.md B8: LINK first,
+ * UNLINK last). Sent again it does
  * nothing, as POSIX wants of two names of one file: whoever repeats it has to look whether the old one is still there. */
 static int coroutine_fn drop_second_name(struct step *st, struct xlator *top, struct call *call, struct inode_table *t)
 {

@@ -281,7 +281,8 @@ static void test_deadline(void **state) { in_world(deadline); }
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_restart), cmocka_unit_test(test_cut_off), cmocka_unit_test(test_silence), cmocka_unit_test(test_orderly_end),
+		cmocka_unit_test(test_restart), cmocka_unit_test(test_cut_off), cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_orderly_end),
 		cmocka_unit_test(test_given_up), cmocka_unit_test(test_contention), cmocka_unit_test(test_deadline),
 	};
 

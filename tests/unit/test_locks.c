@@ -47,7 +47,9 @@ static int leaf_setattr(struct xlator *xl, struct call *call, const struct setat
 }
 
 static const struct xlator_class leaf_class = {
-	.name = "leaf", .fops = { .rmdir = leaf_rmdir, .setattr = leaf_setattr, .lookup = leaf_lookup, .stat = leaf_stat, .writev = leaf_writev, .flush = leaf_flush },
+	.name = "leaf",
+	.fops = { .rmdir = leaf_rmdir, .setattr = leaf_setattr, .lookup = leaf_lookup, .stat = leaf_stat, .writev = leaf_writev,
+		  .flush = leaf_flush },
 };
 
 struct tclient {
