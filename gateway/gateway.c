@@ -112,6 +112,20 @@ int gateway_handle(struct gateway *gw, const struct export *ex, const struct iat
 	return filehandle_encode(gw->mac, &fh, ret_handle);
 }
 
+int coroutine_fn gateway_lookup(struct gateway *gw, struct call *call, const struct lookup_args *args, const uint8_t *gfid,
+				struct lookup_res *res)
+{
+	struct lookup_args adopting = *args;
+	int ret = xl_lookup(gw->volume.graph->top, call, args, res);
+	uint8_t fresh[16];
+
+	if (ret != -ENODATA || strcmp(args->name, "..") == 0)
+		return ret;
+	gfid_new(gw->loop, fresh);
+	adopting.gfid_req = gfid ? gfid : fresh;
+	return xl_lookup(gw->volume.graph->top, call, &adopting, res);
+}
+
 static int coroutine_fn step(struct gateway *gw, struct call *call, const uint8_t *dir, const char *name,
 			     struct iatt *ret_stat)
 {
@@ -124,7 +138,7 @@ static int coroutine_fn step(struct gateway *gw, struct call *call, const uint8_
 		inode_unref(args.parent);
 		return -ENOMEM;
 	}
-	ret = xl_lookup(gw->volume.graph->top, call, &args, res);
+	ret = gateway_lookup(gw, call, &args, NULL, res);
 	inode_unref(args.parent);
 	if (ret == 0)
 		*ret_stat = res->stat;

@@ -58,6 +58,10 @@ void gateway_identity(struct call *call, struct rpc_request *rq, const struct ex
 
 /* Attributes of what @path ("a/b", "" for the start itself) leads to from the directory @start, as root. -ENOENT,
  * -ENOTDIR (a symlink is not followed), -ENAMETOOLONG or what the bricks say. */
+/* By name. What has no gfid yet (it was there before the directory became a brick, or a brick died making it) gets @gfid, or a new
+ * one when that is NULL. */
+int coroutine_fn gateway_lookup(struct gateway *gw, struct call *call, const struct lookup_args *args, const uint8_t *gfid,
+				struct lookup_res *res);
 int coroutine_fn gateway_walk(struct gateway *gw, struct arena *arena, const uint8_t *start, const char *path,
 			      struct iatt *ret_stat);
 /* The gfid of the export's root, looked up at its first use. */

@@ -15,6 +15,7 @@
 
 #define MOUNTS_MAX 1024
 #define READY_NS 10000000000ull
+#define TRY_AGAIN_NS 250000000ull
 #define MNT_DEADLINE_NS 20000000000ull
 
 struct mount { struct list link; char *host, *path; };
@@ -136,9 +137,25 @@ static int coroutine_fn find_export(struct gateway *gw, struct rpc_request *rq, 
 	return best ? 0 : covered ? -EACCES : -ENOENT;
 }
 
+/* mount(8) gives up at the first error: where a brick is about to come, waiting is done here. */
+static int coroutine_fn walk_patiently(struct gateway *gw, struct rpc_request *rq, struct export *ex, const char *rest,
+				       struct iatt *ret_stat)
+{
+	uint64_t end = loop_now_ns(gw->loop) + READY_NS;
+	uint8_t root[16];
+	int ret;
+
+	do {
+		ex->root_known = false;		/* another directory may have the name by now */
+		ret = gateway_export_root(gw, rq->arena, ex, root);
+		if (ret == 0)
+			ret = gateway_walk(gw, rq->arena, root, rest, ret_stat);
+	} while (status_of(ret) == NFS3ERR_JUKEBOX && loop_now_ns(gw->loop) < end && co_sleep_ns(TRY_AGAIN_NS) == 0);
+	return ret;
+}
+
 static int coroutine_fn mount_path(struct gateway *gw, struct rpc_request *rq, const char *path, nfs_fh3 *ret_handle)
 {
-	uint8_t root[16];
 	struct export *ex;
 	struct iatt stat;
 	const char *rest;
@@ -148,11 +165,8 @@ static int coroutine_fn mount_path(struct gateway *gw, struct rpc_request *rq, c
 	if (ret < 0)
 		return ret;
 	ret = volume_wait(&gw->volume, READY_NS);
-	ex->root_known = false;		/* another directory may have the name by now */
 	if (ret == 0)
-		ret = gateway_export_root(gw, rq->arena, ex, root);
-	if (ret == 0)
-		ret = gateway_walk(gw, rq->arena, root, rest, &stat);
+		ret = walk_patiently(gw, rq, ex, rest, &stat);
 	if (ret == 0 && !S_ISDIR(stat.mode))
 		ret = -ENOTDIR;
 	return ret < 0 ? ret : gateway_handle(gw, ex, &stat, ret_handle);

@@ -180,7 +180,7 @@ static int coroutine_fn taken(struct nfs_op *op, struct make *m)
 
 	if (!found)
 		return -ENOMEM;
-	ret = xl_lookup(op->top, &op->call, &args, found);
+	ret = gateway_lookup(op->gw, &op->call, &args, m->again ? m->gfid : NULL, found);
 	if (ret == -ENOENT) {
 		gfid_new(op->gw->loop, m->gfid);
 		return make_once(op, m);

@@ -32,7 +32,7 @@ static int coroutine_fn lookup_name(struct nfs_op *op, const char *name, struct 
 	if (strcmp(name, "..") == 0)
 		return lookup_parent(op, res);
 	if (strcmp(name, ".") != 0)
-		return xl_lookup(op->top, &op->call, &args, res);
+		return gateway_lookup(op->gw, &op->call, &args, NULL, res);
 	return nfs_stat(op, op->inode, &res->stat);
 }
 

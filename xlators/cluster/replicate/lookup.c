@@ -261,7 +261,8 @@ static int coroutine_fn hear_by_gfid(struct xlator *xl, struct call *call, const
 	return ret == -ESTALE ? (h->ok ? 0 : -ENOENT) : ret;	/* the directory's whole copies know better than guesses do */
 }
 
-static int coroutine_fn lookup_once(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+static int coroutine_fn lookup_once(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res,
+				    bool *ret_nameless)
 {
 	struct replicate *rp = replicate_of(xl);
 	struct lookup_args asking = *args;
@@ -277,9 +278,12 @@ static int coroutine_fn lookup_once(struct xlator *xl, struct call *call, const 
 	if (!quorum_reads_allowed(rp))
 		return -ENOTCONN;
 	ask_for_marks(xl, &asking, &want);
+	asking.gfid_req = NULL;
 	ans = xl_fanout(xl, call, asked, FOP_lookup, &asking, &ok);
 	if (!ans)
 		return -ENOMEM;
+	if (args->name && replicate_nameless(ans, asked))
+		*ret_nameless = true;
 	if (!args->name)
 		return lookup_of(xl, &(struct heard){ gen, seq, ans, asked, ok }, args->inode, res);
 	ret = believe_name(xl, args->parent, ans, asked, &ok);
@@ -301,13 +305,19 @@ static int coroutine_fn lookup_once(struct xlator *xl, struct call *call, const 
 int coroutine_fn replicate_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
 {
 	struct replicate *rp = replicate_of(xl);
+	bool nameless = false;
 	unsigned tries = 3;
 	uint32_t gen;
 	int ret;
 
 	do {		/* a child that came or went meanwhile may have made the difference */
 		gen = rp->gen;
-		ret = lookup_once(xl, call, args, res);
+		ret = lookup_once(xl, call, args, res, &nameless);
+		if (ret < 0 && nameless && args->gfid_req) {
+			ret = replicate_adopt(xl, call, args);
+			if (ret == 0)
+				ret = lookup_once(xl, call, args, res, &nameless);
+		}
 	} while (ret == -ENOTCONN && gen != rp->gen && --tries && !co_interrupted());
 	return ret;
 }

@@ -452,9 +452,12 @@ static int coroutine_fn found_task(void *ctx, unsigned i)
 static void coroutine_fn forgive_repetition(struct txn *t, struct answer *ans)
 {
 	const struct place *p = &t->places[t->nplaces - 1];
+	/* what a brick half made before it died gets the gfid that it was to have */
+	const uint8_t *made = t->row->makes ? new_gfid(t) : NULL;
 	bool removes = t->op == FOP_unlink || t->op == FOP_rmdir;
 	int own = removes || t->op == FOP_rename ? -ENOENT : -EEXIST;
-	struct repetition r = { t, ans, { .parent = p->inode, .name = p->name }, arena_alloc(t->arena, REPLICATE_MAX * sizeof(*r.found)) };
+	struct repetition r = { t, ans, { .parent = p->inode, .name = p->name, .gfid_req = made },
+				arena_alloc(t->arena, REPLICATE_MAX * sizeof(*r.found)) };
 	child_set ask = 0;
 	unsigned i;
 

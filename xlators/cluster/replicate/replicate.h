@@ -126,6 +126,9 @@ void coroutine_fn replicate_probe(struct xlator *xl, child_set asked, child_set 
 /* agree.c */
 bool coroutine_fn replicate_agreed(struct xlator *xl, struct inode *parent, const char *name, struct inode *object, child_set part,
 				   child_set good);
+/* adopt.c: objects without a gfid get args->gfid_req, or the one another copy has. */
+bool replicate_nameless(const struct answer *ans, child_set asked);
+int coroutine_fn replicate_adopt(struct xlator *xl, const struct call *call, const struct lookup_args *args);
 
 /* changelog.c: what an xattrop adds, for each child its own. */
 struct marks { int32_t dirty[CHANGES], pending[REPLICATE_MAX][CHANGES]; };
