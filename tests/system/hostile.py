@@ -137,7 +137,7 @@ def record_nfs(volume):
             args = opaque(d) + opaque(name) + (u32(0) if proc == 8 else b"") + (c.sattr() if proc in (8, 9) else b"")
             if name not in (b".", b"..") and rng_keep.random() < 0.1 or len(name) != 1:
                 try:
-                    c.nfs(proc, args)
+                    c.call(NFS, 3, proc, args)
                 except RuntimeError:
                     pass		# longer than any name: garbage
     # callers that no kernel takes for one
