@@ -123,10 +123,10 @@ static void coroutine_fn replicate_fini(struct xlator *xl)
 	unsigned i;
 
 	co_shield();
-	timer_cancel(&rp->settle_in);
 	epochs_end_all(xl);
 	co_gate_close(&rp->background);
 	co_unshield();
+	timer_cancel(&rp->settle_in);		/* a child that was just arriving may have armed it until now */
 	blamed_fini(rp);
 	for (i = 0; i <= rp->n; i++)
 		free((char *)rp->keys[i]);
