@@ -1,6 +1,7 @@
 /* bricks/brick.c: the server as a whole: its life, its connections, and the news that its file system went or came back. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bricks/internal.h"
 #include "runtime/loop.h"
@@ -39,13 +40,23 @@ static const struct rpc_program *const programs[] = {
 	&brick_fop_program, &brick_gate_program, &brick_handshake_program, &brick_dump_program, NULL
 };
 
+/* One client must not open so many files that none are left for connections and for everybody else's calls. */
+static unsigned default_fds(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 > DEFAULT_FDS)
+		return DEFAULT_FDS;
+	return (unsigned)(limit.rlim_cur / 4);
+}
+
 static int copy_conf(struct brick_server *bs, const struct brick_conf *conf)
 {
 	bs->name = strdup(conf->name ? conf->name : bs->graph->top->name);
 	bs->volume_id = conf->volume_id ? strdup(conf->volume_id) : NULL;
 	bs->auth_option = conf->auth_option;
 	bs->auth_arg = conf->auth_arg;
-	bs->max_fds = conf->max_fds ? conf->max_fds : DEFAULT_FDS;
+	bs->max_fds = conf->max_fds ? conf->max_fds : default_fds();
 	return bs->name && (bs->volume_id || !conf->volume_id) ? 0 : -ENOMEM;
 }
 
