@@ -175,6 +175,19 @@ static int existing(struct making *m, const struct create_args *args)
 	return ret < 0 ? ret : entry_may(m->px, m->call, m->node, masks[args->flags & O_ACCMODE]);
 }
 
+/* A new regular file, open: one system call less than mknod and open. As the caller. */
+static int make_file(struct making *m, unsigned mode)
+{
+	int fd;
+
+	creds_user(m->call);
+	fd = openat(m->parent->fd, m->name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode & 07777);
+	if (fd < 0)
+		fd = -errno;
+	creds_root();
+	return fd;
+}
+
 static int create_job(struct posix *px, struct call *call, const struct create_args *args, struct create_res *res)
 {
 	struct making m = { .px = px, .call = call, .name = args->name };
@@ -182,11 +195,8 @@ static int create_job(struct posix *px, struct call *call, const struct create_a
 	int ret = make_begin(&m, args->parent, args->gfid, &args->preop, &res->preop_failed, &res->preparent);
 
 	if (ret == 0) {
-		creds_user(call);
-		object.fd = openat(m.parent->fd, args->name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-				   args->mode & 07777);
-		ret = object.fd < 0 ? -errno : 0;
-		creds_root();
+		object.fd = make_file(&m, args->mode);
+		ret = object.fd < 0 ? object.fd : 0;
 		if (ret == 0)
 			ret = adopt_or_undo(&m, &object, args->gfid, &args->xattrs);
 		else if (ret == -EEXIST && !(args->flags & O_EXCL))
@@ -276,9 +286,14 @@ static int make_node(struct making *m, const struct mknod_args *args)
 		if (ret != -ESTALE)
 			return ret;
 	}
-	creds_user(m->call);
-	ret = mknodat(m->parent->fd, args->name, object.type | (args->mode & 07777), args->rdev) < 0 ? -errno : 0;
-	creds_root();
+	if (object.type == S_IFREG) {
+		object.fd = make_file(m, args->mode);
+		ret = object.fd < 0 ? object.fd : 0;
+	} else {
+		creds_user(m->call);
+		ret = mknodat(m->parent->fd, args->name, object.type | (args->mode & 07777), args->rdev) < 0 ? -errno : 0;
+		creds_root();
+	}
 	return ret < 0 ? ret : adopt_or_undo(m, &object, args->gfid, &args->xattrs);
 }
 

@@ -30,14 +30,17 @@ char *handle_name(const uint8_t *gfid, char buf[HANDLE_MAX])
 /* The second level exists on demand only. */
 static int make_second_level(struct posix *px, const char *name)
 {
-	char dir[] = { name[0], name[1], 0, name[3], name[4], 0 };
+	char dir[] = { name[0], name[1], '/', name[3], name[4], 0 };
 
+	if (mkdirat(px->handles_fd, dir, 0700) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)		/* the first level is made at the start, and once more if somebody took it away */
+		return -errno;
+	dir[2] = 0;
 	if (mkdirat(px->handles_fd, dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	dir[2] = '/';
-	if (mkdirat(px->handles_fd, dir, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	return 0;
+	return mkdirat(px->handles_fd, dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 int handle_stat(struct posix *px, const uint8_t *gfid, struct statx *ret_st)
