@@ -4,12 +4,12 @@ Counted are the calls of all protocol/client translators in the gateway's state 
 delayed post-operations) has ended. A fraction comes from names that hash elsewhere.
 """
 import os
-import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import nfs3
+import state
 
 PID, STATE = int(sys.argv[1]), sys.argv[2]
 N = 20
@@ -24,23 +24,7 @@ MEANT = {
 
 
 def brick_calls():
-    before = os.stat(STATE).st_mtime_ns if os.path.exists(STATE) else 0
-    os.kill(PID, signal.SIGUSR1)
-    end = time.monotonic() + 20
-    while not os.path.exists(STATE) or os.stat(STATE).st_mtime_ns == before:
-        assert time.monotonic() < end, "no state dump was written"
-        time.sleep(0.02)
-    time.sleep(0.1)
-    total, inside = 0, False
-    with open(STATE) as f:
-        for line in f:
-            if line.startswith("[translator "):
-                inside = False
-            if line.strip() == "type=protocol/client":
-                inside = True
-            if inside and line.startswith("calls."):
-                total += int(line.split("=")[1])
-    return total
+    return state.brick_calls(PID, STATE)
 
 
 client = nfs3.Client()

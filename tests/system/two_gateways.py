@@ -7,6 +7,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import nfs3
+import state
 
 PID, STATE = int(sys.argv[1]), sys.argv[2]
 OK, NOENT, ACCES, STALE = 0, 2, 13, 70
@@ -17,22 +18,7 @@ top = a.mount("/demo")
 
 
 def brick_calls():
-    before = os.stat(STATE).st_mtime_ns if os.path.exists(STATE) else 0
-    os.kill(PID, signal.SIGUSR1)
-    end = time.monotonic() + 20
-    while not os.path.exists(STATE) or os.stat(STATE).st_mtime_ns == before:
-        assert time.monotonic() < end, "no state dump was written"
-        time.sleep(0.02)
-    time.sleep(0.1)
-    total, inside = 0, False
-    for line in open(STATE):
-        if line.startswith("[translator "):
-            inside = False
-        if line.strip() == "type=protocol/client":
-            inside = True
-        if inside and line.startswith("calls."):
-            total += int(line.split("=")[1])
-    return total
+    return state.brick_calls(PID, STATE)
 
 
 def ok(res):
