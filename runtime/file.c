@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,21 +83,61 @@ static int write_all(int fd, const char *from, size_t len)
 	return 0;
 }
 
-int file_replace(const char *path, const void *data, size_t len, unsigned mode)
+static int write_aside(const char *tmp, const void *data, size_t len, unsigned mode, bool durably)
+{
+	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write_all(fd, data, len);
+	if (ret == 0 && durably && fsync(fd) < 0)
+		ret = -errno;
+	close(fd);
+	if (ret < 0)
+		unlink(tmp);
+	return ret;
+}
+
+static int replace(const char *path, const void *data, size_t len, unsigned mode, bool durably)
 {
 	char *tmp;
-	int fd, ret;
+	int ret;
 
 	if (asprintf(&tmp, "%s.tmp", path) < 0)
 		return -ENOMEM;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
-	ret = fd < 0 ? -errno : write_all(fd, data, len);
-	if (fd >= 0)
-		close(fd);
-	if (ret == 0 && rename(tmp, path) < 0)
+	ret = write_aside(tmp, data, len, mode, durably);
+	if (ret == 0 && rename(tmp, path) < 0) {
 		ret = -errno;
-	if (ret < 0 && fd >= 0)
 		unlink(tmp);
+	}
 	free(tmp);
 	return ret;
+}
+
+int file_replace(const char *path, const void *data, size_t len, unsigned mode)
+{
+	return replace(path, data, len, mode, false);
+}
+
+int file_flush_directory_of(const char *path)
+{
+	char *copy = strdup(path);
+	int fd, ret = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return ret;
+}
+
+int file_replace_durably(const char *path, const void *data, size_t len, unsigned mode)
+{
+	int ret = replace(path, data, len, mode, true);
+
+	return ret < 0 ? ret : file_flush_directory_of(path);
 }

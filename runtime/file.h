@@ -9,5 +9,8 @@
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len);
 /* Written aside and renamed into place: a reader sees the old or the new one. 0 or -errno. */
 int file_replace(const char *path, const void *data, size_t len, unsigned mode);
+/* The same, and a power cut leaves the old or the new one, too. */
+int file_replace_durably(const char *path, const void *data, size_t len, unsigned mode);
+int file_flush_directory_of(const char *path);		/* names in the directory that @path is in are on stable storage */
 
 #endif
