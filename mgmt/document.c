@@ -12,21 +12,11 @@
 #include <libxml/relaxng.h>
 #include <libxml/tree.h>
 
+#include "mgmt/text.h"
+
 extern const char mgmt_schema_text[];		/* gatehouse.rng, put into C by the makefile */
 
 #define X(text) ((const xmlChar *)(text))
-
-static void fail_allocation(void)
-{
-	abort();
-}
-
-static void *need(void *p)
-{
-	if (!p)
-		fail_allocation();
-	return p;
-}
 
 void document_free(void *document)
 {

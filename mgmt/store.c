@@ -19,6 +19,7 @@ struct store {
 	void *priv;
 	struct entry *entries;
 	unsigned n, cap;
+	bool loaded;
 };
 
 static const struct store_ops *const kinds[] = { &store_dir_ops, &store_etcd_ops, NULL };
@@ -73,13 +74,13 @@ int coroutine_fn store_open(const struct store_conf *conf, struct error *err, st
 	s->conf.certificate = copy(conf->certificate);
 	s->conf.key = copy(conf->key);
 	s->conf.prefix = copy(conf->prefix ? conf->prefix : "/gatehouse/");
+	*ret_store = s;			/* changed() may look already */
 	ret = ops->open(s, &s->conf, err);
 	if (ret < 0) {
+		*ret_store = NULL;
 		free_store(s);
-		return ret;
 	}
-	*ret_store = s;
-	return 0;
+	return ret;
 }
 
 void coroutine_fn store_close(struct store *s)
@@ -220,7 +221,10 @@ void store_mirror_end(struct store *s)
 		else
 			forget(s, &s->entries[i]);
 	}
+	s->loaded = true;
 }
+
+bool store_is_loaded(const struct store *s) { return s->loaded; }
 
 /* --- writing --- */
 

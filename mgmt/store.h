@@ -37,7 +37,8 @@ struct store_conf {
 };
 
 /* Opens and reads everything once. 0, or -errno with a sentence: the directory cannot be had; an etcd that does not answer is no failure (the
- * mirror is empty then, store_silent_ms() tells, and it comes by itself), unless it refuses us. */
+ * mirror is empty then, store_silent_ms() tells, and it comes by itself), unless it refuses us. *ret_store is
+ * set before changed() is called. */
 int coroutine_fn store_open(const struct store_conf *conf, struct error *err, struct store **ret_store);
 void coroutine_fn store_close(struct store *s);		/* what was announced goes away; accepts NULL */
 
@@ -54,6 +55,8 @@ int coroutine_fn store_delete(struct store *s, const char *key, uint64_t expecte
  * ones (requests, answers) are not kept alive. */
 int coroutine_fn store_announce(struct store *s, const char *key, const char *text, size_t len, unsigned ttl_s, bool once, struct error *err);
 
+/* Everything has been read at least once: what is not in memory is not there. */
+bool store_is_loaded(const struct store *s);
 /* 0 while the store answers; else for how long it has not. */
 uint64_t store_silent_ms(const struct store *s);
 const char *store_url(const struct store *s);
@@ -77,7 +80,7 @@ void store_set_private(struct store *s, void *priv);
 const struct store_conf *store_conf(const struct store *s);	/* the texts are copies */
 /* The implementation says what is: text NULL: it is gone. Copies; calls changed() when that is news (an older or the same revision is not). */
 void store_mirror(struct store *s, const char *key, const char *text, size_t len, uint64_t revision);
-/* Everything that is not mirrored again between these two is gone (reading anew after a compaction). */
+/* Everything that is not mirrored again between these two is gone: the first reading, and reading anew after a compaction. */
 void store_mirror_begin(struct store *s);
 void store_mirror_end(struct store *s);
 

@@ -130,10 +130,13 @@ static int coroutine_fn dir_open(struct store *s, const struct store_conf *conf,
 	d->path = strdup(conf->url + strlen(store_dir_ops.scheme));
 	co_mutex_init(&d->writing);
 	store_set_private(s, d);
-	if (!d->path || d->path[0] != '/')
+	if (!d->path || d->path[0] != '/') {
 		ret = error_set(err, -EINVAL, "the store %s wants a full path after dir:", conf->url);
-	else
+	} else {
+		store_mirror_begin(s);
 		ret = open_blocking(&j);
+		store_mirror_end(s);
+	}
 	if (ret < 0)
 		dir_close(s);
 	return ret;

@@ -9,13 +9,7 @@
 #include <strings.h>
 
 #include "mgmt/document.h"
-
-static void *need(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
+#include "mgmt/text.h"
 
 struct volume *volume_new(const char *name)
 {

@@ -16,6 +16,14 @@ struct list { struct list *next, *prev; };
 #define list_for_each_safe(pos, tmp, head) \
 	for ((pos) = (head)->next, (tmp) = (pos)->next; (pos) != (head); (pos) = (tmp), (tmp) = (pos)->next)
 
+#define list_for_each_entry(pos, head, member) \
+	for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member); &(pos)->member != (head); \
+	     (pos) = list_entry((pos)->member.next, __typeof__(*(pos)), member))
+#define list_for_each_entry_safe(pos, tmp, head, member) \
+	for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member), \
+	     (tmp) = list_entry((pos)->member.next, __typeof__(*(pos)), member); &(pos)->member != (head); \
+	     (pos) = (tmp), (tmp) = list_entry((pos)->member.next, __typeof__(*(pos)), member))
+
 static inline void list_init(struct list *head) { head->next = head->prev = head; }
 static inline bool list_empty(const struct list *head) { return head->next == head; }
 

@@ -1,0 +1,241 @@
+/* mgmt/knowledge.c: the documents of the store as structs, parsed when they change.
+ *
+ * A damaged document changes nothing that is known: the volume goes on as it was last right, and what is wrong with it is told by every
+ * command that concerns it. */
+#include "mgmt/manager.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "mgmt/document.h"
+#include "mgmt/text.h"
+#include "runtime/log.h"
+
+static unsigned volume_place(const struct manager *m, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < m->nvolumes && strcmp(m->volumes[i].name, name) < 0; i++)
+		;
+	return i;
+}
+
+const struct known_volume *known_volume(const struct manager *m, const char *name)
+{
+	unsigned i = volume_place(m, name);
+
+	return i < m->nvolumes && strcmp(m->volumes[i].name, name) == 0 ? &m->volumes[i] : NULL;
+}
+
+static void volume_gone(struct manager *m, const char *name)
+{
+	unsigned i = volume_place(m, name);
+
+	if (!known_volume(m, name))
+		return;
+	volume_free(m->volumes[i].v);
+	free(m->volumes[i].name);
+	free(m->volumes[i].problem);
+	m->nvolumes--;
+	memmove(&m->volumes[i], &m->volumes[i + 1], (m->nvolumes - i) * sizeof(m->volumes[0]));
+}
+
+static struct known_volume *volume_entry(struct manager *m, const char *name)
+{
+	unsigned i = volume_place(m, name);
+
+	if (!known_volume(m, name)) {
+		m->volumes = need(realloc(m->volumes, (m->nvolumes + 1) * sizeof(m->volumes[0])));
+		memmove(&m->volumes[i + 1], &m->volumes[i], (m->nvolumes - i) * sizeof(m->volumes[0]));
+		m->volumes[i] = (struct known_volume){ .name = need(strdup(name)) };
+		m->nvolumes++;
+	}
+	return &m->volumes[i];
+}
+
+static void volume_changed(struct manager *m, const char *name, const struct store_doc *doc)
+{
+	struct known_volume *k = volume_entry(m, name);
+	struct error err = { "" };
+	struct volume *v = volume_parse(doc->text, doc->len, doc->key, &err);
+
+	free(k->problem);
+	k->problem = NULL;
+	if (v && strcmp(v->name, name) != 0) {
+		error_set(&err, -EINVAL, "%s: the document is about a volume named \"%s\"", doc->key, v->name);
+		volume_free(v);
+		v = NULL;
+	}
+	if (!v) {
+		k->problem = need(strdup(err.text));
+		log_error("a volume's document is damaged; what it said before still holds", "volume=%s reason=%s", name, log_quote(err.text));
+		return;
+	}
+	v->revision = doc->revision;
+	volume_free(k->v);
+	k->v = v;
+}
+
+static void host_gone(struct manager *m, const char *uuid)
+{
+	unsigned i;
+
+	for (i = 0; i < m->nhosts; i++) {
+		if (strcmp(m->hosts[i]->uuid, uuid) != 0)
+			continue;
+		host_free(m->hosts[i]);
+		m->hosts[i] = m->hosts[--m->nhosts];
+		return;
+	}
+}
+
+static void host_changed(struct manager *m, const char *uuid, const struct store_doc *doc)
+{
+	struct error err = { "" };
+	struct host *h = host_parse(doc->text, doc->len, doc->key, &err);
+
+	if (h && strcasecmp(h->uuid, uuid) != 0) {
+		error_set(&err, -EINVAL, "%s: the document is about a host with the uuid %s", doc->key, h->uuid);
+		host_free(h);
+		h = NULL;
+	}
+	if (!h) {
+		log_error("a host's document is damaged; what it said before still holds", "host=%s reason=%s", uuid, log_quote(err.text));
+		return;
+	}
+	h->revision = doc->revision;
+	host_gone(m, uuid);
+	m->hosts = need(realloc(m->hosts, (m->nhosts + 1) * sizeof(m->hosts[0])));
+	m->hosts[m->nhosts++] = h;
+}
+
+/* --- names of hosts --- */
+
+const struct host *known_host(const struct manager *m, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < m->nhosts; i++)
+		if (host_is(m->hosts[i], name))
+			return m->hosts[i];
+	if (is_this_host(m, name))
+		return m->self;
+	return NULL;
+}
+
+static bool address_is(const struct sockaddr *addr, const char *name)
+{
+	char text[NI_MAXHOST];
+	char *zone;
+
+	if (!addr || (addr->sa_family != AF_INET && addr->sa_family != AF_INET6) ||
+	    getnameinfo(addr, addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6), text, sizeof(text), NULL, 0,
+			NI_NUMERICHOST))
+		return false;
+	zone = strchr(text, '%');
+	if (zone)
+		*zone = 0;
+	return strcasecmp(text, name) == 0;
+}
+
+bool is_this_host(const struct manager *m, const char *name)
+{
+	struct ifaddrs *list, *i;
+	bool found = false;
+
+	if (host_is(m->self, name) || strcasecmp(name, "localhost") == 0)
+		return true;
+	if (getifaddrs(&list) < 0)
+		return false;
+	for (i = list; i && !found; i = i->ifa_next)
+		found = address_is(i->ifa_addr, name);
+	freeifaddrs(list);
+	return found;
+}
+
+json_t *host_status(const struct manager *m, const char *uuid)
+{
+	char key[sizeof("status/") + GFID_TEXT_SIZE];
+	const struct store_doc *doc;
+	json_t *status;
+
+	if (strcmp(uuid, m->uuid) == 0)
+		return status_of_this_host(m);
+	snprintf(key, sizeof(key), "status/%.36s", uuid);
+	doc = store_get(m->store, key);
+	if (!doc)
+		return NULL;
+	status = json_loadb(doc->text, doc->len, 0, NULL);
+	if (!json_is_object(status)) {
+		json_decref(status);
+		return NULL;
+	}
+	return status;
+}
+
+const struct volfiles_tls *manager_tls(const struct manager *m)
+{
+	static struct volfiles_tls tls;
+
+	tls = (struct volfiles_tls){ m->conf.tls_certificate, m->conf.tls_key, m->conf.tls_ca };
+	return &tls;
+}
+
+/* --- what comes --- */
+
+/* Another manager says that it is this host: its directory was copied. */
+static void watch_for_twin(struct manager *m, const char *uuid, const struct store_doc *doc)
+{
+	json_t *status = doc && m->registered && strcmp(uuid, m->uuid) == 0 ? json_loadb(doc->text, doc->len, 0, NULL) : NULL;
+	const char *instance = json_string_value(json_object_get(status, "instance"));
+
+	if (instance && strcmp(instance, m->instance) != 0)
+		log_error("another manager uses this host's uuid: stop one of the two, remove its host.xml and start it again", "uuid=%s its_host=%s",
+			  m->uuid, log_quote(json_string_value(json_object_get(status, "host")) ? json_string_value(json_object_get(status, "host")) : "?"));
+	json_decref(status);
+}
+
+void knowledge_changed(struct manager *m, const char *key)
+{
+	const struct store_doc *doc = store_get(m->store, key);
+	const char *name = strchr(key, '/');
+
+	if (!name++)
+		return;
+	if (strncmp(key, "volumes/", 8) == 0) {
+		if (doc)
+			volume_changed(m, name, doc);
+		else
+			volume_gone(m, name);
+		programs_volume_changed(m, name);
+		reconcile_wanted(m);
+	} else if (strncmp(key, "hosts/", 6) == 0) {
+		if (doc)
+			host_changed(m, name, doc);
+		else
+			host_gone(m, name);
+		if (!doc && m->registered && strcmp(name, m->uuid) == 0)
+			join_leave_cluster(m);
+		reconcile_wanted(m);
+	} else if (strncmp(key, "status/", 7) == 0) {
+		watch_for_twin(m, name, doc);
+		co_queue_wake_all(&m->moved);
+	} else {
+		requests_changed(m, key);
+	}
+}
+
+void knowledge_free(struct manager *m)
+{
+	while (m->nvolumes)
+		volume_gone(m, m->volumes[m->nvolumes - 1].name);
+	while (m->nhosts)
+		host_gone(m, m->hosts[m->nhosts - 1]->uuid);
+	free(m->volumes);
+	free(m->hosts);
+}

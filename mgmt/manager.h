@@ -1,0 +1,145 @@
+/* mgmt/manager.h: what the parts of the manager share: this host, what is known from the store, what runs here. mgmt/README.md tells the plan.
+ *
+ * One loop; no locks. What is known is parsed as it comes, so a pointer to a volume or host is good until the next park. */
+#ifndef MGMT_MANAGER_H
+#define MGMT_MANAGER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "mgmt/store.h"
+#include "mgmt/volume.h"
+#include "mgmt/volfiles.h"
+#include "runtime/daemon.h"
+#include "runtime/list.h"
+#include "runtime/loop.h"
+#include "runtime/sync.h"
+
+#define COMMAND_NS 1800000000ull	/* every command is answered within 2 s */
+#define STATUS_TTL_S 5			/* a host that is not heard of for so long is not known */
+
+struct rpc_server;
+struct tls_context;
+
+struct manager_conf {
+	char *state_dir, *run_dir, *log_dir, *store, *host, *listen, *brick_program, *gateway_program, *log_file, *pid_file;
+	char *tls_certificate, *tls_key, *tls_ca;
+	bool stop_daemons, no_rpcbind, help, version;
+	int log_level;
+	int64_t port, nfs_port, brick_ports;
+};
+
+struct known_volume {
+	struct volume *v;		/* the last one that was right; NULL: there has been none */
+	char *name, *problem;		/* of the document as it is now; NULL: none */
+};
+
+struct host_brick {			/* one of this host's bricks that runs, or should */
+	struct list link;
+	struct manager *manager;
+	char *volume, *path, *id;	/* id: VOLUME-PATH with dashes */
+	char *volfile;			/* its text as it was written */
+	uint16_t port;
+	struct process *process;
+	bool online, probing, wanted, stopping, ended;	/* stopping: its end has begun; ended: its process is gone */
+};
+
+struct host_gateway {
+	struct process *process;
+	char *exports;			/* as it was written; NULL: nothing was */
+	char **names, **volfiles;	/* of the volumes it was told of */
+	unsigned n;
+	bool online, probing;
+};
+
+struct signed_in { struct list link; char *brick; uint16_t port; int pid; };	/* portmap entries of bricks started by hand */
+
+struct manager {
+	struct manager_conf conf;
+	struct loop *loop;
+	char uuid[GFID_TEXT_SIZE], instance[GFID_TEXT_SIZE];
+	char *name;			/* of this host */
+	struct host *self;		/* as it should stand in the store */
+	struct store *store;
+	struct known_volume *volumes;	/* in order of names */
+	unsigned nvolumes;
+	struct host **hosts;
+	unsigned nhosts;
+	struct list bricks;		/* struct host_brick */
+	struct host_gateway gateway;
+	struct list signed_in;
+	struct rpc_server *tcp, *local;
+	struct list spec_readers;	/* programs.c: connections that want to hear of new volfiles */
+	struct daemon_signals signals;
+	/* reconcile.c */
+	uint64_t wanted, reached;	/* counts changes of what is desired, and how far we are */
+	struct co_queue moved;		/* something has come nearer to what is desired */
+	struct co_wait *idle;		/* the reconciler waits for work */
+	struct co_gate background;
+	bool stopping, registered, announce_due;
+	struct error err;
+	int status;
+};
+
+/* --- knowledge.c: the store's documents, parsed --- */
+void knowledge_changed(struct manager *m, const char *key);	/* store_conf.changed: never parks */
+void knowledge_free(struct manager *m);
+const struct known_volume *known_volume(const struct manager *m, const char *name);	/* NULL: there is none */
+const struct host *known_host(const struct manager *m, const char *name);	/* by name, address or uuid; NULL */
+bool is_this_host(const struct manager *m, const char *name);	/* also "localhost" and every address of an interface */
+/* What a host says of itself, or NULL when it has not been heard of. A new reference. */
+json_t *host_status(const struct manager *m, const char *uuid);
+struct tls_files;
+const struct volfiles_tls *manager_tls(const struct manager *m);
+
+/* --- reconcile.c --- */
+void coroutine_fn reconcile_main(void *manager);
+void reconcile_wanted(struct manager *m);			/* something is desired anew */
+void reconcile_moved(struct manager *m);			/* something here came or went: wakes who waits, announces */
+/* Parks until this host is as desired, and the bricks of @volume (NULL: any) here are online; or the deadline. 0 or -ETIMEDOUT. */
+int coroutine_fn reconcile_settled(struct manager *m, const char *volume);
+void coroutine_fn reconcile_stop(struct manager *m);
+
+/* --- host_bricks.c --- */
+void coroutine_fn host_bricks_match(struct manager *m);
+struct host_brick *host_brick_find(const struct manager *m, const char *volume, const char *path);
+void coroutine_fn host_bricks_stop(struct manager *m);
+void host_bricks_leave(struct manager *m);
+char *host_brick_volfile(const struct manager *m, const struct volume *v, unsigned brick);
+bool host_bricks_online(const struct manager *m, const char *volume);	/* every one that should be */
+/* Parks until something accepts at this port of ours; false: the process of @alive died first, or we stop. */
+bool coroutine_fn await_port(struct manager *m, uint16_t port, struct process *const *alive);
+
+/* --- host_gateway.c --- */
+void coroutine_fn host_gateway_match(struct manager *m);
+void coroutine_fn host_gateway_stop(struct manager *m);
+void host_gateway_leave(struct manager *m);
+
+/* --- status.c --- */
+json_t *status_of_this_host(const struct manager *m);
+void coroutine_fn status_announce(struct manager *m);
+
+/* --- requests.c: questions to one host; our own answers come at once --- */
+/* *ret_answer: {"status":, "error":, "result":}, a new reference. 0; -EHOSTUNREACH with a sentence: it does not answer. */
+int coroutine_fn request_ask(struct manager *m, const char *host_uuid, const char *what, json_t *args, json_t **ret_answer, struct error *err);
+void requests_changed(struct manager *m, const char *key);	/* never parks */
+
+/* --- programs.c: the services on TCP and on the unix socket --- */
+int coroutine_fn programs_serve(struct manager *m, struct error *err);
+void coroutine_fn programs_stop(struct manager *m);
+void programs_volume_changed(struct manager *m, const char *volume);	/* who has its volfile is told to fetch it again */
+
+/* --- command.c --- */
+/* Answers one command; @request is borrowed, the answer a new reference. Never NULL. */
+json_t *coroutine_fn command_run(struct manager *m, json_t *request);
+
+/* --- join.c: the probe, and the settings of this host --- */
+int host_settings_load(struct manager *m, struct error *err);	/* host.xml; made when missing. Blocks: start-up */
+int coroutine_fn host_register(struct manager *m, struct error *err);	/* hosts/UUID as it should be */
+json_t *coroutine_fn join_answer(struct manager *m, json_t *request, bool privileged);
+int coroutine_fn join_probe(struct manager *m, const char *host, json_t **ret_answer, struct error *err);
+void join_leave_cluster(struct manager *m);			/* our document is gone: back to a store of our own */
+
+#endif
