@@ -279,6 +279,8 @@ struct host *host_parse(const char *text, size_t len, const char *where, struct 
 		host_add_address(h, address);
 		free(address);
 	}
+	n = child(xmlDocGetRootElement(doc), "store");
+	h->store = n ? content(n) : NULL;
 	return h;
 }
 
@@ -453,6 +455,9 @@ char *host_text(struct host *h, size_t *ret_len)
 	xmlFreeNode(take_out(top, "address"));
 	for (i = 0; i < h->naddresses; i++)
 		need(xmlNewTextChild(top, NULL, X("address"), X(h->addresses[i])));
+	xmlFreeNode(take_out(top, "store"));
+	if (h->store)
+		need(xmlNewTextChild(top, NULL, X("store"), X(h->store)));
 	return text_of(h->document, ret_len);
 }
 

@@ -78,10 +78,12 @@ struct manager {
 	struct co_queue moved;		/* something has come nearer to what is desired */
 	struct co_wait *idle;		/* the reconciler waits for work */
 	struct co_gate background;
-	bool stopping, registered, announce_due;
+	bool stopping, registered, announce_due, ending, again, signals_open;	/* again: begins anew with what host.xml says now */
 	struct error err;
 	int status;
 };
+
+void manager_stop(struct manager *m);	/* begins the end; once */
 
 /* --- knowledge.c: the store's documents, parsed --- */
 void knowledge_changed(struct manager *m, const char *key);	/* store_conf.changed: never parks */
@@ -91,7 +93,6 @@ const struct host *known_host(const struct manager *m, const char *name);	/* by 
 bool is_this_host(const struct manager *m, const char *name);	/* also "localhost" and every address of an interface */
 /* What a host says of itself, or NULL when it has not been heard of. A new reference. */
 json_t *host_status(const struct manager *m, const char *uuid);
-struct tls_files;
 const struct volfiles_tls *manager_tls(const struct manager *m);
 
 /* --- reconcile.c --- */

@@ -165,6 +165,7 @@ void host_free(struct host *h)
 		free(h->addresses[i]);
 	free(h->addresses);
 	free(h->name);
+	free(h->store);
 	document_free(h->document);
 	free(h);
 }

@@ -45,6 +45,7 @@ struct host {
 	char *name;			/* what others call it */
 	unsigned naddresses;
 	char **addresses;		/* more names and addresses it is known by */
+	char *store;			/* only in the host's own host.xml: the store's url; NULL: the default */
 	uint64_t revision;
 	void *document;
 };

@@ -1,0 +1,189 @@
+/* mgmt/brick_dir.c: looks at a directory before it becomes a brick, as GlusterFS does: a file system of its own, not in use, not on the root. */
+#include "mgmt/brick_dir.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "mgmt/text.h"
+#include "xlators/gfid.h"
+
+#define VOLUME_ID "trusted.glusterfs.volume-id"
+#define GFID "trusted.gfid"
+
+static char *parent_of(const char *path)
+{
+	char *copy = need(strdup(path)), *parent = need(strdup(dirname(copy)));
+
+	free(copy);
+	return parent;
+}
+
+static bool is_known(const struct brick_dir *d, const uint8_t *id)
+{
+	unsigned i;
+
+	for (i = 0; i < d->nknown; i++)
+		if (gfid_equal(d->known[i], id))
+			return true;
+	return false;
+}
+
+/* The directory itself carries a volume's id. */
+static int check_own_mark(struct brick_dir *d, struct error *err)
+{
+	char text[GFID_TEXT_SIZE];
+	uint8_t id[16];
+
+	if (lgetxattr(d->path, VOLUME_ID, id, sizeof(id)) != sizeof(id) || gfid_equal(id, d->id))
+		return 0;
+	if (is_known(d, id))
+		return error_set(err, -EBUSY, "%s is already in use as a brick of the volume with the id %s: name another directory", d->path,
+				 gfid_text(id, text));
+	if (!d->force)
+		return error_set(err, -EBUSY, "%s was a brick of a volume that is not known here (id %s) and may hold its data: name another directory, or "
+				 "append \"force\" to take it over with all that is in it", d->path, gfid_text(id, text));
+	return 0;
+}
+
+/* A brick in a brick would show the inner one's files to the outer one's clients. */
+static int check_above(struct brick_dir *d, struct error *err)
+{
+	char *above = parent_of(d->path), *next;
+	uint8_t id[16];
+	int ret = 0;
+
+	while (ret == 0 && strcmp(above, "/") != 0 && strcmp(above, ".") != 0) {
+		if (lgetxattr(above, VOLUME_ID, id, sizeof(id)) > 0 || lgetxattr(above, GFID, id, sizeof(id)) > 0)
+			ret = error_set(err, -EBUSY, "%s lies inside a brick: %s is one, or belongs to one; name a directory outside", d->path, above);
+		next = parent_of(above);
+		free(above);
+		above = next;
+	}
+	free(above);
+	return ret;
+}
+
+static int check_disk(struct brick_dir *d, const struct stat *own, const char *parent, struct error *err)
+{
+	struct stat root, up;
+
+	if (d->force)
+		return 0;
+	if (stat("/", &root) == 0 && own->st_dev == root.st_dev)
+		return error_set(err, -EINVAL, "%s is on the root file system, which a full brick would fill: mount a file system for bricks, or append "
+				 "\"force\"", d->path);
+	if (stat(parent, &up) == 0 && up.st_dev != own->st_dev)
+		return error_set(err, -EINVAL, "%s is a mount point: were its file system not mounted one day, the empty directory below would be served; "
+				 "name a directory inside it (%s/brick), or append \"force\"", d->path, d->path);
+	return 0;
+}
+
+static int make(struct brick_dir *d, const char *parent, struct stat *ret_stat, struct error *err)
+{
+	if (lstat(d->path, ret_stat) < 0) {
+		if (errno != ENOENT)
+			return error_set(err, -errno, "%s cannot be looked at: %s", d->path, strerror(errno));
+		if (mkdir(d->path, 0755) < 0)
+			return error_set(err, -errno, "%s cannot be made: %s%s%s", d->path, strerror(errno),
+					 errno == ENOENT ? "; make its parent first: " : "", errno == ENOENT ? parent : "");
+		d->made = true;
+		if (lstat(d->path, ret_stat) < 0)
+			return -errno;
+	}
+	if (!S_ISDIR(ret_stat->st_mode))
+		return error_set(err, -ENOTDIR, "%s is no directory", d->path);
+	return 0;
+}
+
+static int mark(struct brick_dir *d, struct error *err)
+{
+	uint8_t old[16];
+
+	if (lgetxattr(d->path, VOLUME_ID, old, sizeof(old)) == sizeof(old) && gfid_equal(old, d->id))
+		return 0;
+	if (lsetxattr(d->path, VOLUME_ID, d->id, 16, 0) < 0)
+		return error_set(err, -errno, "%s: the file system has no trusted extended attributes, which a brick keeps its marks in (%s): use XFS, "
+				 "ext4 or btrfs", d->path, strerror(errno));
+	d->marked = true;
+	return 0;
+}
+
+int brick_dir_prepare(struct brick_dir *d, struct error *err)
+{
+	char *parent = parent_of(d->path);
+	struct stat st;
+	int ret;
+
+	if (strcmp(d->path, "/") == 0)
+		ret = error_set(err, -EINVAL, "the root directory cannot be a brick");
+	else
+		ret = make(d, parent, &st, err);
+	if (ret == 0)
+		ret = check_own_mark(d, err);
+	if (ret == 0)
+		ret = check_above(d, err);
+	if (ret == 0)
+		ret = check_disk(d, &st, parent, err);
+	if (ret == 0)
+		ret = mark(d, err);
+	if (ret < 0)
+		brick_dir_release(d);
+	free(parent);
+	return ret;
+}
+
+void brick_dir_release(const struct brick_dir *d)
+{
+	uint8_t id[16];
+
+	if (d->marked && lgetxattr(d->path, VOLUME_ID, id, sizeof(id)) == sizeof(id) && gfid_equal(id, d->id))
+		lremovexattr(d->path, VOLUME_ID);
+	if (d->made)
+		rmdir(d->path);
+}
+
+/* --- its disk --- */
+
+/* The mount that @path is on: the last one listed with its device number. */
+static void find_mount(dev_t dev, struct brick_disk *disk)
+{
+	FILE *f = setmntent("/proc/self/mounts", "r");
+	struct mntent *entry;
+	struct stat st;
+
+	while (f && (entry = getmntent(f))) {
+		if (stat(entry->mnt_dir, &st) < 0 || st.st_dev != dev)
+			continue;
+		snprintf(disk->device, sizeof(disk->device), "%s", entry->mnt_fsname);
+		snprintf(disk->filesystem, sizeof(disk->filesystem), "%s", entry->mnt_type);
+		snprintf(disk->mount_options, sizeof(disk->mount_options), "%s", entry->mnt_opts);
+	}
+	if (f)
+		endmntent(f);
+}
+
+int brick_dir_disk(const char *path, struct brick_disk *disk)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	memset(disk, 0, sizeof(*disk));
+	if (stat(path, &st) < 0 || statvfs(path, &fs) < 0)
+		return -errno;
+	find_mount(st.st_dev, disk);
+	disk->block_size = fs.f_frsize;
+	disk->size_total = (uint64_t)fs.f_blocks * fs.f_frsize;
+	disk->size_free = (uint64_t)fs.f_bavail * fs.f_frsize;
+	disk->inodes_total = fs.f_files;
+	disk->inodes_free = fs.f_ffree;
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* mgmt/brick_dir.h: may this directory become a brick? All of it blocks: through loop_offload(). */
+#ifndef MGMT_BRICK_DIR_H
+#define MGMT_BRICK_DIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/error.h"
+
+struct brick_dir {
+	const char *path;
+	uint8_t id[16];			/* of the volume that it is for */
+	bool force;
+	const uint8_t (*known)[16];	/* ids of volumes that exist: their bricks are never taken */
+	unsigned nknown;
+	bool made;			/* brick_dir_prepare() made the directory */
+	bool marked;			/* ... and put the volume's id on it */
+};
+
+/* Looks, makes the directory (its parent must be there) and marks it. 0 or -errno with a sentence: what, why and the cure. */
+int brick_dir_prepare(struct brick_dir *d, struct error *err);
+void brick_dir_release(const struct brick_dir *d);	/* undoes what prepare did, while nothing has been put there */
+
+struct brick_disk {
+	char device[256], filesystem[32], mount_options[256];
+	uint64_t block_size, size_total, size_free, inodes_total, inodes_free;	/* sizes in bytes */
+	uint32_t inode_size;		/* 0: not known */
+};
+int brick_dir_disk(const char *path, struct brick_disk *ret_disk);	/* 0 or -errno */
+
+#endif

@@ -1,0 +1,48 @@
+/* mgmt/json.c: see json.h. */
+#include "mgmt/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mgmt/text.h"
+
+json_t *json_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char *copy, *p;
+
+	if (string)
+		return string;
+	copy = need(strdup(text));
+	for (p = copy; *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	string = need(json_string(copy));
+	free(copy);
+	return string;
+}
+
+json_t *json_failure(int status, const struct error *err)
+{
+	return need(json_pack("{s:i, s:o}", "status", status, "error", json_text(err->text[0] ? err->text : strerror(status))));
+}
+
+json_t *json_success(json_t *result)
+{
+	return need(json_pack("{s:i, s:o}", "status", 0, "result", result ? result : need(json_object())));
+}
+
+const char *json_member(const json_t *object, const char *name)
+{
+	return json_string_value(json_object_get(object, name));
+}
+
+int json_number(const json_t *object, const char *name)
+{
+	return (int)json_integer_value(json_object_get(object, name));
+}
+
+int json_flag(const json_t *object, const char *name)
+{
+	return json_is_true(json_object_get(object, name));
+}
