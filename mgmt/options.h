@@ -12,31 +12,41 @@
 
 enum option_place {
 	PLACE_CLIENT,			/* the graph of gateways and of stock clients: translator @type, option @key */
+	PLACE_GATEWAY,			/* the graph of gateways only: stock clients have no such option */
+	PLACE_STOCK,			/* the graph of stock clients only. Without @key: whether (and how) the translator stands there at all */
+	PLACE_HEAL,			/* the graph of stock self-heal daemons only */
 	PLACE_BRICK,			/* the graph of bricks */
 	PLACE_EXPORTS,			/* nfs.*: who may mount, and how */
-	PLACE_MANAGER,			/* what the manager itself does: nfs.disable, auth.*, TLS */
+	PLACE_MANAGER,			/* what the manager itself does: nfs.disable, auth.*, TLS, log levels */
 };
 
 struct volume_option_row {
 	const char *name;		/* "cluster.quorum-type" */
 	enum option_place place;
-	const char *type, *key;		/* "cluster/replicate", "quorum-type"; NULL for the last two places */
-	const struct option *row;	/* of the last two places; NULL: the translator's */
+	const char *type, *key;		/* "cluster/replicate", "quorum-type"; NULL where it goes to no translator's option */
+	const struct option *row;	/* NULL: the translator's */
 	const char *dflt;		/* of a volume, where it differs from the row's; NULL: the row's */
 	const char *help;		/* NULL: the row's */
+	bool always;			/* stands in volfiles also when it is not set: the defaults of ours and of stock clients differ */
+	int (*check)(const char *name, const char *value, struct error *err);	/* what a row cannot say; NULL: nothing more */
 };
 
-/* Ends with a row without a name; in order of names. */
+/* Ends with a row without a name; in order of names (options_table.c). */
 extern const struct volume_option_row volume_option_rows[];
-const struct volume_option_row *volume_option_find(const char *name);	/* NULL when there is none */
-/* -ENOENT: no such option, and the nearest name in @err; -EINVAL, -ERANGE: the sentence says what was expected. */
+/* @name may lack what stands before the dot where that leaves no doubt, as with GlusterFS: documents keep row->name. NULL when there is none;
+ * "user.*" has none either, though it may be set. */
+const struct volume_option_row *volume_option_find(const char *name);
+/* -ENOENT: no such option, and the nearest name in @err; -EOPNOTSUPP: GlusterFS has it and we do not, and why; -EINVAL, -ERANGE: the sentence
+ * says what was expected. */
 int volume_option_check(const char *name, const char *value, struct error *err);
 /* What holds for @v: the value that is set, or the default ("" when there is none). */
 const char *volume_option_effective(const struct volume *v, const char *name);
 bool volume_option_on(const struct volume *v, const char *name);	/* of a boolean one */
 const char *volume_option_default(const struct volume_option_row *row);
 const char *volume_option_help(const struct volume_option_row *row);
-const char *volume_option_type(const struct volume_option_row *row);	/* "boolean", "size", "one of none, auto, fixed" ... */
+const char *volume_option_type(const struct volume_option_row *row);	/* "boolean", "one of none, auto, fixed", "number from 0 to 100" ... */
+/* @value as a stock client reads it: sizes in bytes, times in seconds (rounded up), the rest as it is. Returns @buf or @value. */
+const char *volume_option_stock_value(const struct volume_option_row *row, const char *value, char *buf, unsigned size);
 /* Takes effect without a restart of what it concerns? */
 bool volume_option_is_live(const struct volume_option_row *row);
 

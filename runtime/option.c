@@ -187,7 +187,7 @@ static void time_text(uint64_t ms, char *buf, size_t size)
 		snprintf(buf, size, "%llus", (unsigned long long)ms / 1000);
 }
 
-static void expected(const struct option *o, char *buf, size_t size)
+void option_expected(const struct option *o, char *buf, size_t size)
 {
 	char lo[32], hi[32], words[160];
 
@@ -292,7 +292,7 @@ int option_set(const struct option *table, void *base, const char *name, const c
 	if (!ret)
 		ret = check_range(o, &v);
 	if (ret < 0) {
-		expected(o, want, sizeof(want));
+		option_expected(o, want, sizeof(want));
 		return error_set(err, ret, "option %s: expected %s, got \"%.64s\"", name, want, value);
 	}
 	ret = store(o, base, &v);

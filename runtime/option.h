@@ -46,6 +46,8 @@ int options_check(const struct option *table, const void *base, struct error *er
 void options_free(const struct option *table, void *base);		/* the strings */
 void options_help(const struct option *table, FILE *to);		/* "  --name=VALUE  help [default]" */
 const struct option *option_find(const struct option *table, const char *name);
+/* "on or off", "a number from 1 to 64", "one of none, auto": what its value may be. */
+void option_expected(const struct option *o, char *buf, size_t size);
 const char *option_nearest(const struct option *table, const char *name);	/* NULL when nothing is near */
 
 /* Command lines of our programs: "--name=value", "--name value", "--bool". Stops at the first word that is no option,
