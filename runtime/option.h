@@ -46,6 +46,7 @@ int options_check(const struct option *table, const void *base, struct error *er
 void options_free(const struct option *table, void *base);		/* the strings */
 void options_help(const struct option *table, FILE *to);		/* "  --name=VALUE  help [default]" */
 const struct option *option_find(const struct option *table, const char *name);
+unsigned word_distance(const char *a, const char *b);	/* edits from one to the other; past three: far */
 const char *option_nearest(const struct option *table, const char *name);	/* NULL when nothing is near */
 
 /* Command lines of our programs: "--name=value", "--name value", "--bool". Stops at the first word that is no option,
