@@ -113,7 +113,7 @@ struct rpc_service {
 };
 
 int rpc_server_new(struct loop *loop, const struct rpc_service *service, struct rpc_server **ret_server);
-/* TCP; may be called for several addresses. 0 or -errno; the sentence of -EADDRINUSE names the holder when it can be
+/* TCP, or a local socket; may be called for several addresses. 0 or -errno; the sentence of -EADDRINUSE names the holder when it can be
  * found. */
 int rpc_server_listen(struct rpc_server *s, const struct sockaddr *addr, struct error *err, uint16_t *ret_port);
 /* The same programs over UDP (replies above 8 KiB are not sent). Epoll loop only. */

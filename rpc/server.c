@@ -365,7 +365,7 @@ static int listen_failed(const struct sockaddr *addr, struct error *err, int ret
 	char text[64], holder[128] = "";
 
 	sockaddr_text(addr, text, sizeof(text));
-	if (ret == -EADDRINUSE)
+	if (ret == -EADDRINUSE && addr->sa_family != AF_UNIX)
 		rpc_port_holder(ntohs(((const struct sockaddr_in *)addr)->sin_port), false, holder, sizeof(holder));
 	if (*holder)
 		return error_set(err, ret, "cannot listen on %s: %s holds that port; stop it or choose another port",
@@ -389,7 +389,7 @@ int rpc_server_listen(struct rpc_server *s, const struct sockaddr *addr, struct 
 	}
 	list_append(&s->listeners, &l->in_server);
 	listener_address(l->listener, &bound);
-	if (ret_port)
+	if (ret_port && addr->sa_family != AF_UNIX)
 		/* both families have it in the same place */
 		*ret_port = ntohs(((struct sockaddr_in *)&bound)->sin_port);
 	return 0;

@@ -229,7 +229,7 @@ const struct option *option_find(const struct option *table, const char *name)
 }
 
 /* Edit distance by one row of the usual table; names are short. */
-static unsigned distance(const char *a, const char *b)
+unsigned word_distance(const char *a, const char *b)
 {
 	unsigned row[NAME_MAX_LEN + 1], i, j, diagonal, above, best;
 	size_t la = strlen(a), lb = strlen(b);
@@ -261,7 +261,7 @@ const char *option_nearest(const struct option *table, const char *name)
 	const char *ret = NULL;
 
 	for (; table->name; table++) {
-		d = distance(table->name, name);
+		d = word_distance(table->name, name);
 		if (d < best && d < strlen(name)) {
 			best = d;
 			ret = table->name;

@@ -48,6 +48,7 @@ void options_help(const struct option *table, FILE *to);		/* "  --name=VALUE  he
 const struct option *option_find(const struct option *table, const char *name);
 /* "on or off", "a number from 1 to 64", "one of none, auto": what its value may be. */
 void option_expected(const struct option *o, char *buf, size_t size);
+unsigned word_distance(const char *a, const char *b);	/* edits from one to the other; past three: far */
 const char *option_nearest(const struct option *table, const char *name);	/* NULL when nothing is near */
 
 /* Command lines of our programs: "--name=value", "--name value", "--bool". Stops at the first word that is no option,

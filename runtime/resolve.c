@@ -30,6 +30,7 @@ const char *sockaddr_text(const struct sockaddr *addr, char *buf, size_t size)
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+	const struct sockaddr_un *un = (const struct sockaddr_un *)addr;
 	char host[INET6_ADDRSTRLEN] = "?";
 
 	if (addr->sa_family == AF_INET6) {
@@ -41,6 +42,8 @@ const char *sockaddr_text(const struct sockaddr *addr, char *buf, size_t size)
 	} else if (addr->sa_family == AF_INET) {
 		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
 		snprintf(buf, size, "%s:%u", host, ntohs(in->sin_port));
+	} else if (addr->sa_family == AF_UNIX) {
+		snprintf(buf, size, "%.*s", (int)sizeof(un->sun_path), *un->sun_path ? un->sun_path : "unix");
 	} else {
 		snprintf(buf, size, "family-%u", addr->sa_family);
 	}

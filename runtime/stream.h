@@ -1,4 +1,4 @@
-/* runtime/stream.h: TCP as the layers above see it, over epoll and over the simulated network alike.
+/* runtime/stream.h: TCP as the layers above see it, over epoll and over the simulated network alike. Local sockets (AF_UNIX), too, over epoll.
  *
  * Reading and writing never block and need no coroutine, so that an idle connection costs a descriptor and a struct.
  * A stream tells its owner when it may be readable or writable; the owner reads until -EAGAIN. Closing inside a
@@ -27,7 +27,8 @@ struct stream_events {
 int coroutine_fn stream_connect(struct loop *loop, const struct sockaddr *to, const struct sockaddr *from,
 				struct stream **ret_stream);
 /* Calls @accepted with each new stream, which it owns then. The address family, with IPV6_V6ONLY set for IPv6, and
- * SO_REUSEADDR. */
+ * SO_REUSEADDR. A local socket is for its own user (0600); the name of one that was killed is taken over, and goes when the listener is
+ * closed. Two processes must not open the same one at once: a pid file keeps them apart. */
 int listener_open(struct loop *loop, const struct sockaddr *addr, void (*accepted)(void *arg, struct stream *s),
 		  void *arg, struct listener **ret_listener);
 void listener_close(struct listener *l);		/* accepts NULL */
@@ -45,7 +46,8 @@ void stream_close(struct stream *s);			/* accepts NULL; frees it; no callback co
 const struct sockaddr_storage *stream_peer(const struct stream *s);
 const struct sockaddr_storage *stream_local(const struct stream *s);
 
-/* Text of an address and port: "192.0.2.1:2049", "[2001:db8::1]:2049". @size at least 64. Returns @buf. */
+/* Text of an address and port: "192.0.2.1:2049", "[2001:db8::1]:2049"; a local socket's path, or "unix" without one. @size at least 64.
+ * Returns @buf. */
 const char *sockaddr_text(const struct sockaddr *addr, char *buf, size_t size);
 socklen_t sockaddr_len(const struct sockaddr *addr);
 /* Without the port, IPv4-mapped IPv6 taken for IPv4. */

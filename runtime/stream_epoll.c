@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "runtime/log.h"
@@ -92,6 +94,8 @@ static void socket_dead_after(struct stream *s, uint32_t seconds)
 	int fd = container_of(s, struct socket_stream, s)->watch.fd;
 	int half = seconds > 2 ? (int)seconds / 2 : 1;
 
+	if (s->peer.ss_family == AF_UNIX)
+		return;
 	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, half);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, half > 5 ? half / 5 : 1);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 5);
@@ -116,6 +120,8 @@ static struct stream *socket_stream_new(struct loop *loop, int fd, const struct 
 	getsockname(fd, (struct sockaddr *)&ss->s.local, &len);
 	ss->watch = (struct watch){ loop, fd, 0, socket_event, ss };
 	watch_add(loop, &ss->watch);
+	if (peer->ss_family == AF_UNIX)		/* it ends with its process: nothing to probe for */
+		return &ss->s;
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);	/* half-open peers go within some minutes */
 	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 120);
@@ -125,6 +131,39 @@ static struct stream *socket_stream_new(struct loop *loop, int fd, const struct 
 }
 
 /* --- connect --- */
+
+/* A name that nobody listens behind any more: its process was killed. A plain file refuses, too, and is not ours to remove. */
+static bool stale(const struct sockaddr *addr)
+{
+	struct stat st;
+	bool refused;
+	int fd;
+
+	if (lstat(((const struct sockaddr_un *)addr)->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	refused = connect(fd, addr, sockaddr_len(addr)) < 0 && errno == ECONNREFUSED;
+	close(fd);
+	return refused;
+}
+
+static int bind_local(int fd, const struct sockaddr *addr)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)addr;
+
+	if (addr->sa_family == AF_UNIX)		/* before the name appears: then it never was open to others */
+		fchmod(fd, 0600);
+	if (bind(fd, addr, sockaddr_len(addr)) == 0)
+		return 0;
+	if (addr->sa_family != AF_UNIX || errno != EADDRINUSE)
+		return -errno;
+	if (!stale(addr))
+		return -EADDRINUSE;
+	unlink(un->sun_path);
+	return bind(fd, addr, sockaddr_len(addr)) < 0 ? -errno : 0;
+}
 
 static int socket_open(const struct sockaddr *family_of, const struct sockaddr *bind_to)
 {
@@ -138,9 +177,9 @@ static int socket_open(const struct sockaddr *family_of, const struct sockaddr *
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (family_of->sa_family == AF_INET6)
 		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	if (bind(fd, bind_to, sockaddr_len(bind_to)) == 0)
+	ret = bind_local(fd, bind_to);
+	if (ret == 0)
 		return fd;
-	ret = -errno;
 	close(fd);
 	return ret;
 }
@@ -243,6 +282,8 @@ static void socket_listener_close(struct listener *l)
 
 	timer_cancel(&sl->retry);
 	watch_remove(&sl->watch);
+	if (l->addr.ss_family == AF_UNIX)
+		unlink(((struct sockaddr_un *)&l->addr)->sun_path);
 	close(sl->watch.fd);
 	free(sl);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -132,6 +133,46 @@ static void test_port_in_use(void **state)
 	assert_non_null(strstr(err.text, me));
 }
 
+/* --- over a local socket --- */
+
+static struct sockaddr_un local = { .sun_family = AF_UNIX };
+
+static int coroutine_fn locate_local(void *user, struct sockaddr_storage *ret_addrs, unsigned max)
+{
+	memcpy(ret_addrs, &local, sizeof(local));
+	return 1;
+}
+
+static void coroutine_fn call_locally(void *arg)
+{
+	struct rpc_client_conf conf = { .name = "local", .locate = locate_local };
+	struct rpc_call call = { .prog = PROG, .vers = 1, .arena = arena_new(1 << 16) };
+	struct rpc_client *c = rpc_client_new(loop, &conf);
+	int i;
+
+	for (i = 0; i < 1000 && !rpc_client_is_up(c); i++)
+		co_sleep_ns(1000000);
+	assert_int_equal(rpc_client_call(c, &call), 0);
+	rpc_client_free(c);
+	arena_free(call.arena);
+	loop_stop(loop);
+}
+
+static void test_local_socket(void **state)
+{
+	struct error err = { "" };
+	uint16_t port = 7;
+
+	snprintf(local.sun_path, sizeof(local.sun_path), "/tmp/test_rpc_net.%d", (int)getpid());
+	assert_int_equal(rpc_server_listen(server, (struct sockaddr *)&local, &err, &port), 0);
+	assert_int_equal(port, 7);
+	assert_int_equal(rpc_server_listen(server, (struct sockaddr *)&local, &err, NULL), -EADDRINUSE);
+	assert_non_null(strstr(err.text, local.sun_path));
+	assert_non_null(co_start(loop, call_locally, NULL));
+	assert_int_equal(loop_run(loop), 0);
+	assert_true(opened >= 1);
+}
+
 /* A thousand connections that each made one call and are silent now. */
 static void test_idle_connections(void **state)
 {
@@ -176,6 +217,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_datagrams, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_datagrams_v6, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_port_in_use, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_local_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle_connections, setup, teardown),
 	};
 

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -370,6 +372,96 @@ static void test_no_descriptors(void **state)
 	run(no_descriptors);
 }
 
+/* --- local sockets --- */
+
+static struct sockaddr_un here(const char *name)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "/tmp/test_stream.%d.%s", (int)getpid(), name);
+	return un;
+}
+
+static void coroutine_fn local(void *arg)
+{
+	static uint8_t block[1 << 20];
+	struct sockaddr_un un = here("local");
+	struct iovec iov = { block, sizeof(block) };
+	struct sockaddr *addr = (struct sockaddr *)&un;
+	struct listener *mine, *second;
+	struct end e;
+	struct stream *s;
+	struct stat st;
+	size_t sent = 0;
+	char text[128];
+	ssize_t n;
+
+	assert_int_equal(stream_connect(loop, addr, NULL, &s), -ENOENT);
+	assert_int_equal(listener_open(loop, addr, accepted, NULL, &mine), 0);
+	assert_int_equal(stat(un.sun_path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(listener_open(loop, addr, accepted, NULL, &second), -EADDRINUSE);
+	wait_for(&server.reads, 1);		/* the second one's knock, and gone again */
+	assert_null(server.s);
+	assert_int_equal(stream_connect(loop, addr, NULL, &s), 0);
+	begin(&e, s);
+	wait_for((size_t *)&server.s, 1);
+	assert_string_equal(sockaddr_text((struct sockaddr *)stream_peer(s), text, sizeof(text)), un.sun_path);
+	assert_string_equal(sockaddr_text((struct sockaddr *)stream_peer(server.s), text, sizeof(text)), "unix");
+	stream_dead_after(s, 5);
+	for (; sent < sizeof(block); co_sleep_ns(1 * MS)) {	/* more than the socket holds at once */
+		iov.iov_len = sizeof(block) - sent;
+		n = stream_writev(s, &iov, 1);
+		sent += n > 0 ? (size_t)n : 0;
+	}
+	wait_for(&server.got, sizeof(block));
+	stream_close(server.s);
+	while (e.result == 1)
+		co_sleep_ns(1 * MS);
+	assert_int_equal(e.result, 0);
+	listener_close(mine);
+	assert_int_equal(access(un.sun_path, F_OK), -1);
+	loop_stop(loop);
+}
+
+static void test_local(void **state)
+{
+	run(local);
+}
+
+/* A process that was killed leaves its name behind: refused to those who call, free for the next one. A plain file is not. */
+static void coroutine_fn left_behind(void *arg)
+{
+	struct sockaddr_un un = here("left");
+	struct sockaddr *addr = (struct sockaddr *)&un;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct listener *mine;
+	struct stream *s;
+	FILE *f;
+
+	assert_int_equal(bind(fd, addr, sizeof(un)), 0);
+	close(fd);
+	assert_int_equal(stream_connect(loop, addr, NULL, &s), -ECONNREFUSED);
+	assert_int_equal(listener_open(loop, addr, accepted, NULL, &mine), 0);
+	assert_int_equal(stream_connect(loop, addr, NULL, &s), 0);
+	wait_for((size_t *)&server.s, 1);
+	stream_close(s);
+	while (server.result == 1)
+		co_sleep_ns(1 * MS);
+	listener_close(mine);
+	f = fopen(un.sun_path, "w");
+	fclose(f);
+	assert_int_equal(listener_open(loop, addr, accepted, NULL, &mine), -EADDRINUSE);
+	assert_int_equal(access(un.sun_path, F_OK), 0);
+	unlink(un.sun_path);
+	loop_stop(loop);
+}
+
+static void test_left_behind(void **state)
+{
+	run(left_behind);
+}
+
 /* --- addresses --- */
 
 static struct sockaddr_storage parse(const char *host, uint16_t port)
@@ -419,6 +511,7 @@ int main(void)
 		T(test_bytes), T(test_many_vectors), T(test_back_pressure), T(test_reset_while_paused),
 		T(test_close_inside_callback), T(test_refused),
 		T(test_connect_deadline), T(test_listener_pause), T(test_no_descriptors), T(test_addresses),
+		T(test_local), T(test_left_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
