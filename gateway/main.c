@@ -3,6 +3,7 @@
  * Everything that parks runs in one of three coroutines: start(), stop() and what a signal asks for. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "gateway/filehandle.h"
 #include "gateway/gateway.h"
 #include "gateway/state.h"
+#include "gateway/volume_server.h"
 #include "rpc/rpcbind.h"
 #include "rpcgen/mount3.h"
 #include "rpcgen/nfs3.h"
@@ -26,7 +28,8 @@
 #define LISTEN_MAX 16
 
 struct conf {
-	char *volfile, *volume, *volume_id, *exports, *export, *listen, *handle_key, *log_file, *pid_file, *state_file;
+	char *volfile, *volfile_server, *volfile_id;
+	char *volume, *volume_id, *exports, *export, *listen, *handle_key, *log_file, *pid_file, *state_file;
 	bool embed, no_rpcbind, help, version;
 	int log_level;
 	int64_t replica, port, idle_inodes;
@@ -37,6 +40,9 @@ static const char *const log_levels[] = { "error", "warning", "notice", "info", 
 
 static const struct option options[] = {
 	OPT_STR("volfile", struct conf, volfile, NULL, 0, "the volume: a file in GlusterFS's volfile grammar"),
+	OPT_STR("volfile-server", struct conf, volfile_server, NULL, 0,
+		"fetch it from glusterd or gatehouse-manager instead: HOST[:PORT],...; may be repeated"),
+	OPT_STR("volfile-id", struct conf, volfile_id, NULL, 0, "name of the volume to fetch"),
 	OPT_BOOL("embed", struct conf, embed, "off", 0,
 		 "serve the brick directories named at the end, from this very process"),
 	OPT_INT("replica", struct conf, replica, "1", 1, 64, 0, "with --embed: so many copies of each file"),
@@ -69,10 +75,15 @@ static const struct option options[] = {
 struct gatewayd {
 	struct conf conf;
 	char *export_text;		/* of all --export words; NULL: the file */
+	char *servers;			/* all --volfile-server words */
 	const char **dirs;
 	unsigned ndirs;
 	struct loop *loop;
 	struct gateway gw;
+	struct volume_server *vs;	/* where the volfile comes from; NULL: from a file */
+	struct volfile *fetched;	/* arrived from there, not in use yet */
+	struct volfile *vf;		/* in use */
+	struct coroutine *starter;	/* while start-up goes on */
 	struct rpcbind *rpcbind;
 	struct daemon_signals signals;
 	struct timer hosts_timer;
@@ -83,23 +94,26 @@ struct gatewayd {
 
 /* --- start ------------------------------------------------------------------------------------------------------ */
 
-/* "--export" may be given many times, which an option table cannot say: the words are put together here. */
-static int collect_exports(struct gatewayd *d, int argc, char **argv, const char *volume)
+/* Some options may be given many times, which an option table cannot say: their words are put together here, after @head.
+ * NULL in *ret_text when there is none. */
+static int collect(int argc, char **argv, const char *option, const char *head, char **ret_text)
 {
-	size_t size;
-	FILE *f = open_memstream(&d->export_text, &size);
+	size_t size, len = strlen(option);
+	FILE *f = open_memstream(ret_text, &size);
 	bool any = false;
 	int i;
 
 	if (!f)
 		return -ENOMEM;
-	fprintf(f, "/%s", volume);
+	fputs(head, f);
 	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		const char *value = NULL;
 
-		if (strncmp(argv[i], "--export=", 9) == 0)
-			value = argv[i] + 9;
-		else if (strcmp(argv[i], "--export") == 0 && i + 1 < argc)
+		if (strncmp(argv[i], option, len) != 0)
+			continue;
+		if (argv[i][len] == '=')
+			value = argv[i] + len + 1;
+		else if (!argv[i][len] && i + 1 < argc)
 			value = argv[++i];
 		if (!value)
 			continue;
@@ -109,10 +123,18 @@ static int collect_exports(struct gatewayd *d, int argc, char **argv, const char
 	if (fclose(f) != 0)
 		return -ENOMEM;
 	if (!any) {
-		free(d->export_text);
-		d->export_text = NULL;
+		free(*ret_text);
+		*ret_text = NULL;
 	}
 	return 0;
+}
+
+static int collect_exports(struct gatewayd *d, int argc, char **argv)
+{
+	char head[NAME_MAX + 2];
+
+	snprintf(head, sizeof(head), "/%s", d->conf.volume);
+	return collect(argc, argv, "--export", head, &d->export_text);
 }
 
 static int load_exports(struct gatewayd *d, struct export_set **ret_set, struct error *err)
@@ -151,10 +173,73 @@ static struct volfile *load_volfile(struct gatewayd *d, const uint8_t *id, struc
 	return vf;
 }
 
+/* From the volfile in use to @vf, which is ours now. What only another graph could do is told, not done. */
+static int change_volfile(struct gatewayd *d, struct volfile *vf, struct error *err)
+{
+	int ret = graph_reconfigure(d->gw.volume.graph, d->vf, vf, err);
+
+	if (ret > 0) {
+		log_notice("the volume's options changed", "volume=%s options=%d", d->gw.volume.name, ret);
+		volfile_free(d->vf);
+		d->vf = vf;
+		return 0;
+	}
+	volfile_free(vf);
+	if (ret != -EXDEV)
+		return ret;
+	log_warning("the volume's file changed, which takes effect when the gateway is started again", "volume=%s reason=\"%s\"",
+		    d->gw.volume.name, err->text);
+	return 0;
+}
+
+/* The volfile that the server has now. Before the volume is started it waits in @fetched. */
+static int coroutine_fn take_volfile(void *user, const char *text, size_t len, const char *from, struct error *err)
+{
+	struct gatewayd *d = user;
+	struct volfile *vf = volume_parse(text, len, from, d->conf.cache_size, false, err);
+
+	if (!vf)
+		return -EINVAL;
+	if (d->gw.volume.graph)
+		return change_volfile(d, vf, err);
+	volfile_free(d->fetched);
+	d->fetched = vf;
+	return 0;
+}
+
+/* Nothing is listened on before it is here: clients wait for a server that is not there, and would lose their handles to
+ * one that does not know its volume yet. */
+static struct volfile *coroutine_fn fetch_volfile(struct gatewayd *d, int argc, char **argv, struct error *err)
+{
+	struct volume_server_conf conf = { .loop = d->loop, .volume = d->conf.volfile_id, .take = take_volfile, .user = d };
+	struct volfile *vf = NULL;
+	int ret = collect(argc, argv, "--volfile-server", "", &d->servers);
+
+	conf.servers = d->servers;
+	if (ret == 0)
+		ret = volume_server_start(&conf, err, &d->vs);
+	if (ret == 0)
+		ret = volume_server_first(d->vs, err);
+	if (ret == 0) {
+		vf = d->fetched;
+		d->fetched = NULL;
+	}
+	return vf;
+}
+
+static int name_volume(struct gatewayd *d, const struct volfile *vf)
+{
+	if (!d->conf.volume)
+		d->conf.volume = strdup(d->conf.volfile_id ? d->conf.volfile_id : volume_top_name(vf));
+	d->gw.volume.name = d->conf.volume;
+	d->gw.volume.loop = d->loop;
+	return d->conf.volume ? 0 : -ENOMEM;
+}
+
 static int coroutine_fn start_volume(struct gatewayd *d, int argc, char **argv, struct error *err)
 {
 	uint8_t id[16], *given = NULL;
-	struct volfile *vf;
+	struct error late = { "" };
 	int ret;
 
 	if (d->conf.volume_id) {
@@ -162,24 +247,22 @@ static int coroutine_fn start_volume(struct gatewayd *d, int argc, char **argv, 
 			return error_set(err, -EINVAL, "--volume-id wants a uuid, not \"%s\"", d->conf.volume_id);
 		given = id;
 	}
-	vf = load_volfile(d, given, err);
-	if (!vf)
+	d->vf = d->conf.volfile_server ? fetch_volfile(d, argc, argv, err) : load_volfile(d, given, err);
+	if (!d->vf)
 		return -EINVAL;
-	if (!d->conf.volume) {
-		d->conf.volume = strdup(volume_top_name(vf));
-		if (!d->conf.volume)
-			return -ENOMEM;
-	}
-	d->gw.volume.name = d->conf.volume;
-	d->gw.volume.loop = d->loop;
-	ret = collect_exports(d, argc, argv, d->conf.volume);
+	ret = name_volume(d, d->vf);
+	if (ret == 0)
+		ret = collect_exports(d, argc, argv);
 	if (ret == 0 && !d->export_text && !d->conf.exports)
 		ret = error_set(err, -EINVAL, "nobody may mount: give --exports FILE, or --export '192.0.2.0/24(rw)'");
 	if (ret == 0)
 		ret = load_exports(d, &d->gw.exports, err);
 	if (ret == 0)
-		ret = volume_start(&d->gw.volume, vf, given, (unsigned)d->conf.idle_inodes, err);
-	volfile_free(vf);
+		ret = volume_start(&d->gw.volume, d->vf, given, (unsigned)d->conf.idle_inodes, err);
+	if (ret == 0 && d->fetched) {		/* it changed meanwhile */
+		change_volfile(d, d->fetched, &late);
+		d->fetched = NULL;
+	}
 	return ret;
 }
 
@@ -317,6 +400,8 @@ static void coroutine_fn tear_down(struct gatewayd *d)
 	int ret = 0;
 
 	timer_cancel(&d->hosts_timer);
+	volume_server_stop(d->vs);
+	d->vs = NULL;
 	if (d->rpcbind)
 		rpcbind_stop(d->rpcbind);
 	d->rpcbind = NULL;
@@ -334,6 +419,8 @@ static void coroutine_fn tear_down(struct gatewayd *d)
 		rpc_server_drain(d->gw.udp);
 	gateway_stop(&d->gw);
 	volume_stop(&d->gw.volume);
+	volfile_free(d->vf);
+	volfile_free(d->fetched);
 	if (d->signals_open)
 		daemon_signals_close(&d->signals);
 }
@@ -343,7 +430,7 @@ static void coroutine_fn stop(void *arg)
 	struct gatewayd *d = arg;
 
 	daemon_notify("STOPPING=1");
-	log_notice("stopping", "connections=%u", rpc_server_conns(d->gw.tcp));
+	log_notice("stopping", "connections=%u", d->gw.tcp ? rpc_server_conns(d->gw.tcp) : 0);
 	tear_down(d);
 	loop_stop(d->loop);
 }
@@ -407,6 +494,10 @@ static void on_signal(void *arg, int signo)
 
 	if (d->stopping)
 		return;
+	if (d->starter && (signo == SIGHUP || signo == SIGUSR1)) {
+		log_notice("not yet: still starting", "signal=%d", signo);
+		return;
+	}
 	switch (signo) {
 	case SIGHUP:
 		co_start(d->loop, reload, d);
@@ -416,7 +507,10 @@ static void on_signal(void *arg, int signo)
 		return;
 	default:
 		d->stopping = true;
-		co_start(d->loop, stop, d);
+		if (d->starter)
+			co_cancel(d->starter);
+		else
+			co_start(d->loop, stop, d);
 	}
 }
 
@@ -428,10 +522,15 @@ static void coroutine_fn start(void *arg)
 	struct gatewayd *d = sa->d;
 	int ret;
 
-	ret = bring_up(d, sa->argc, sa->argv, &d->err);
-	if (ret == 0) {
-		ret = daemon_signals_open(d->loop, &d->signals, on_signal, d);
-		d->signals_open = ret == 0;
+	d->starter = co_self();
+	ret = daemon_signals_open(d->loop, &d->signals, on_signal, d);
+	d->signals_open = ret == 0;
+	if (ret == 0)
+		ret = bring_up(d, sa->argc, sa->argv, &d->err);
+	d->starter = NULL;
+	if (d->stopping) {
+		co_start(d->loop, stop, d);	/* this coroutine was cancelled */
+		return;
 	}
 	if (ret < 0) {
 		log_error("cannot start", "reason=\"%s\"", d->err.text[0] ? d->err.text : strerror(-ret));
@@ -453,12 +552,19 @@ static int usage_error(const char *sentence)
 	return 2;
 }
 
+static bool bad_name(const char *name)
+{
+	return name && (!*name || strlen(name) > NAME_MAX || strpbrk(name, "/ \t\n\"\\#`"));
+}
+
 static int check_conf(struct gatewayd *d, int argc, char **argv, int first)
 {
 	d->dirs = (const char **)argv + first;
 	d->ndirs = (unsigned)(argc - first);
-	if (d->conf.embed == (d->conf.volfile != NULL))
-		return usage_error("give either --volfile FILE or --embed DIR...");
+	if (d->conf.embed + (d->conf.volfile != NULL) + (d->conf.volfile_server != NULL) != 1)
+		return usage_error("give one of --volfile FILE, --volfile-server HOST and --embed DIR...");
+	if ((d->conf.volfile_server != NULL) != (d->conf.volfile_id != NULL))
+		return usage_error("--volfile-server HOST and --volfile-id VOLUME belong together");
 	if (d->conf.embed && !d->ndirs)
 		return usage_error("--embed wants brick directories at the end");
 	if (!d->conf.embed && d->ndirs)
@@ -467,14 +573,15 @@ static int check_conf(struct gatewayd *d, int argc, char **argv, int first)
 		return usage_error("--embed wants the volume's name: --volume NAME");
 	if (d->conf.exports && d->conf.export)
 		return usage_error("give either --exports or --export");
-	if (d->conf.volume && (!*d->conf.volume || strpbrk(d->conf.volume, "/ \t\n\"\\#`")))
-		return usage_error("a volume's name has neither slashes, blanks nor quotes");
+	if (bad_name(d->conf.volume) || bad_name(d->conf.volfile_id))
+		return usage_error("a volume's name has neither slashes, blanks nor quotes, and at most 255 characters");
 	return 0;
 }
 
 static void print_help(void)
 {
 	printf("Usage: gatehouse-gateway --volfile FILE OPTION...\n"
+	       "       gatehouse-gateway --volfile-server HOST --volfile-id VOLUME OPTION...\n"
 	       "       gatehouse-gateway --embed --replica N --volume NAME OPTION... DIR...\n"
 	       "Serves a volume as NFS version 3.\n\n");
 	options_help(options, stdout);
@@ -495,6 +602,7 @@ static int run(struct gatewayd *d, int argc, char **argv)
 	loop_run(d->loop);
 	daemon_pid_file_remove(d->conf.pid_file);
 	free(d->export_text);
+	free(d->servers);
 	return d->status;
 }
 

@@ -204,7 +204,8 @@ static void coroutine_fn be_up(struct rpc_client *c)
 	why = wait_until_lost(c);
 	if (c->closing)
 		return;
-	log_warning("connection lost, connecting again", "name=%s reason=\"%s\"", c->conf.name, strerror(-why));
+	if (!c->conf.quiet)
+		log_warning("connection lost, connecting again", "name=%s reason=\"%s\"", c->conf.name, strerror(-why));
 	if (c->conf.down)
 		c->conf.down(c->conf.user, why);
 }
@@ -213,7 +214,7 @@ static void coroutine_fn failed(struct rpc_client *c, int why, bool first)
 {
 	if (c->closing)
 		return;
-	if (first)
+	if (first && !c->conf.quiet)
 		log_warning("cannot connect, trying again", "name=%s reason=\"%s\"", c->conf.name, strerror(-why));
 	if (first && !c->ever && c->conf.down)
 		c->conf.down(c->conf.user, why);

@@ -156,6 +156,7 @@ struct rpc_client_conf {
 	void coroutine_fn (*callback)(void *user, uint32_t prog, uint32_t vers, uint32_t proc, XDR *xdrs,
 				      struct arena *arena);
 	void *user;
+	bool quiet;				/* connections that fail or break are for the owner to tell of */
 	uint32_t max_record;			/* 0: 1 MiB + 64 KiB */
 	uint32_t connect_ms, backoff_min_ms, backoff_max_ms;	/* 0: 5000, 100, 3000 */
 	/* silence while calls are outstanding before a ping, and how long that may take; 0: none */

@@ -12,6 +12,7 @@
 #define PATH_MAX_LEN 4096u
 #define GF_STRING_MAX 4096u
 #define GF_BYTES_MAX (128u << 10)
+#define GF_TEXT_MAX (4u << 20)
 
 #undef xdr_gfid16
 
@@ -271,4 +272,13 @@ bool_t xdr_gf_bytes(XDR *xdrs, gf_bytes *b)
 	if (xdrs->x_op == XDR_ENCODE)
 		return put_opaque(xdrs, GF_BYTES_MAX, b->len, b->data);
 	return take_opaque(xdrs, GF_BYTES_MAX, &b->len, &b->data);
+}
+
+bool_t xdr_gf_text(XDR *xdrs, gf_text *t)
+{
+	if (xdrs->x_op == XDR_FREE)
+		return TRUE;
+	if (xdrs->x_op == XDR_ENCODE)
+		return put_opaque(xdrs, GF_TEXT_MAX, t->len, t->data);
+	return take_opaque(xdrs, GF_TEXT_MAX, &t->len, &t->data);
 }

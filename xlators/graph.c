@@ -72,12 +72,17 @@ static bool value_is_on(const char *value)
 	return in_list(words, value);
 }
 
+bool graph_refuses(const char *key, const char *value)
+{
+	return in_list(must_be_off, key) && value_is_on(value);
+}
+
 static int check_passthrough(struct builder *b, const struct volfile_section *s)
 {
 	unsigned i;
 
 	for (i = 0; i < s->noptions; i++)
-		if (in_list(must_be_off, s->options[i].key) && value_is_on(s->options[i].value))
+		if (graph_refuses(s->options[i].key, s->options[i].value))
 			return error_set(b->err, -EOPNOTSUPP, "%s:%d: %s has \"%s\" switched on, which is not served here: switch it off first",
 					 b->vf->filename, s->options[i].line, s->type, s->options[i].key);
 	return 0;

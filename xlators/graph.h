@@ -48,6 +48,10 @@ void coroutine_fn graph_free(struct graph *graph);
 struct xlator *graph_find(const struct graph *graph, const char *name);	/* NULL when there is none */
 /* Sets an option of a running translator: -EOPNOTSUPP when its row is not OPT_LIVE. */
 int graph_set_option(struct graph *graph, const char *xlator, const char *key, const char *value, struct error *err);
+/* Makes @graph, which was built from @now, what @wanted says, as far as that goes without building it anew. All or
+ * nothing. How many options were set (0: the two files say the same); -EXDEV with a sentence about the first difference
+ * that takes another graph; -EINVAL or -ERANGE with a sentence about a value. */
+int graph_reconfigure(struct graph *graph, const struct volfile *now, const struct volfile *wanted, struct error *err);
 void graph_client_gone(struct graph *graph, struct client *client);
 void graph_client_acknowledged(struct graph *graph, struct client *client, uint64_t sequence);
 

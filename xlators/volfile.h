@@ -22,6 +22,8 @@ struct volfile {
 	struct volfile_section *sections;
 };
 
+/* graph.c: an option that switches on what is only passed through here. */
+bool graph_refuses(const char *key, const char *value);
 int volfile_index(const struct volfile *vf, const char *name);	/* -1 when there is none */
 
 #endif
