@@ -246,7 +246,7 @@ static int usage_error(const char *sentence)
 /* A program of ours in the same directory as this one. */
 static char *beside_us(const char *name)
 {
-	char self[4096] = "";
+	static char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	return n > 0 ? format("%s/%s", dirname(self), name) : format("/usr/sbin/%s", name);

@@ -7,9 +7,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "mgmt/document.h"
 #include "mgmt/json.h"
@@ -482,7 +480,6 @@ static int listen_local(struct manager *m, struct error *err)
 {
 	char *path = format("%s/manager.sock", m->conf.run_dir);
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	mode_t old;
 	uint16_t port;
 	int ret;
 
@@ -492,10 +489,7 @@ static int listen_local(struct manager *m, struct error *err)
 		return ret;
 	}
 	memcpy(addr.sun_path, path, strlen(path) + 1);
-	unlink(path);			/* the pid file's lock says that nobody listens there */
-	old = umask(0177);
 	ret = rpc_server_listen(m->local, (struct sockaddr *)&addr, err, &port);
-	umask(old);
 	if (ret < 0)
 		error_set(err, ret, "cannot listen at %s: %s", path, strerror(-ret));
 	free(path);
