@@ -301,7 +301,7 @@ static void test_unlink_flags_and_error_fields(void **state)
 	assert_true(got.mkdir.preop_failed);
 	memset(rsp, 0, sizeof(rsp));
 	memset(&a, 0, sizeof(a));
-	a.lookup.count = COUNT_INDEX | COUNT_INODELK;
+	a.lookup.count = COUNT_INDEX | COUNT_INODELK | COUNT_INDEX_KIND;
 	memset(&res, 0, sizeof(res));
 	memset(&got, 0, sizeof(got));
 	res.lookup.counts.index = 1;
@@ -309,6 +309,12 @@ static void test_unlink_flags_and_error_fields(void **state)
 	p->put_error(&gw, &a, &res, rsp);
 	p->get_error(&gw, &a, rsp, &got);
 	assert_int_equal(got.lookup.counts.index, 1);
+	res.lookup.counts.index_kind = 2;
+	memset(rsp, 0, sizeof(rsp));
+	assert_int_equal(p->put_res(&gw, &a, &res, rsp), 0);
+	assert_int_equal(dict_get(&((struct gf_lookup_rsp *)rsp)->xdata, "glusterfs.index-ia-type-get-rsp")->type, DICT_UINT);
+	assert_int_equal(p->get_res(&gw, &a, rsp, &got), 0);
+	assert_int_equal(got.lookup.counts.index_kind, 2);
 	inode_unref(inode);
 }
 

@@ -186,11 +186,23 @@ static int rm(struct inode *dir, const char *name)
 	return xl_unlink(w.top, &w.call, &args, &res);
 }
 
+/* What a stock healer asks of an index directory before it lists it: how to remove its entries. */
+static unsigned kind_of(struct inode *dir)
+{
+	struct lookup_args args = { .inode = dir, .count = COUNT_INDEX_KIND };
+	struct lookup_res res;
+
+	assert_int_equal(xl_lookup(w.top, &w.call, &args, &res), 0);
+	return res.counts.index_kind;
+}
+
 static void healer_view_body(void)
 {
 	struct inode *dir = virtual_dir("glusterfs.xattrop_index_gfid");
 	char name[256];
 
+	assert_int_equal(kind_of(dir), 1);
+	assert_int_equal(kind_of(w.root), 0);
 	assert_int_equal(list(dir, name), 0);
 	change(zero, one, NULL, NULL);
 	assert_int_equal(list(dir, name), 1);
@@ -217,6 +229,7 @@ static void entry_changes_body(void)
 	struct rmdir_res rmd_res;
 	char name[256];
 
+	assert_int_equal(kind_of(dir), 2);
 	change(one, zero, "new file", NULL);
 	change(zero, zero, "other", NULL);
 	change(zero, zero, "a/b", NULL);			/* no such name: ignored */
