@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <cmocka.h>
 
 #include "xlators/gfwire.h"
@@ -338,6 +340,18 @@ static void test_attributes_in_xdata(void **state)
 	assert_int_equal(got.post.ctime.nsec, 999);
 }
 
+/* As a stock brick answers for /dev/null's 1:3, and back. */
+static void test_device_numbers(void **state)
+{
+	struct iatt st = { .mode = S_IFCHR | 0600, .rdev = makedev(1, 3) }, got = { 0 };
+	gf_iattx x;
+
+	gfwire_put_iatt(&st, &x);
+	assert_true(x.rdev == 0x100000003ull);
+	gfwire_get_iatt(&x, &got);
+	assert_true(got.rdev == makedev(1, 3));
+}
+
 /* Locks to release travel with any change, and what is cut short or too long releases nothing. */
 static void test_releases(void **state)
 {
@@ -413,7 +427,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_vectors), T(test_lookup_questions), T(test_creation), T(test_locks_and_counts), T(test_hot_calls_are_lean),
-		T(test_unlink_flags_and_error_fields), T(test_attributes_in_xdata), T(test_releases),
+		T(test_unlink_flags_and_error_fields), T(test_attributes_in_xdata), T(test_device_numbers), T(test_releases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

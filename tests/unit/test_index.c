@@ -251,6 +251,32 @@ static void entry_changes_body(void)
 
 static void entry_changes(void **state) { in_world(entry_changes_body); }
 
+static void heal_done(const void *pending)
+{
+	struct xattr v = { "trusted.afr.v-client-1", pending, 12 };
+	struct xattrop_args args = { .inode = w.root, .operands = { &v, 1 }, .purge_index = true };
+	struct xattrop_res res;
+
+	assert_int_equal(xl_xattrop(w.top, &w.call, &args, &res), 0);
+}
+
+/* The names go when the healer has taken the last mark off and says so, not before. */
+static void purged_body(void)
+{
+	struct inode *dir = virtual_dir("glusterfs.xattrop_entry_changes_gfid");
+
+	change(zero, one, "a", NULL);
+	change(zero, one, "b", NULL);
+	heal_done(minus);
+	assert_int_equal(list(dir, NULL), 1);
+	heal_done(minus);
+	assert_int_equal(list(dir, NULL), 0);
+	assert_int_equal(entries("xattrop"), 0);
+	inode_unref(dir);
+}
+
+static void purged(void **state) { in_world(purged_body); }
+
 static void restart_body(void)
 {
 	struct getxattr_args args = { .name = "glusterfs.xattrop_index_count" };
@@ -276,7 +302,8 @@ static void restart(void **state) { in_world(restart_body); }
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(life_of_an_entry), cmocka_unit_test(healer_view), cmocka_unit_test(entry_changes), cmocka_unit_test(restart),
+		cmocka_unit_test(life_of_an_entry), cmocka_unit_test(healer_view), cmocka_unit_test(entry_changes), cmocka_unit_test(purged),
+		cmocka_unit_test(restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
