@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bricks/brick.h"
+#include "bricks/glusterd.h"
 #include "bricks/volume.h"
 #include "runtime/daemon.h"
 #include "runtime/log.h"
@@ -19,7 +20,7 @@
 #define COROUTINES 16384	/* one for each call in flight; those that wait for locks are the many */
 
 struct conf {
-	char *volfile, *directory, *volume_id, *volume, *brick_name, *listen, *allow, *option, *pid_file, *log_file;
+	char *volfile, *volfile_server, *volfile_id, *sign_in, *directory, *volume_id, *volume, *brick_name, *listen, *allow, *option, *pid_file, *log_file;
 	bool help, version, arbiter;
 	int log_level;
 	int64_t port, helpers, idle_inodes;
@@ -34,6 +35,10 @@ static const struct option options[] = {
 	OPT_STR("brick-name", struct conf, brick_name, NULL, 0, "what clients ask for as remote-subvolume (default: the directory)"),
 	OPT_BOOL("arbiter", struct conf, arbiter, "off", 0, "the third brick of arbiter-count 1: keeps names and marks, but no data"),
 	OPT_STR("volfile", struct conf, volfile, NULL, 0, "instead of a directory: a brick's volfile as glusterd writes it"),
+	OPT_STR("volfile-server", struct conf, volfile_server, NULL, 0,
+		"HOST[:PORT] of the glusterd that gives the volfile, and tells clients our port"),
+	OPT_STR("volfile-id", struct conf, volfile_id, NULL, 0, "which one: VOLUME.HOST.PATH, the path's slashes as dashes"),
+	OPT_STR("sign-in", struct conf, sign_in, NULL, 0, "HOST[:PORT] of a glusterd that shall tell clients our port"),
 	OPT_STR("listen", struct conf, listen, "0.0.0.0,::", 0, "addresses to listen on"),
 	OPT_INT("port", struct conf, port, "0", 0, 65535, 0, "TCP port (default: the volfile's, else 49152)"),
 	OPT_STR("allow", struct conf, allow, "*", 0, "addresses that may connect: patterns and networks, with commas between"),
@@ -56,6 +61,8 @@ struct brickd {
 	struct loop *loop;
 	struct volfile *vf;
 	struct brick_server_section section;	/* of a stock volfile */
+	bool stock;				/* it is one */
+	struct glusterd *glusterd;		/* NULL: none has to do with us */
 	struct graph *graph;
 	struct brick_server *server;
 	struct daemon_signals signals;
@@ -71,7 +78,7 @@ static const char *auth_option(void *arg, const char *key)
 {
 	const struct brickd *d = arg;
 
-	if (d->conf.volfile)
+	if (d->stock)
 		return volfile_option(d->vf, d->section.index, key);
 	return strncmp(key, "auth.addr.", 10) == 0 && strlen(key) > 6 && !strcmp(key + strlen(key) - 6, ".allow") ? d->conf.allow : NULL;
 }
@@ -86,25 +93,41 @@ static void graph_event(void *owner, enum xl_event ev, const struct xl_upcall *u
 		brick_server_event(d->server, ev);
 }
 
-static int load_volfile(struct brickd *d, struct error *err)
+static int coroutine_fn find_glusterd(struct brickd *d, struct error *err)
+{
+	const char *server = d->conf.volfile_server ? d->conf.volfile_server : d->conf.sign_in;
+
+	return server ? glusterd_new(d->loop, server, err, &d->glusterd) : 0;
+}
+
+static int coroutine_fn load_volfile(struct brickd *d, struct error *err)
 {
 	struct brick_volume_conf conf = {
 		.directory = d->conf.directory, .volume_id = d->conf.volume_id, .volume = d->conf.volume, .options = d->layer_options,
 		.noptions = d->nlayer_options, .arbiter = d->conf.arbiter,
 	};
-	char *text;
+	const char *from = d->conf.volfile_id ? d->conf.volfile_id : "the command line";
+	char *text = NULL;
 	int ret;
 
-	if (d->conf.volfile) {
-		d->vf = volfile_read(d->conf.volfile, err);
-		return d->vf ? brick_server_section(d->vf, &d->section, err) : -EINVAL;
-	}
-	ret = brick_volfile_text(&conf, err, &text);
-	if (ret < 0)
-		return ret;
-	d->vf = volfile_parse(text, strlen(text), "the command line", err);
+	if (d->conf.volfile)
+		ret = (d->vf = volfile_read(d->conf.volfile, err)) ? 0 : -EINVAL;
+	else if (d->conf.volfile_id)
+		ret = glusterd_volfile(d->glusterd, d->conf.volfile_id, err, &text);
+	else
+		ret = brick_volfile_text(&conf, err, &text);
+	if (!ret && text)
+		ret = (d->vf = volfile_parse(text, strlen(text), from, err)) ? 0 : -EINVAL;
 	free(text);
-	return d->vf ? 0 : -EINVAL;
+	if (ret || !d->stock)
+		return ret;
+	ret = brick_server_section(d->vf, &d->section, err);
+	return ret ? ret : brick_override(d->vf, d->layer_options, d->nlayer_options, err);
+}
+
+static const char *brick_name(const struct brickd *d)
+{
+	return d->conf.brick_name ? d->conf.brick_name : d->stock ? d->section.name : d->conf.directory;
 }
 
 static int coroutine_fn start_server(struct brickd *d, struct error *err)
@@ -120,7 +143,7 @@ static int coroutine_fn start_server(struct brickd *d, struct error *err)
 	ret = graph_new(d->vf, &gconf, err, &d->graph);
 	if (ret < 0)
 		return ret;
-	bconf.name = d->conf.brick_name ? d->conf.brick_name : d->conf.volfile ? d->section.name : d->conf.directory;
+	bconf.name = brick_name(d);
 	for (i = 0; !bconf.volume_id && i < volfile_count(d->vf); i++)
 		bconf.volume_id = volfile_option(d->vf, i, "volume-id");
 	ret = brick_server_new(d->loop, d->graph, &bconf, err, &d->server);
@@ -171,10 +194,16 @@ static int coroutine_fn bring_up(struct brickd *d, struct error *err)
 	int ret = daemon_pid_file(d->conf.pid_file, err);
 
 	if (!ret)
+		ret = find_glusterd(d, err);
+	if (!ret)
 		ret = load_volfile(d, err);
 	if (!ret)
 		ret = start_server(d, err);
-	return ret ? ret : start_listening(d, err);
+	if (!ret)
+		ret = start_listening(d, err);
+	if (!ret && d->glusterd)
+		ret = glusterd_sign_in(d->glusterd, brick_name(d), (uint16_t)d->conf.port);
+	return ret;
 }
 
 /* --- the end --- */
@@ -184,6 +213,8 @@ static void coroutine_fn tear_down(struct brickd *d)
 	uint64_t old;
 	int ret = 0;
 
+	glusterd_free(d->glusterd);	/* first: new clients shall not be sent here */
+	d->glusterd = NULL;
 	if (d->server) {
 		old = co_set_deadline(loop_now_ns(d->loop) + DRAIN_NS);
 		ret = brick_server_drain(d->server);
@@ -279,16 +310,19 @@ static int check_conf(struct brickd *d, int argc, char **argv, int first)
 
 	if (first < argc)
 		return usage_error("there are words that are no options");
-	if (!d->conf.volfile == !d->conf.directory)
-		return usage_error("give either --directory DIR or --volfile FILE");
+	if (!d->conf.volfile + !d->conf.directory + !d->conf.volfile_id != 2)
+		return usage_error("give either --directory DIR or --volfile FILE or --volfile-id ID");
+	if (!d->conf.volfile_id != !d->conf.volfile_server)
+		return usage_error("--volfile-server HOST and --volfile-id ID go together");
+	if (d->conf.volfile_server && d->conf.sign_in)
+		return usage_error("--volfile-server signs in there already");
 	if (d->conf.directory && d->conf.directory[0] != '/')
 		return usage_error("--directory wants a full path, beginning with a slash");
 	if (d->conf.volume_id && !gfid_parse(d->conf.volume_id, id))
 		return usage_error("--volume-id wants a uuid");
-	if (d->conf.volfile && d->conf.option)
-		return usage_error("--option goes with --directory: a volfile has options of its own");
 	if (collect_options(d, argc, argv, &err) < 0)
 		return usage_error(err.text);
+	d->stock = !d->conf.directory;
 	if (geteuid() != 0)
 		return usage_error("a brick keeps its marks in trusted attributes and acts for all users: only root may run it");
 	return 0;
@@ -298,6 +332,7 @@ static void print_help(void)
 {
 	printf("Usage: gatehouse-brick --directory DIR --volume-id UUID OPTION...\n"
 	       "       gatehouse-brick --volfile FILE OPTION...\n"
+	       "       gatehouse-brick --volfile-server HOST --volfile-id VOLUME.HOST.PATH OPTION...\n"
 	       "Serves a directory as a brick by GlusterFS's protocol.\n\n");
 	options_help(options, stdout);
 }

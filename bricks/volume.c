@@ -134,6 +134,18 @@ int brick_volfile_text(const struct brick_volume_conf *conf, struct error *err, 
 	return fclose(f) ? error_set(err, -ENOMEM, "out of memory") : 0;
 }
 
+int brick_override(struct volfile *vf, const struct brick_layer_option *options, unsigned noptions, struct error *err)
+{
+	unsigned n, i;
+	int ret = 0;
+
+	for (n = 0; n < noptions; n++)
+		for (i = 0; !ret && i < LAYERS; i++)
+			if (option_is_for(&options[n], i))
+				ret = volfile_set_option(vf, layers[i].type, options[n].key, options[n].value);
+	return ret ? error_set(err, ret, "out of memory") : 0;
+}
+
 int brick_server_section(const struct volfile *vf, struct brick_server_section *s, struct error *err)
 {
 	unsigned last = volfile_count(vf) - 1;

@@ -16,6 +16,8 @@ struct brick_volume_conf {
 /* storage/posix, features/access-control, locks, upcall, index, and on top a section with the brick's name. -EINVAL and a sentence when an
  * option names no layer. The text is malloc'ed. */
 int brick_volfile_text(const struct brick_volume_conf *conf, struct error *err, char **ret_text);
+/* The same options for the layers of a volfile that was read: they win over what stands in it. */
+int brick_override(struct volfile *vf, const struct brick_layer_option *options, unsigned noptions, struct error *err);
 /* "LAYER.KEY=VALUE", cut in place; the layer "*" is every one that has the option. */
 int brick_option_parse(char *word, struct brick_layer_option *ret_option, struct error *err);
 

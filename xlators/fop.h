@@ -41,8 +41,10 @@ const struct xattr *xattrs_find(const struct xattrs *set, const char *name);	/* 
 struct xattr_want { const char *const *names; unsigned n; const struct xattr_want *next; };
 
 /* Counters that a brick adds to a reply when asked (bits of `count`, values in struct counts). */
-enum { COUNT_INODELK = 1, COUNT_ENTRYLK = 2, COUNT_POSIXLK = 4, COUNT_PARENT_ENTRYLK = 8, COUNT_OPEN_FD = 16, COUNT_INDEX = 32 };
-struct counts { uint32_t inodelk, entrylk, posixlk, parent_entrylk, open_fd; uint32_t index; };
+enum { COUNT_INODELK = 1, COUNT_ENTRYLK = 2, COUNT_POSIXLK = 4, COUNT_PARENT_ENTRYLK = 8, COUNT_OPEN_FD = 16, COUNT_INDEX = 32,
+       COUNT_INDEX_KIND = 64 };
+/* index_kind: what the entries of a virtual index directory are, as a healer removes them: 1 files, 2 directories; 0: it is none */
+struct counts { uint32_t inodelk, entrylk, posixlk, parent_entrylk, open_fd; uint32_t index, index_kind; };
 
 /* "Make the entry only while the parent's extended attribute @key has this very value" (B5): else -EIO and preop_failed. */
 struct preop { const char *key; const void *value; uint32_t len; };

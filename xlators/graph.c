@@ -26,13 +26,13 @@ const struct xlator_class *const xlator_classes[] = {
  * (facts/volfile.md sections 4 and 6). They stay in the graph under their name and hand every call on. */
 static const char *const passed_through[] = {
 	"performance/*", "debug/io-stats", "debug/sink", "meta", "features/changelog", "features/bitrot-stub", "features/trash",
-	"features/worm", "features/read-only", "features/leases", "features/selinux", "features/marker", "features/barrier",
+	"features/worm", "features/read-only", "features/leases", "features/marker", "features/barrier",
 	"features/quota", "features/quiesce", "features/gfid-access", "features/snapview-client", "features/snapview-server",
 	"features/thin-arbiter", "features/sdfs", "features/cloudsync", NULL
 };
 
 /* Options that switch such a feature on: then handing calls on would be a lie. */
-static const char *const must_be_off[] = { "read-only", "worm", "server-quota", "bitrot", "changelog", "trash", "selinux", "leases", NULL };
+static const char *const must_be_off[] = { "read-only", "worm", "server-quota", "bitrot", "changelog", "trash", "leases", NULL };
 
 static const struct xlator_class passthrough_class = {
 	.name = "passthrough", .summary = "hands every call to its only child", .min_children = 1, .max_children = 1,

@@ -16,6 +16,8 @@ unsigned volfile_count(const struct volfile *vf);
 const char *volfile_name(const struct volfile *vf, unsigned i);
 const char *volfile_type(const struct volfile *vf, unsigned i);
 const char *volfile_option(const struct volfile *vf, unsigned i, const char *key);	/* NULL when absent */
+/* In every section of that type, whatever stands there. Nothing is copied. 0 or -ENOMEM. */
+int volfile_set_option(struct volfile *vf, const char *type, const char *key, const char *value);
 
 struct graph {
 	struct loop *loop;

@@ -362,3 +362,37 @@ const char *volfile_option(const struct volfile *vf, unsigned i, const char *key
 			return s->options[k].value;
 	return NULL;
 }
+
+static int section_set_option(struct arena *arena, struct volfile_section *s, const char *key, const char *value)
+{
+	struct volfile_option *list;
+	bool found = false;
+	unsigned k;
+
+	for (k = 0; k < s->noptions; k++) {
+		if (strcmp(s->options[k].key, key))
+			continue;
+		s->options[k].value = value;
+		found = true;
+	}
+	if (found)
+		return 0;
+	list = arena_alloc(arena, (s->noptions + 1) * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	memcpy(list, s->options, s->noptions * sizeof(*list));
+	list[s->noptions++] = (struct volfile_option){ key, value, s->line };
+	s->options = list;
+	return 0;
+}
+
+int volfile_set_option(struct volfile *vf, const char *type, const char *key, const char *value)
+{
+	unsigned i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < vf->n; i++)
+		if (!strcmp(vf->sections[i].type, type))
+			ret = section_set_option(vf->arena, &vf->sections[i], key, value);
+	return ret;
+}

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <cmocka.h>
 
 #include "xlators/gfwire.h"
@@ -301,7 +303,7 @@ static void test_unlink_flags_and_error_fields(void **state)
 	assert_true(got.mkdir.preop_failed);
 	memset(rsp, 0, sizeof(rsp));
 	memset(&a, 0, sizeof(a));
-	a.lookup.count = COUNT_INDEX | COUNT_INODELK;
+	a.lookup.count = COUNT_INDEX | COUNT_INODELK | COUNT_INDEX_KIND;
 	memset(&res, 0, sizeof(res));
 	memset(&got, 0, sizeof(got));
 	res.lookup.counts.index = 1;
@@ -309,6 +311,12 @@ static void test_unlink_flags_and_error_fields(void **state)
 	p->put_error(&gw, &a, &res, rsp);
 	p->get_error(&gw, &a, rsp, &got);
 	assert_int_equal(got.lookup.counts.index, 1);
+	res.lookup.counts.index_kind = 2;
+	memset(rsp, 0, sizeof(rsp));
+	assert_int_equal(p->put_res(&gw, &a, &res, rsp), 0);
+	assert_int_equal(dict_get(&((struct gf_lookup_rsp *)rsp)->xdata, "glusterfs.index-ia-type-get-rsp")->type, DICT_UINT);
+	assert_int_equal(p->get_res(&gw, &a, rsp, &got), 0);
+	assert_int_equal(got.lookup.counts.index_kind, 2);
 	inode_unref(inode);
 }
 
@@ -330,6 +338,18 @@ static void test_attributes_in_xdata(void **state)
 	assert_int_equal(got.pre.size, 5);
 	assert_int_equal(got.post.ctime.sec, 1234567890123);
 	assert_int_equal(got.post.ctime.nsec, 999);
+}
+
+/* As a stock brick answers for /dev/null's 1:3, and back. */
+static void test_device_numbers(void **state)
+{
+	struct iatt st = { .mode = S_IFCHR | 0600, .rdev = makedev(1, 3) }, got = { 0 };
+	gf_iattx x;
+
+	gfwire_put_iatt(&st, &x);
+	assert_true(x.rdev == 0x100000003ull);
+	gfwire_get_iatt(&x, &got);
+	assert_true(got.rdev == makedev(1, 3));
 }
 
 /* Locks to release travel with any change, and what is cut short or too long releases nothing. */
@@ -407,7 +427,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_vectors), T(test_lookup_questions), T(test_creation), T(test_locks_and_counts), T(test_hot_calls_are_lean),
-		T(test_unlink_flags_and_error_fields), T(test_attributes_in_xdata), T(test_releases),
+		T(test_unlink_flags_and_error_fields), T(test_attributes_in_xdata), T(test_device_numbers), T(test_releases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

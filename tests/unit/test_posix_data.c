@@ -387,7 +387,8 @@ static int get_one(struct brick *b, unsigned n, const char *name, struct getxatt
 static void xattrs(struct brick *b)
 {
 	struct removexattr_args rm = { .inode = inode_n(b, gfid_n(1)), .name = "" };
-	struct xattr many[2] = { { "user.a", NULL, 0 }, { "user.gone", NULL, 0 } };
+	/* What a heal takes off a copy: all that it was told of, the stored times with it. */
+	struct xattr many[] = { { "user.a", NULL, 0 }, { "user.gone", NULL, 0 }, { "trusted.glusterfs.mdata", NULL, 0 }, { "user.c", NULL, 0 } };
 	struct removexattr_res rmres = { 0 };
 	struct getxattr_res res;
 	char path[256];
@@ -404,8 +405,13 @@ static void xattrs(struct brick *b)
 	assert_int_equal(res.xattrs.v[0].len, 1);
 	assert_int_equal(get_one(b, 1, NULL, &res), 0);
 	assert_int_equal(res.xattrs.n, 1);
-	rm.many = (struct xattrs){ many, 2 };
+	at_time(b, TIME_CTIME, 1000, 0);
+	assert_int_equal(set_one(b, 1, "user.c", "1", 1, 0), 0);
+	at_time(b, 0, 0, 0);
+	rm.many = (struct xattrs){ many, 4 };
 	assert_int_equal(xl_removexattr(b->xl, &b->call, &rm, &rmres), 0);
+	assert_string_equal(attr_hex(brick_path(b, "d/f"), "trusted.glusterfs.mdata"), "");
+	assert_int_equal(get_one(b, 1, "user.c", &res), -ENODATA);
 	assert_int_equal(get_one(b, 1, "user.a", &res), -ENODATA);
 	rm.name = "user.a";
 	assert_int_equal(xl_removexattr(b->xl, &b->call, &rm, &rmres), -ENODATA);

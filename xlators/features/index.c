@@ -262,6 +262,16 @@ static void coroutine_fn note_entry(struct index *ix, const uint8_t *gfid, const
 		del_path(&path);
 }
 
+/* A healer that made all of a directory's copies equal asks for it: which names were touched no longer matters. */
+static void coroutine_fn forget_entries(struct index *ix, const uint8_t *gfid)
+{
+	char text[GFID_TEXT_SIZE];
+	struct index_path path = { ix->dirfds[INDEX_ENTRY_CHANGES], INDEX_ENTRY_CHANGES, NULL, "" };
+
+	memcpy(path.dir, gfid_text(gfid, text), sizeof(path.dir));
+	del_path(&path);
+}
+
 /* The object's mutex is held, if there is one: entries, then the change itself, then what became zero is let go. */
 static int coroutine_fn xattrop_watched(struct index *ix, struct index_object *o, struct call *call, const struct xattrop_args *args,
 					struct xattrop_res *res)
@@ -287,10 +297,13 @@ static int coroutine_fn xattrop_watched(struct index *ix, struct index_object *o
 
 		if (type == INDEX_DIRTY && ws.any)
 			o->dirty = ws.nonzero;
-		if (ws.any && !ws.nonzero && type == INDEX_XATTROP)
+		if (ws.any && !ws.nonzero && type == INDEX_XATTROP) {
 			leave(ix, o, type);
-		else if (ws.any && !ws.nonzero)
+			if (args->purge_index)
+				forget_entries(ix, o->gfid);
+		} else if (ws.any && !ws.nonzero) {
 			leave_later(ix, o);
+		}
 	}
 	if (args->entry_delete)
 		note_entry(ix, o->gfid, args->entry_delete, false);

@@ -31,7 +31,8 @@ void index_close(int dirfds[INDEX_TYPES]);
 /* 1: newly there, 0: was there; -EMLINK: @base, the file that all entries of a type are hard links to, can take no more. Makes @base when it
  * is missing. */
 int index_add(const struct index_path *path, const char *base);
-int index_del(const struct index_path *path);				/* 1: it was there and is gone, 0: was not there */
+/* 1: it was there and is gone, 0: was not there. A sub-directory goes with all that is in it: so does a stock brick's. */
+int index_del(const struct index_path *path);
 int index_stat(const struct index_path *path, struct iatt *ret_st);
 /* From @offset on; hides base files and, where names are gfids, all that are none. @max names at most. */
 int index_list(const struct index_path *path, uint64_t offset, unsigned max, struct index_listing *ret_listing);

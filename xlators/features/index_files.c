@@ -78,11 +78,43 @@ int index_add(const struct index_path *path, const char *base)
 	return ret == -EEXIST ? 0 : ret;
 }
 
-int index_del(const struct index_path *path)
+static int open_dir(const struct index_path *path, DIR **ret_dir)
 {
 	char buf[PATH_SIZE];
+	int fd = openat(path->dirfd, path_text(path, buf), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (unlinkat(path->dirfd, path_text(path, buf), path->entry ? 0 : AT_REMOVEDIR) == 0)
+	if (fd < 0)
+		return -errno;
+	*ret_dir = fdopendir(fd);
+	if (*ret_dir)
+		return 0;
+	close(fd);
+	return -ENOMEM;
+}
+
+static int empty_dir(const struct index_path *path)
+{
+	struct dirent *e;
+	DIR *dir;
+	int ret = open_dir(path, &dir);
+
+	if (ret < 0)
+		return ret;
+	while ((e = readdir(dir)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && unlinkat(dirfd(dir), e->d_name, 0) < 0 && errno != ENOENT)
+			ret = -errno;
+	closedir(dir);
+	return ret;
+}
+
+int index_del(const struct index_path *path)
+{
+	int flags = path->entry ? 0 : AT_REMOVEDIR;
+	char buf[PATH_SIZE];
+
+	if (unlinkat(path->dirfd, path_text(path, buf), flags) == 0)
+		return 1;
+	if (errno == ENOTEMPTY && empty_dir(path) == 0 && unlinkat(path->dirfd, buf, flags) == 0)
 		return 1;
 	return errno == ENOENT ? 0 : -errno;
 }
@@ -107,20 +139,6 @@ int index_stat(const struct index_path *path, struct iatt *ret_st)
 	ret_st->mtime = (struct iatt_time){ st.st_mtim.tv_sec, (uint32_t)st.st_mtim.tv_nsec };
 	ret_st->ctime = (struct iatt_time){ st.st_ctim.tv_sec, (uint32_t)st.st_ctim.tv_nsec };
 	return 0;
-}
-
-static int open_dir(const struct index_path *path, DIR **ret_dir)
-{
-	char buf[PATH_SIZE];
-	int fd = openat(path->dirfd, path_text(path, buf), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0)
-		return -errno;
-	*ret_dir = fdopendir(fd);
-	if (*ret_dir)
-		return 0;
-	close(fd);
-	return -ENOMEM;
 }
 
 static bool is_shown(const struct index_path *path, const char *name)

@@ -12,6 +12,7 @@
 #define SUBDIRS_MAX 4096
 #define ENTRY_COST 208
 #define PAGE_MAX 512
+enum { KIND_FILES = 1, KIND_DIRS = 2 };	/* counts.index_kind: a stock healer lists no index directory before it knows */
 
 struct index_subdir { struct hash_link link; struct list order; uint8_t virtual[16]; char dir[GFID_TEXT_SIZE]; };
 
@@ -159,6 +160,7 @@ int coroutine_fn index_lookup(struct xlator *xl, struct call *call, const struct
 	} else {
 		memset(res, 0, sizeof(*res));
 		ret = args->name ? lookup_inside(ix, &path, args, res) : stat_virtual(&path, args->inode->gfid, &res->stat);
+		res->counts.index_kind = path.type == INDEX_ENTRY_CHANGES && !*path.dir ? KIND_DIRS : KIND_FILES;
 	}
 	if (args->count & COUNT_INDEX)
 		res->counts.index = ix->count[INDEX_XATTROP] > 0;

@@ -4,11 +4,23 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "rpcgen/wire_inline.h"
 #include "xlators/protocol/gfwire_impl.h"
 
 #define IATT_VALID 0x17ffull	/* all but the birth time */
+
+/* In attributes a device's number travels as major << 32 | minor, though MKNOD sends Linux's dev_t. */
+static uint64_t put_rdev(uint64_t dev)
+{
+	return (uint64_t)major(dev) << 32 | minor(dev);
+}
+
+static uint64_t get_rdev(uint64_t rdev)
+{
+	return makedev(rdev >> 32, rdev & 0xffffffff);
+}
 
 void gfwire_put_iatt(const struct iatt *st, gf_iattx *x)
 {
@@ -20,7 +32,7 @@ void gfwire_put_iatt(const struct iatt *st, gf_iattx *x)
 	x->flags = IATT_VALID;
 	x->ino = gfid_ino(st->gfid);
 	x->dev = st->dev;
-	x->rdev = st->rdev;
+	x->rdev = put_rdev(st->rdev);
 	x->size = st->size;
 	x->blocks = st->blocks;
 	x->attributes = x->attributes_mask = 0;
@@ -48,7 +60,7 @@ void gfwire_get_iatt(const gf_iattx *x, struct iatt *st)
 	st->gid = x->gid;
 	st->blksize = x->blksize;
 	st->dev = x->dev;
-	st->rdev = x->rdev;
+	st->rdev = get_rdev(x->rdev);
 	st->size = x->size;
 	st->blocks = x->blocks;
 	st->atime = (struct iatt_time){ x->atime, x->atime_nsec };
@@ -68,7 +80,7 @@ void gfwire_put_iatt_old(const struct iatt *st, gf_iatt *x)
 	x->nlink = st->nlink;
 	x->uid = st->uid;
 	x->gid = st->gid;
-	x->rdev = st->rdev;
+	x->rdev = put_rdev(st->rdev);
 	x->size = st->size;
 	x->blksize = st->blksize;
 	x->blocks = st->blocks;
@@ -90,7 +102,7 @@ void gfwire_get_iatt_old(const gf_iatt *x, struct iatt *st)
 	st->gid = x->gid;
 	st->blksize = x->blksize;
 	st->dev = x->dev;
-	st->rdev = x->rdev;
+	st->rdev = get_rdev(x->rdev);
 	st->size = x->size;
 	st->blocks = x->blocks;
 	st->atime = (struct iatt_time){ x->atime, x->atime_nsec };

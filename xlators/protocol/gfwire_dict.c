@@ -17,6 +17,8 @@
 #define KEY_ACTIVE_FD "glusterfs.open-active-fd-count"
 #define KEY_INDEX "link-count"
 #define VALUE_INDEX "glusterfs.xattrop_index_count"
+#define KEY_INDEX_KIND "glusterfs.index-ia-type-get-req"
+#define ANSWER_INDEX_KIND "glusterfs.index-ia-type-get-rsp"
 #define KEY_CONTENT "glusterfs.content"
 #define KEY_LIST "list-xattr"
 #define KEY_GFID_REQ "gfid-req"
@@ -25,14 +27,15 @@
 
 /* Keys that no reader may take for an attribute's name. */
 enum key {
-	K_XATTR, K_INODELK_COUNT, K_INODELK_DOMAIN, K_ENTRYLK_COUNT, K_POSIXLK_COUNT, K_PARENT_ENTRYLK, K_OPEN_FD, K_INDEX, K_CONTENT,
+	K_XATTR, K_INODELK_COUNT, K_INODELK_DOMAIN, K_ENTRYLK_COUNT, K_POSIXLK_COUNT, K_PARENT_ENTRYLK, K_OPEN_FD, K_INDEX, K_INDEX_KIND, K_CONTENT,
 	K_LIST, K_GFID_REQ, K_GFIDLESS, K_PREOP, K_INTERNAL, K_FORCE_REPLACE, K_OTHER,
 };
 
 static const struct { const char *text; enum key key; } known[] = {
 	{ KEY_INODELK_COUNT, K_INODELK_COUNT }, { KEY_INODELK_DOMAIN, K_INODELK_DOMAIN }, { KEY_ENTRYLK_COUNT, K_ENTRYLK_COUNT },
 	{ KEY_POSIXLK_COUNT, K_POSIXLK_COUNT }, { KEY_PARENT_ENTRYLK, K_PARENT_ENTRYLK }, { KEY_OPEN_FD, K_OPEN_FD },
-	{ KEY_ACTIVE_FD, K_OPEN_FD }, { KEY_INDEX, K_INDEX }, { KEY_CONTENT, K_CONTENT }, { KEY_LIST, K_LIST },
+	{ KEY_ACTIVE_FD, K_OPEN_FD }, { KEY_INDEX, K_INDEX }, { KEY_INDEX_KIND, K_INDEX_KIND }, { ANSWER_INDEX_KIND, K_INDEX_KIND },
+	{ KEY_CONTENT, K_CONTENT }, { KEY_LIST, K_LIST },
 	{ KEY_GFID_REQ, K_GFID_REQ }, { KEY_GFIDLESS, K_GFIDLESS }, { KEY_PREOP, K_PREOP }, { KEY_INTERNAL, K_INTERNAL },
 	{ KEY_FORCE_REPLACE, K_FORCE_REPLACE },
 };
@@ -66,6 +69,7 @@ static int put_count_keys(gfx_dict *d, uint32_t count, const char *domain)
 	static const struct { uint32_t bit; const char *key; } bits[] = {
 		{ COUNT_ENTRYLK, KEY_ENTRYLK_COUNT }, { COUNT_POSIXLK, KEY_POSIXLK_COUNT },
 		{ COUNT_PARENT_ENTRYLK, KEY_PARENT_ENTRYLK }, { COUNT_OPEN_FD, KEY_OPEN_FD },
+		{ COUNT_INDEX_KIND, KEY_INDEX_KIND },
 	};
 	size_t i;
 	int ret = 0;
@@ -123,7 +127,7 @@ static void get_question(const gfx_dict *d, const struct dict_pair *p, enum key 
 	static const uint32_t bits[K_OTHER + 1] = {
 		[K_INODELK_COUNT] = COUNT_INODELK, [K_ENTRYLK_COUNT] = COUNT_ENTRYLK, [K_POSIXLK_COUNT] = COUNT_POSIXLK,
 		[K_PARENT_ENTRYLK] = COUNT_PARENT_ENTRYLK, [K_OPEN_FD] = COUNT_OPEN_FD, [K_INDEX] = COUNT_INDEX,
-		[K_INODELK_DOMAIN] = COUNT_INODELK,
+		[K_INODELK_DOMAIN] = COUNT_INODELK, [K_INDEX_KIND] = COUNT_INDEX_KIND,
 	};
 	int64_t number = 0;
 
@@ -183,6 +187,8 @@ int gfwire_put_counts(struct gfwire *gw, gfx_dict *d, uint32_t count, const stru
 	for (i = 0; !ret && i < sizeof(bits) / sizeof(bits[0]); i++)
 		if (count & bits[i].bit)
 			ret = dict_set_int(d, bits[i].key, bits[i].value);
+	if (!ret && counts->index_kind && count & COUNT_INDEX_KIND)
+		ret = dict_set_uint(d, ANSWER_INDEX_KIND, counts->index_kind);
 	if (!ret && count & COUNT_OPEN_FD) {
 		ret = dict_set_uint(d, KEY_OPEN_FD, counts->open_fd);
 		if (!ret)
@@ -200,6 +206,7 @@ static uint32_t *count_field(enum key key, struct counts *counts)
 	case K_PARENT_ENTRYLK: return &counts->parent_entrylk;
 	case K_OPEN_FD: return &counts->open_fd;
 	case K_INDEX: return &counts->index;
+	case K_INDEX_KIND: return &counts->index_kind;
 	default: return NULL;
 	}
 }

@@ -437,6 +437,24 @@ static int remove_one(struct posix *px, struct call *call, struct node *node, co
 	return ret;
 }
 
+/* One of those that a heal takes off a copy before it gives it the source's: the stored times are among them, and what is not there, or is
+ * this brick's own, is no reason to leave the others. */
+static int remove_stale(struct call *call, struct node *node, const char *name)
+{
+	int ret;
+
+	if (strcmp(name, XATTR_GFID) == 0 || strcmp(name, XATTR_VOLUME_ID) == 0)
+		return 0;
+	creds_user(call);
+	ret = nx_remove(node, name);
+	creds_root();
+	if (strcmp(name, XATTR_MDATA) == 0 && (ret == 0 || ret == -ENODATA)) {
+		node->mdata_dirty = false;
+		node->mdata_state = MDATA_ABSENT;
+	}
+	return ret == -ENODATA ? 0 : ret;
+}
+
 static int removexattr_job(struct posix *px, struct call *call, const struct removexattr_args *args, struct removexattr_res *res)
 {
 	struct node *node;
@@ -450,11 +468,8 @@ static int removexattr_job(struct posix *px, struct call *call, const struct rem
 	pthread_mutex_lock(&node->lock);
 	if (ret == 0 && args->name && *args->name)
 		ret = remove_one(px, call, node, args->name);
-	for (i = 0; ret == 0 && (!args->name || !*args->name) && i < args->many.n; i++) {
-		ret = remove_one(px, call, node, args->many.v[i].name);
-		if (ret == -ENODATA)
-			ret = 0;
-	}
+	for (i = 0; ret == 0 && (!args->name || !*args->name) && i < args->many.n; i++)
+		ret = remove_stale(call, node, args->many.v[i].name);
 	attrs_drop(node);
 	pthread_mutex_unlock(&node->lock);
 	pthread_rwlock_unlock(&node->layout);
