@@ -59,15 +59,16 @@ struct brickd {
 	struct brick_layer_option layer_options[OPTIONS_MAX];
 	unsigned nlayer_options;
 	struct loop *loop;
-	struct volfile *vf;
-	struct brick_server_section section;	/* of a stock volfile */
+	struct volfile *vf;			/* the graph's */
+	struct volfile *rules;			/* who may connect: the newest volfile's protocol/server, be it the graph's or not */
+	struct brick_server_section section;	/* of @rules, when it is a stock volfile */
 	bool stock;				/* it is one */
 	struct glusterd *glusterd;		/* NULL: none has to do with us */
 	struct graph *graph;
 	struct brick_server *server;
 	struct daemon_signals signals;
 	struct error err;
-	bool stopping, down, signals_open;
+	bool stopping, down, signals_open, reloading;
 	int status;
 };
 
@@ -79,7 +80,7 @@ static const char *auth_option(void *arg, const char *key)
 	const struct brickd *d = arg;
 
 	if (d->stock)
-		return volfile_option(d->vf, d->section.index, key);
+		return volfile_option(d->rules, d->section.index, key);
 	return strncmp(key, "auth.addr.", 10) == 0 && strlen(key) > 6 && !strcmp(key + strlen(key) - 6, ".allow") ? d->conf.allow : NULL;
 }
 
@@ -119,6 +120,7 @@ static int coroutine_fn load_volfile(struct brickd *d, struct error *err)
 	if (!ret && text)
 		ret = (d->vf = volfile_parse(text, strlen(text), from, err)) ? 0 : -EINVAL;
 	free(text);
+	d->rules = d->vf;
 	if (ret || !d->stock)
 		return ret;
 	ret = brick_server_section(d->vf, &d->section, err);
@@ -228,6 +230,8 @@ static void coroutine_fn tear_down(struct brickd *d)
 	d->server = NULL;
 	if (d->graph)
 		graph_free(d->graph);
+	if (d->rules != d->vf)
+		volfile_free(d->rules);
 	volfile_free(d->vf);
 	if (d->signals_open)
 		daemon_signals_close(&d->signals);
@@ -243,12 +247,70 @@ static void coroutine_fn stop(void *arg)
 	loop_stop(d->loop);
 }
 
+/* --- another volfile in place of the one we began with --- */
+
+struct reading { struct brickd *d; struct volfile *vf; struct brick_server_section section; struct error err; };
+
+static int read_blocking(void *arg)
+{
+	struct reading *r = arg;
+	int ret;
+
+	r->vf = volfile_read(r->d->conf.volfile, &r->err);
+	ret = r->vf ? brick_server_section(r->vf, &r->section, &r->err) : -EINVAL;
+	return ret ? ret : brick_override(r->vf, r->d->layer_options, r->d->nlayer_options, &r->err);
+}
+
+/* Who may connect is as the new file says from here on; what the graph cannot be brought to waits for another start. */
+static void take_volfile(struct brickd *d, struct reading *r)
+{
+	struct volfile *old = d->rules;
+	int ret = graph_reconfigure(d->graph, d->vf, r->vf, &r->err);
+
+	d->rules = r->vf;
+	d->section = r->section;
+	if (old != d->vf)
+		volfile_free(old);
+	if (ret < 0) {
+		log_warning("the volfile has changes that take effect when the brick is started again", "reason=\"%s\"", r->err.text);
+		return;
+	}
+	volfile_free(d->vf);
+	d->vf = r->vf;
+	log_notice("volfile read again", "options_changed=%d", ret);
+}
+
+static void coroutine_fn reload(void *arg)
+{
+	struct brickd *d = arg;
+	struct reading *r = calloc(1, sizeof(*r));
+	int ret;
+
+	if (log_reopen() < 0)
+		log_error("the log file cannot be opened again", "file=%s", d->conf.log_file);
+	if (!r || !d->conf.volfile || d->reloading) {
+		free(r);
+		return;
+	}
+	d->reloading = true;
+	r->d = d;
+	ret = loop_offload(read_blocking, r);
+	if (ret < 0)
+		log_error("the volfile cannot be used, the old one stays", "reason=\"%s\"", r->err.text);
+	if (ret == 0 && !d->stopping)
+		take_volfile(d, r);
+	else
+		volfile_free(r->vf);
+	d->reloading = false;
+	free(r);
+}
+
 static void on_signal(void *arg, int signo)
 {
 	struct brickd *d = arg;
 
 	if (signo == SIGHUP) {
-		log_reopen();
+		co_start(d->loop, reload, d);
 	} else if (signo != SIGUSR1 && !d->stopping) {
 		d->stopping = true;
 		co_start(d->loop, stop, d);
