@@ -162,6 +162,8 @@ void join_leave_cluster(struct manager *m)
 
 static int may_join(struct manager *m, const char *url, bool privileged, struct error *err)
 {
+	if (m->conf.no_probe)
+		return error_set(err, -EPERM, "host %s was started with --no-probe: start it with --store instead", m->name);
 	if (!privileged)
 		return error_set(err, -EPERM, "host %s takes a probe from a privileged port only", m->name);
 	if (!url || (strncmp(url, "etcd://", 7) != 0 && strncmp(url, "etcds://", 8) != 0) || strlen(url) > 2048)

@@ -39,6 +39,7 @@ static const struct option options[] = {
 	OPT_STR("tls-key", struct manager_conf, tls_key, NULL, 0, "its key"),
 	OPT_STR("tls-ca", struct manager_conf, tls_ca, NULL, 0, "who signs certificates of this cluster"),
 	OPT_BOOL("stop-daemons", struct manager_conf, stop_daemons, "off", 0, "stop bricks and gateway at the end, too; else they run on"),
+	OPT_BOOL("no-probe", struct manager_conf, no_probe, "off", 0, "refuse every probe: this host joins a cluster by --store only"),
 	OPT_BOOL("no-rpcbind", struct manager_conf, no_rpcbind, "off", 0, "the gateway does not register with rpcbind"),
 	OPT_BOOL("help", struct manager_conf, help, "off", 0, "this text"),
 	OPT_BOOL("version", struct manager_conf, version, "off", 0, "the version"),

@@ -26,7 +26,7 @@ struct tls_context;
 struct manager_conf {
 	char *state_dir, *run_dir, *log_dir, *store, *host, *listen, *brick_program, *gateway_program, *log_file, *pid_file;
 	char *tls_certificate, *tls_key, *tls_ca;
-	bool stop_daemons, no_rpcbind, help, version;
+	bool stop_daemons, no_probe, no_rpcbind, help, version;
 	int log_level;
 	int64_t port, nfs_port, brick_ports;
 };
