@@ -17,7 +17,7 @@
 #include "xlators/gfid.h"
 
 #define VOLUME_ID "trusted.glusterfs.volume-id"
-#define GFID "trusted.gfid"
+#define GFID      "trusted.gfid"
 
 static char *parent_of(const char *path)
 {
@@ -46,11 +46,14 @@ static int check_own_mark(struct brick_dir *d, struct error *err)
 	if (lgetxattr(d->path, VOLUME_ID, id, sizeof(id)) != sizeof(id) || gfid_equal(id, d->id))
 		return 0;
 	if (is_known(d, id))
-		return error_set(err, -EBUSY, "%s is already in use as a brick of the volume with the id %s: name another directory", d->path,
-				 gfid_text(id, text));
+		return error_set(err, -EBUSY, "%s is already in use as a brick of the volume with the id %s: name another directory",
+				 d->path, gfid_text(id, text));
 	if (!d->force)
-		return error_set(err, -EBUSY, "%s was a brick of a volume that is not known here (id %s) and may hold its data: name another directory, or "
-				 "append \"force\" to take it over with all that is in it", d->path, gfid_text(id, text));
+		return error_set(err, -EBUSY,
+				 "%s was a brick of a volume that is not known here (id %s) and may hold its data: name another "
+				 "directory, or "
+				 "append \"force\" to take it over with all that is in it",
+				 d->path, gfid_text(id, text));
 	return 0;
 }
 
@@ -63,7 +66,8 @@ static int check_above(struct brick_dir *d, struct error *err)
 
 	while (ret == 0 && strcmp(above, "/") != 0 && strcmp(above, ".") != 0) {
 		if (lgetxattr(above, VOLUME_ID, id, sizeof(id)) > 0 || lgetxattr(above, GFID, id, sizeof(id)) > 0)
-			ret = error_set(err, -EBUSY, "%s lies inside a brick: %s is one, or belongs to one; name a directory outside", d->path, above);
+			ret = error_set(err, -EBUSY, "%s lies inside a brick: %s is one, or belongs to one; name a directory outside",
+					d->path, above);
 		next = parent_of(above);
 		free(above);
 		above = next;
@@ -79,11 +83,17 @@ static int check_disk(struct brick_dir *d, const struct stat *own, const char *p
 	if (d->force)
 		return 0;
 	if (stat("/", &root) == 0 && own->st_dev == root.st_dev)
-		return error_set(err, -EINVAL, "%s is on the root file system, which a full brick would fill: mount a file system for bricks, or append "
-				 "\"force\"", d->path);
+		return error_set(err, -EINVAL,
+				 "%s is on the root file system, which a full brick would fill: mount a file system for bricks, or "
+				 "append "
+				 "\"force\"",
+				 d->path);
 	if (stat(parent, &up) == 0 && up.st_dev != own->st_dev)
-		return error_set(err, -EINVAL, "%s is a mount point: were its file system not mounted one day, the empty directory below would be served; "
-				 "name a directory inside it (%s/brick), or append \"force\"", d->path, d->path);
+		return error_set(err, -EINVAL,
+				 "%s is a mount point: were its file system not mounted one day, the empty directory below would be "
+				 "served; "
+				 "name a directory inside it (%s/brick), or append \"force\"",
+				 d->path, d->path);
 	return 0;
 }
 
@@ -111,8 +121,11 @@ static int mark(struct brick_dir *d, struct error *err)
 	if (lgetxattr(d->path, VOLUME_ID, old, sizeof(old)) == sizeof(old) && gfid_equal(old, d->id))
 		return 0;
 	if (lsetxattr(d->path, VOLUME_ID, d->id, 16, 0) < 0)
-		return error_set(err, -errno, "%s: the file system has no trusted extended attributes, which a brick keeps its marks in (%s): use XFS, "
-				 "ext4 or btrfs", d->path, strerror(errno));
+		return error_set(err, -errno,
+				 "%s: the file system has no trusted extended attributes, which a brick keeps its marks in (%s): use "
+				 "XFS, "
+				 "ext4 or btrfs",
+				 d->path, strerror(errno));
 	d->marked = true;
 	return 0;
 }

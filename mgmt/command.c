@@ -12,14 +12,17 @@
 
 #define TRIES 5
 
-static const struct { const char *name; command_fn *run; } commands[] = {
+static const struct {
+	const char *name;
+	command_fn *run;
+} commands[] = {
 	{ "volume-create", command_volume_create }, { "volume-start", command_volume_start }, { "volume-stop", command_volume_stop },
-	{ "volume-delete", command_volume_delete }, { "volume-list", command_volume_list }, { "volume-info", command_volume_info },
-	{ "volume-status", command_volume_status }, { "volume-log", command_volume_log }, { "volume-set", command_volume_set },
-	{ "volume-reset", command_volume_reset }, { "volume-get", command_volume_get }, { "volume-help", command_volume_help },
-	{ "peer-probe", command_peer_probe }, { "peer-detach", command_peer_detach }, { "peer-status", command_peer_status },
-	{ "pool-list", command_peer_status }, { "exports-show", command_exports_show }, { "exports-test", command_exports_test },
-	{ "config-check", command_config_check }, { "version", command_version },
+	{ "volume-delete", command_volume_delete }, { "volume-list", command_volume_list },   { "volume-info", command_volume_info },
+	{ "volume-status", command_volume_status }, { "volume-log", command_volume_log },     { "volume-set", command_volume_set },
+	{ "volume-reset", command_volume_reset },   { "volume-get", command_volume_get },     { "volume-help", command_volume_help },
+	{ "peer-probe", command_peer_probe },       { "peer-detach", command_peer_detach },   { "peer-status", command_peer_status },
+	{ "pool-list", command_peer_status },       { "exports-show", command_exports_show }, { "exports-test", command_exports_test },
+	{ "config-check", command_config_check },   { "version", command_version },
 };
 
 json_t *coroutine_fn command_run(struct manager *m, json_t *rq)
@@ -31,7 +34,8 @@ json_t *coroutine_fn command_run(struct manager *m, json_t *rq)
 	for (i = 0; name && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].run(m, rq);
-	error_set(&err, -ENOSYS, "this manager (version %s) has no command \"%s\": are the programs of one version?", PACKAGE_VERSION, name ? name : "");
+	error_set(&err, -ENOSYS, "this manager (version %s) has no command \"%s\": are the programs of one version?", PACKAGE_VERSION,
+		  name ? name : "");
 	return json_failure(ENOSYS, &err);
 }
 
@@ -43,7 +47,8 @@ struct volume *named_volume(const struct manager *m, const json_t *rq, struct er
 	if (!name)
 		error_set(err, -EINVAL, "no volume is named");
 	else if (!store_is_loaded(m->store))
-		error_set(err, -EHOSTUNREACH, "nothing is known of volumes yet: the store %s has not answered since this manager runs", store_url(m->store));
+		error_set(err, -EHOSTUNREACH, "nothing is known of volumes yet: the store %s has not answered since this manager runs",
+			  store_url(m->store));
 	else if (!k)
 		error_set(err, -ENOENT, "volume %s does not exist; \"gatehouse volume list\" tells which there are", name);
 	else if (!k->v)
@@ -53,8 +58,9 @@ struct volume *named_volume(const struct manager *m, const json_t *rq, struct er
 	return NULL;
 }
 
-static int coroutine_fn try_change(struct manager *m, const char *name, int (*change)(struct manager *m, struct volume *v, void *arg, struct error *err),
-				   void *arg, struct error *err)
+static int coroutine_fn try_change(struct manager *m, const char *name,
+				   volume_change *change, void *arg,
+				   struct error *err)
 {
 	const struct known_volume *k = known_volume(m, name);
 	struct volume *copy;
@@ -81,14 +87,15 @@ static int coroutine_fn try_change(struct manager *m, const char *name, int (*ch
 	return ret;
 }
 
-int coroutine_fn change_volume(struct manager *m, const char *name, int (*change)(struct manager *m, struct volume *v, void *arg, struct error *err),
-			       void *arg, struct error *err)
+int coroutine_fn change_volume(struct manager *m, const char *name,
+			       volume_change *change, void *arg,
+			       struct error *err)
 {
 	int ret = -ESTALE, i;
 
 	for (i = 0; i < TRIES && ret == -ESTALE; i++) {
 		if (i)
-			co_sleep_ns(20000000);	/* the other change is on its way to us */
+			co_sleep_ns(20000000); /* the other change is on its way to us */
 		err->text[0] = 0;
 		ret = try_change(m, name, change, arg, err);
 	}

@@ -19,10 +19,10 @@ command_fn command_peer_probe, command_peer_detach, command_peer_status, command
 /* command_exports.c */
 command_fn command_exports_show, command_exports_test;
 
+typedef int volume_change(struct manager *m, struct volume *v, void *arg, struct error *err);
 /* Changes a volume's document: @change(copy, arg) edits a copy, or refuses with -errno and a sentence. When the document has changed meanwhile
  * it is tried again on the new one. 0 or -errno with a sentence. */
-int coroutine_fn change_volume(struct manager *m, const char *name, int (*change)(struct manager *m, struct volume *v, void *arg, struct error *err),
-			       void *arg, struct error *err);
+int coroutine_fn change_volume(struct manager *m, const char *name, volume_change *change, void *arg, struct error *err);
 /* The volume that @rq names, or NULL with a sentence. Valid until the next park. */
 struct volume *named_volume(const struct manager *m, const json_t *rq, struct error *err);
 /* A success with "message", as GlusterFS words it. */

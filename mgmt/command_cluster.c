@@ -7,7 +7,7 @@
 #include "mgmt/options.h"
 #include "mgmt/text.h"
 
-/* --- peers ------------------------------------------------------------------------------------------------------------ */
+/* --- peers --- */
 
 static json_t *peer_json(const struct manager *m, const struct host *h)
 {
@@ -16,8 +16,8 @@ static json_t *peer_json(const struct manager *m, const struct host *h)
 
 	for (i = 0; i < h->naddresses; i++)
 		json_array_append_new(names, json_text(h->addresses[i]));
-	peer = need(json_pack("{s:s, s:o, s:o, s:b, s:b}", "uuid", h->uuid, "host", json_text(h->name), "hostnames", names, "connected", status != NULL,
-			      "self", strcmp(h->uuid, m->uuid) == 0));
+	peer = need(json_pack("{s:s, s:o, s:o, s:b, s:b}", "uuid", h->uuid, "host", json_text(h->name), "hostnames", names, "connected",
+			      status != NULL, "self", strcmp(h->uuid, m->uuid) == 0));
 	json_decref(status);
 	return peer;
 }
@@ -31,7 +31,8 @@ json_t *coroutine_fn command_peer_status(struct manager *m, json_t *rq)
 	for (i = 0; i < m->nhosts; i++)
 		json_array_append_new(peers, peer_json(m, m->hosts[i]));
 	if (silent > 2000)
-		add_warning(answer, "the store %s has not answered for %u s: this is what was known then", store_url(m->store), (unsigned)(silent / 1000));
+		add_warning(answer, "the store %s has not answered for %u s: this is what was known then", store_url(m->store),
+			    (unsigned)(silent / 1000));
 	return answer;
 }
 
@@ -46,12 +47,15 @@ json_t *coroutine_fn command_peer_probe(struct manager *m, json_t *rq)
 	if (!name || !*name)
 		return error_set(&err, -EINVAL, "no host is named"), json_failure(EINVAL, &err);
 	if (h && strcmp(h->uuid, m->uuid) == 0)
-		return success_message(need(json_pack("{s:s, s:s}", "uuid", m->uuid, "host", m->name)), "peer probe: success: this is the local host");
+		return success_message(need(json_pack("{s:s, s:s}", "uuid", m->uuid, "host", m->name)), "peer probe: success: this is "
+													"the local host");
 	if (h)
-		return success_message(need(json_pack("{s:s, s:s}", "uuid", h->uuid, "host", h->name)), "peer probe: success: host %s is a peer already",
-				       h->name);
+		return success_message(need(json_pack("{s:s, s:s}", "uuid", h->uuid, "host", h->name)),
+				       "peer probe: success: host %s is a peer already", h->name);
 	if (!store_is_shared(m->store)) {
-		error_set(&err, -EINVAL, "this host keeps its volumes in %s, which other hosts cannot see: start the managers with --store etcd://HOST:2379,... first",
+		error_set(&err, -EINVAL,
+			  "this host keeps its volumes in %s, which other hosts cannot see: start the managers with --store "
+			  "etcd://HOST:2379,... first",
 			  store_url(m->store));
 		return json_failure(EINVAL, &err);
 	}
@@ -80,11 +84,13 @@ json_t *coroutine_fn command_peer_detach(struct manager *m, json_t *rq)
 	int ret;
 
 	if (!h)
-		ret = error_set(&err, -ENOENT, "host %s is not part of this cluster; \"gatehouse pool list\" tells which are", name ? name : "");
+		ret = error_set(&err, -ENOENT, "host %s is not part of this cluster; \"gatehouse pool list\" tells which are",
+				name ? name : "");
 	else if (strcmp(h->uuid, m->uuid) == 0)
 		ret = error_set(&err, -EINVAL, "this is the local host: detach it from another one");
 	else if (volume_with_brick_on(m, h->uuid))
-		ret = error_set(&err, -EBUSY, "host %s has bricks of volume %s: they must be removed from it first", h->name, volume_with_brick_on(m, h->uuid));
+		ret = error_set(&err, -EBUSY, "host %s has bricks of volume %s: they must be removed from it first", h->name,
+				volume_with_brick_on(m, h->uuid));
 	else
 		ret = 0;
 	if (ret < 0)
@@ -97,11 +103,11 @@ json_t *coroutine_fn command_peer_detach(struct manager *m, json_t *rq)
 
 json_t *coroutine_fn command_version(struct manager *m, json_t *rq)
 {
-	return json_success(need(json_pack("{s:s, s:s, s:o, s:s}", "manager", PACKAGE_VERSION, "uuid", m->uuid, "host", json_text(m->name), "store",
-					   store_url(m->store))));
+	return json_success(need(json_pack("{s:s, s:s, s:o, s:s}", "manager", PACKAGE_VERSION, "uuid", m->uuid, "host",
+					   json_text(m->name), "store", store_url(m->store))));
 }
 
-/* --- config check ------------------------------------------------------------------------------------------------------- */
+/* --- config check --- */
 
 static void problem(json_t *list, const char *where, const char *what)
 {
@@ -134,7 +140,8 @@ static void check_hosts(const struct manager *m, const struct volume *v, json_t 
 		if (known_host(m, v->bricks[i].host_id))
 			continue;
 		where = format("volumes/%s", v->name);
-		what = format("brick %s:%s is on a host (%s) that is not part of this cluster", v->bricks[i].host, v->bricks[i].path, v->bricks[i].host_id);
+		what = format("brick %s:%s is on a host (%s) that is not part of this cluster", v->bricks[i].host, v->bricks[i].path,
+			      v->bricks[i].host_id);
 		problem(problems, where, what);
 		free(where);
 		free(what);

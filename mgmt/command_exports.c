@@ -9,7 +9,7 @@
 #include "mgmt/text.h"
 
 #define PATIENCE_MS 1500
-#define OUTPUT_MAX (64u << 10)
+#define OUTPUT_MAX  (64u << 10)
 
 /* One line "PATH CLIENTS(OPTIONS) ..." as {"path":, "clients": [{"who":, "options":}]}. */
 static json_t *line_json(char *line)
@@ -25,7 +25,8 @@ static json_t *line_json(char *line)
 			*options++ = 0;
 			options[strcspn(options, ")")] = 0;
 		}
-		json_array_append_new(clients, need(json_pack("{s:o, s:o}", "who", json_text(word), "options", json_text(options ? options : ""))));
+		json_array_append_new(clients, need(json_pack("{s:o, s:o}", "who", json_text(word), "options",
+							      json_text(options ? options : ""))));
 	}
 	return need(json_pack("{s:o, s:o}", "path", json_text(path), "clients", clients));
 }
@@ -69,7 +70,8 @@ json_t *coroutine_fn command_exports_show(struct manager *m, json_t *rq)
 json_t *coroutine_fn command_exports_test(struct manager *m, json_t *rq)
 {
 	const char *client = json_member(rq, "client"), *path = json_member(rq, "path");
-	char *dir = format("%s/gateway", m->conf.run_dir), *what = format("%s %s", client ? client : "", path ? path : ""), *output = NULL;
+	char *dir = format("%s/gateway", m->conf.run_dir), *what = format("%s %s", client ? client : "", path ? path : ""),
+	     *output = NULL;
 	const char *argv[] = { m->conf.gateway_program, "--volumes", dir, "--json", "--test-export", what, NULL };
 	struct error err = { "" };
 	json_t *result = NULL, *answer;
@@ -86,7 +88,8 @@ json_t *coroutine_fn command_exports_test(struct manager *m, json_t *rq)
 	if (json_is_object(result))
 		answer = json_success(result);
 	else
-		answer = json_failure(status < 0 ? -status : EIO, (error_set(&err, -EIO, "the gateway's program could not tell: %s", output ? output : ""), &err));
+		answer = json_failure(status < 0 ? -status : EIO,
+				      (error_set(&err, -EIO, "the gateway's program could not tell: %s", output ? output : ""), &err));
 	if (!json_is_object(result))
 		json_decref(result);
 	free(output);

@@ -1,5 +1,5 @@
-/* mgmt/command_info.c: volume list, info, status, log: what is desired, and what is. Nothing here waits for anything but a host's own answer about
- * its disks and logs, and not for long. */
+/* mgmt/command_info.c: volume list, info, status, log: what is desired, and what is. Nothing here waits for anything but a host's own
+ * answer about its disks and logs, and not for long. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "mgmt/process.h"
 #include "mgmt/text.h"
 
-/* --- list, info ------------------------------------------------------------------------------------------------------- */
+/* --- list, info --- */
 
 static void warn_of_store(const struct manager *m, json_t *answer)
 {
@@ -17,7 +17,8 @@ static void warn_of_store(const struct manager *m, json_t *answer)
 	if (!store_is_loaded(m->store))
 		add_warning(answer, "the store %s has not answered since this manager runs: nothing is known yet", store_url(m->store));
 	else if (silent > 2000)
-		add_warning(answer, "the store %s has not answered for %u s: this is what was known then", store_url(m->store), (unsigned)(silent / 1000));
+		add_warning(answer, "the store %s has not answered for %u s: this is what was known then", store_url(m->store),
+			    (unsigned)(silent / 1000));
 }
 
 json_t *coroutine_fn command_volume_list(struct manager *m, json_t *rq)
@@ -42,15 +43,15 @@ static json_t *info_of(const struct volume *v)
 		const struct volume_brick *b = &v->bricks[i];
 
 		name = brick_name(b);
-		json_array_append_new(bricks, need(json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", name, "host", b->host, "host_id", b->host_id,
-							     "path", b->path, "arbiter", b->arbiter)));
+		json_array_append_new(bricks, need(json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", name, "host", b->host, "host_id",
+							     b->host_id, "path", b->path, "arbiter", b->arbiter)));
 		free(name);
 	}
 	for (i = 0; i < v->noptions; i++)
 		json_array_append_new(options, need(json_pack("{s:s, s:s}", "name", v->options[i].name, "value", v->options[i].value)));
 	return need(json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:o, s:o}", "name", v->name, "id", gfid_text(v->id, id), "status",
-			      volume_state_word(v->state), "replica", v->replica, "arbiter", v->arbiter, "distribute", volume_sets(v), "version",
-			      (json_int_t)v->version, "bricks", bricks, "options", options));
+			      volume_state_word(v->state), "replica", v->replica, "arbiter", v->arbiter, "distribute", volume_sets(v),
+			      "version", (json_int_t)v->version, "bricks", bricks, "options", options));
 }
 
 /* One, or all when none is named. @each appends what it makes of a volume. Fails with a sentence for one that is not there. */
@@ -75,7 +76,8 @@ static json_t *for_volumes(struct manager *m, json_t *rq, json_t *(*each)(struct
 		if (json_member(rq, "name") && strcmp(json_member(rq, "name"), k->name) != 0)
 			continue;
 		if (k->problem)
-			add_warning(answer, "volume %s: its document is damaged%s: %s", k->name, k->v ? ", what it said before holds" : "", k->problem);
+			add_warning(answer, "volume %s: its document is damaged%s: %s", k->name,
+				    k->v ? ", what it said before holds" : "", k->problem);
 		if (k->v && !json_member(rq, "name"))
 			json_array_append_new(list, each(m, k->v, answer));
 	}
@@ -93,7 +95,7 @@ json_t *coroutine_fn command_volume_info(struct manager *m, json_t *rq)
 	return for_volumes(m, rq, each_info);
 }
 
-/* --- status ----------------------------------------------------------------------------------------------------------- */
+/* --- status --- */
 
 static json_t *find_brick(const json_t *status, const char *volume, const char *path)
 {
@@ -119,9 +121,10 @@ json_t *brick_status_json(struct manager *m, const struct volume *v, unsigned br
 	char *name = brick_name(b), *silent = status ? NULL : not_heard_of(b->host);
 	const char *reason = own ? json_member(own, "reason") : status ? "it is not started" : silent;
 
-	result = need(json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:o}", "name", name, "host", b->host, "host_id", b->host_id, "path",
-				b->path, "known", status != NULL, "online", json_flag(own, "online"), "port", json_number(own, "port"), "pid",
-				json_number(own, "pid"), "restarts", json_number(own, "restarts"), "reason", json_text(reason ? reason : "")));
+	result = need(json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:o}", "name", name, "host", b->host, "host_id",
+				b->host_id, "path", b->path, "known", status != NULL, "online", json_flag(own, "online"), "port",
+				json_number(own, "port"), "pid", json_number(own, "pid"), "restarts", json_number(own, "restarts"),
+				"reason", json_text(reason ? reason : "")));
 	free(name);
 	free(silent);
 	json_decref(status);
@@ -147,9 +150,9 @@ static json_t *gateway_of(struct manager *m, const struct host *h, const char *v
 	const char *reason = silent ? silent : serves(gateway, volume) ? json_member(gateway, "reason") : "it does not serve this volume";
 	bool online = serves(gateway, volume) && json_flag(gateway, "online");
 
-	result = need(json_pack("{s:s, s:s, s:b, s:b, s:i, s:i, s:o}", "host", h->name, "host_id", h->uuid, "known", status != NULL, "online", online,
-				"port", online ? json_number(gateway, "port") : 0, "pid", online ? json_number(gateway, "pid") : 0, "reason",
-				json_text(reason ? reason : "")));
+	result = need(json_pack("{s:s, s:s, s:b, s:b, s:i, s:i, s:o}", "host", h->name, "host_id", h->uuid, "known", status != NULL,
+				"online", online, "port", online ? json_number(gateway, "port") : 0, "pid",
+				online ? json_number(gateway, "pid") : 0, "reason", json_text(reason ? reason : "")));
 	free(silent);
 	json_decref(status);
 	return result;
@@ -169,13 +172,20 @@ static json_t *each_status(struct manager *m, const struct volume *v, json_t *an
 	}
 	for (i = 0; i < m->nhosts; i++)
 		json_array_append_new(gateways, gateway_of(m, m->hosts[i], v->name));
-	return need(json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", v->name, "id", gfid_text(v->id, id), "status", volume_state_word(v->state), "bricks",
-			      bricks, "gateways", gateways));
+	return need(json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", v->name, "id", gfid_text(v->id, id), "status",
+			      volume_state_word(v->state), "bricks", bricks, "gateways", gateways));
 }
 
-/* --- details that only the bricks' hosts know --------------------------------------------------------------------------- */
+/* --- details that only the bricks' hosts know --- */
 
-struct asking { struct manager *m; const char **hosts; json_t **args, **answers; struct error *errs; unsigned n; const char *what; };
+struct asking {
+	struct manager *m;
+	const char **hosts;
+	json_t **args, **answers;
+	struct error *errs;
+	unsigned n;
+	const char *what;
+};
 
 static int coroutine_fn ask_one(void *ctx, unsigned i)
 {
@@ -200,22 +210,28 @@ static unsigned asking_host(struct asking *a, const char *uuid)
 static void coroutine_fn add_from_hosts(struct manager *m, json_t *answer, const char *what, const char *member)
 {
 	json_t *volumes = json_object_get(json_object_get(answer, "result"), "volumes"), *v, *b;
-	struct asking a = { .m = m, .what = what, .hosts = need(calloc(64, sizeof(char *))), .args = need(calloc(64, sizeof(json_t *))),
-			    .answers = need(calloc(64, sizeof(json_t *))), .errs = need(calloc(64, sizeof(struct error))) };
+	struct asking a = { .m = m,
+			    .what = what,
+			    .hosts = need(calloc(64, sizeof(char *))),
+			    .args = need(calloc(64, sizeof(json_t *))),
+			    .answers = need(calloc(64, sizeof(json_t *))),
+			    .errs = need(calloc(64, sizeof(struct error))) };
 	size_t i, j;
 	unsigned n;
 
 	json_array_foreach(volumes, i, v)
 		json_array_foreach(json_object_get(v, "bricks"), j, b)
 			if (json_flag(b, "known") && a.n < 63)
-				json_array_append(json_object_get(a.args[asking_host(&a, json_member(b, "host_id"))], "paths"), json_object_get(b, "path"));
+				json_array_append(json_object_get(a.args[asking_host(&a, json_member(b, "host_id"))], "paths"),
+						  json_object_get(b, "path"));
 	co_fanout((1ull << a.n) - 1, ask_one, &a);
 	json_array_foreach(volumes, i, v)
 		json_array_foreach(json_object_get(v, "bricks"), j, b) {
 			for (n = 0; n < a.n && strcmp(a.hosts[n], json_member(b, "host_id")) != 0; n++)
 				;
 			if (n < a.n && a.answers[n])
-				json_object_set(b, member, json_object_get(json_object_get(a.answers[n], "result"), json_member(b, "path")));
+				json_object_set(b, member,
+						json_object_get(json_object_get(a.answers[n], "result"), json_member(b, "path")));
 			else if (n < a.n)
 				add_unreachable(answer, json_member(b, "host"), a.errs[n].text);
 		}
@@ -240,12 +256,14 @@ json_t *coroutine_fn command_volume_status(struct manager *m, json_t *rq)
 	return answer;
 }
 
-/* --- log -------------------------------------------------------------------------------------------------------------- */
+/* --- log --- */
 
-static void coroutine_fn log_of_brick(struct manager *m, json_t *rq, const struct volume_brick *b, const char *volume, json_t *answer, json_t *files)
+static void coroutine_fn log_of_brick(struct manager *m, json_t *rq, const struct volume_brick *b, const char *volume, json_t *answer,
+				      json_t *files)
 {
 	const char *action = json_member(rq, "action");
-	json_t *args = need(json_pack("{s:s, s:s, s:i}", "volume", volume, "path", b->path, "lines", json_number(rq, "lines"))), *one = NULL;
+	json_t *args = need(json_pack("{s:s, s:s, s:i}", "volume", volume, "path", b->path, "lines", json_number(rq, "lines"))),
+	       *one = NULL;
 	struct error err = { "" };
 
 	if (request_ask(m, b->host_id, action && strcmp(action, "rotate") == 0 ? "log-rotate" : "log-show", args, &one, &err) < 0)
@@ -270,7 +288,7 @@ json_t *coroutine_fn command_volume_log(struct manager *m, json_t *rq)
 
 	if (!named)
 		return json_failure(ENOENT, &err);
-	v = volume_new(named->name);	/* asking parks, and the volume may change meanwhile */
+	v = volume_new(named->name); /* asking parks, and the volume may change meanwhile */
 	for (i = 0; i < named->nbricks; i++)
 		volume_add_brick(v, named->bricks[i].host, named->bricks[i].host_id, named->bricks[i].path, false);
 	files = need(json_array());
@@ -283,7 +301,8 @@ json_t *coroutine_fn command_volume_log(struct manager *m, json_t *rq)
 	}
 	if (brick && !json_array_size(files) && !json_object_get(answer, "warnings") && !json_object_get(answer, "unreachable")) {
 		json_decref(answer);
-		error_set(&err, -ENOENT, "%s is no brick of volume %s; \"gatehouse volume info %s\" tells which there are", brick, v->name, v->name);
+		error_set(&err, -ENOENT, "%s is no brick of volume %s; \"gatehouse volume info %s\" tells which there are", brick,
+			  v->name, v->name);
 		answer = json_failure(ENOENT, &err);
 	}
 	volume_free(v);

@@ -7,7 +7,7 @@
 #include "mgmt/options.h"
 #include "mgmt/text.h"
 
-/* --- set, reset ------------------------------------------------------------------------------------------------------- */
+/* --- set, reset --- */
 
 static int set_options(struct manager *m, struct volume *v, void *arg, struct error *err)
 {
@@ -56,8 +56,7 @@ static void tell_effect(const struct volume *v, const char *name, json_t *answer
 		add_warning(answer, "%s takes effect when the volume is stopped and started again", row->name);
 }
 
-static json_t *coroutine_fn change_options(struct manager *m, json_t *rq, const char *verb,
-					   int (*change)(struct manager *m, struct volume *v, void *arg, struct error *err), void *arg)
+static json_t *coroutine_fn change_options(struct manager *m, json_t *rq, const char *verb, volume_change *change, void *arg)
 {
 	struct error err = { "" };
 	struct volume *v = named_volume(m, rq, &err);
@@ -100,7 +99,7 @@ json_t *coroutine_fn command_volume_reset(struct manager *m, json_t *rq)
 	return change_options(m, rq, "reset", reset_options, (void *)json_member(rq, "option"));
 }
 
-/* --- get, help -------------------------------------------------------------------------------------------------------- */
+/* --- get, help --- */
 
 static json_t *option_json(const struct volume *v, const struct volume_option_row *row)
 {
@@ -140,8 +139,9 @@ json_t *coroutine_fn command_volume_help(struct manager *m, json_t *rq)
 	const struct volume_option_row *row;
 
 	for (row = volume_option_rows; row->name; row++)
-		json_array_append_new(list, need(json_pack("{s:s, s:o, s:o, s:b, s:o}", "name", row->name, "value",
-							   json_text(volume_option_default(row)), "help", json_text(volume_option_help(row)), "live",
-							   volume_option_is_live(row), "type", json_text(volume_option_type(row)))));
+		json_array_append_new(list,
+				      need(json_pack("{s:s, s:o, s:o, s:b, s:o}", "name", row->name, "value",
+						     json_text(volume_option_default(row)), "help", json_text(volume_option_help(row)),
+						     "live", volume_option_is_live(row), "type", json_text(volume_option_type(row)))));
 	return json_success(need(json_pack("{s:o}", "options", list)));
 }

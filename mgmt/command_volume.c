@@ -14,7 +14,7 @@
 
 #define BRICKS_MAX 4096
 
-/* --- words ---------------------------------------------------------------------------------------------------------- */
+/* --- words --- */
 
 static int check_path(const char *path, struct error *err)
 {
@@ -26,7 +26,8 @@ static int check_path(const char *path, struct error *err)
 		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '`')
 			return error_set(err, -EINVAL, "a brick's path has no control characters and no backquotes");
 		if (*p == '/' && (p[1] == '/' || (p[1] == '.' && (p[2] == '/' || !p[2] || (p[2] == '.' && (p[3] == '/' || !p[3]))))))
-			return error_set(err, -EINVAL, "the brick's path %s is not plain: write it without \"//\", \".\" and \"..\"", path);
+			return error_set(err, -EINVAL, "the brick's path %s is not plain: write it without \"//\", \".\" and \"..\"",
+					 path);
 	}
 	return 0;
 }
@@ -39,7 +40,9 @@ static int split_brick(const char *word, char **ret_host, char **ret_path, struc
 	int ret;
 
 	if (!host_len)
-		return error_set(err, -EINVAL, "\"%s\" is no brick: write HOST:DIR with a directory that begins with a slash, such as server1:/srv/brick1",
+		return error_set(err, -EINVAL,
+				 "\"%s\" is no brick: write HOST:DIR with a directory that begins with a slash, such as "
+				 "server1:/srv/brick1",
 				 word);
 	ret = check_path(sep + 1, err);
 	if (ret < 0)
@@ -61,9 +64,11 @@ static int check_host(struct manager *m, const char *name, char *ret_uuid, struc
 	const struct host *h = known_host(m, name);
 
 	if (!h)
-		return error_set(err, -ENOENT, "host %s is not part of this cluster: \"gatehouse peer probe %s\" makes it join", name, name);
+		return error_set(err, -ENOENT, "host %s is not part of this cluster: \"gatehouse peer probe %s\" makes it join", name,
+				 name);
 	if (m->nhosts > 1 && (strcasecmp(name, "localhost") == 0 || strncmp(name, "127.", 4) == 0 || strcmp(name, "::1") == 0))
-		return error_set(err, -EINVAL, "%s means another host everywhere: name this one %s, as the others know it", name, m->name);
+		return error_set(err, -EINVAL, "%s means another host everywhere: name this one %s, as the others know it", name,
+				 m->name);
 	snprintf(ret_uuid, GFID_TEXT_SIZE, "%s", h->uuid);
 	return 0;
 }
@@ -82,7 +87,8 @@ static int check_overlap(const struct volume *other, const char *uuid, const cha
 
 	for (i = 0; i < other->nbricks; i++)
 		if (strcmp(other->bricks[i].host_id, uuid) == 0 && overlap(other->bricks[i].path, path))
-			return error_set(err, -EBUSY, "%s is, contains, or lies inside the brick %s:%s of volume %s: name another directory", path,
+			return error_set(err, -EBUSY,
+					 "%s is, contains, or lies inside the brick %s:%s of volume %s: name another directory", path,
 					 other->bricks[i].host, other->bricks[i].path, other->name);
 	return 0;
 }
@@ -116,9 +122,11 @@ static int check_spread(const struct volume *v, struct error *err)
 		for (i = set * v->replica; i < (set + 1) * v->replica; i++)
 			for (j = i + 1; j < (set + 1) * v->replica; j++)
 				if (strcmp(v->bricks[i].host_id, v->bricks[j].host_id) == 0)
-					return error_set(err, -EINVAL, "two bricks of one replica set (%s:%s and %s:%s) are on one host, whose loss would take "
-							 "both copies: spread each set over hosts, or append \"force\"", v->bricks[i].host,
-							 v->bricks[i].path, v->bricks[j].host, v->bricks[j].path);
+					return error_set(err, -EINVAL,
+							 "two bricks of one replica set (%s:%s and %s:%s) are on one host, whose loss "
+							 "would take "
+							 "both copies: spread each set over hosts, or append \"force\"",
+							 v->bricks[i].host, v->bricks[i].path, v->bricks[j].host, v->bricks[j].path);
 	return 0;
 }
 
@@ -126,7 +134,7 @@ static int read_shape(struct volume *v, json_t *rq, size_t nbricks, struct error
 {
 	int replica = json_number(rq, "replica"), arbiter = json_number(rq, "arbiter");
 
-	if (arbiter && replica == 2)	/* "replica 2 arbiter 1": two copies and an arbiter */
+	if (arbiter && replica == 2) /* "replica 2 arbiter 1": two copies and an arbiter */
 		replica = 3;
 	v->replica = replica ? (unsigned)replica : 1;
 	v->arbiter = arbiter ? 1 : 0;
@@ -163,7 +171,8 @@ static struct volume *read_create(struct manager *m, json_t *rq, struct error *e
 	ret = read_shape(v, rq, json_array_size(bricks), err);
 	json_array_foreach(bricks, i, word)
 		if (ret == 0)
-			ret = json_is_string(word) ? add_brick(m, v, json_string_value(word), err) : error_set(err, -EINVAL, "a brick is no text");
+			ret = json_is_string(word) ? add_brick(m, v, json_string_value(word), err)
+						   : error_set(err, -EINVAL, "a brick is no text");
 	if (ret == 0 && !json_flag(rq, "force"))
 		ret = check_spread(v, err);
 	if (ret == 0)
@@ -185,13 +194,13 @@ static void give_secrets(struct manager *m, struct volume *v)
 	}
 }
 
-/* --- preparing hosts -------------------------------------------------------------------------------------------------- */
+/* --- preparing hosts --- */
 
 struct preparing {
 	struct manager *m;
 	struct volume *v;
-	const char **hosts;		/* uuids, each once */
-	json_t **answers;		/* of each host; NULL: none */
+	const char **hosts; /* uuids, each once */
+	json_t **answers;   /* of each host; NULL: none */
 	struct error *errs;
 	unsigned n;
 	bool force;
@@ -234,7 +243,8 @@ static int coroutine_fn prepare_host(void *ctx, unsigned i)
 	json_decref(args);
 	if (ret == 0 && json_number(p->answers[i], "status")) {
 		ret = -json_number(p->answers[i], "status");
-		error_set(&p->errs[i], ret, "%s", json_member(p->answers[i], "error") ? json_member(p->answers[i], "error") : strerror(-ret));
+		error_set(&p->errs[i], ret, "%s",
+			  json_member(p->answers[i], "error") ? json_member(p->answers[i], "error") : strerror(-ret));
 		json_decref(p->answers[i]);
 		p->answers[i] = NULL;
 	}
@@ -251,14 +261,19 @@ static int coroutine_fn release_host(void *ctx, unsigned i)
 
 	if (!p->answers[i])
 		return 0;
-	args = need(json_pack("{s:s, s:O}", "id", gfid_text(p->v->id, id), "paths", json_object_get(json_object_get(p->answers[i], "result"), "paths")));
+	args = need(json_pack("{s:s, s:O}", "id", gfid_text(p->v->id, id), "paths",
+			      json_object_get(json_object_get(p->answers[i], "result"), "paths")));
 	ret = request_ask(p->m, p->hosts[i], "bricks-release", args, &answer, &err);
 	json_decref(args);
 	json_decref(answer);
 	return ret;
 }
 
-struct window { struct preparing *p; unsigned first; co_task *task; };
+struct window {
+	struct preparing *p;
+	unsigned first;
+	co_task *task;
+};
 
 static int coroutine_fn window_task(void *ctx, unsigned i)
 {
@@ -333,29 +348,33 @@ json_t *coroutine_fn command_volume_create(struct manager *m, json_t *rq)
 	give_secrets(m, p.v);
 	find_hosts(&p);
 	ret = on_all_hosts(&p, prepare_host) ? write_new(m, p.v, &err) : first_error(&p, &err);
-	if (ret < 0 && ret != -ETIMEDOUT) {	/* in doubt the marks stay: the volume may have come to be */
+	if (ret < 0 && ret != -ETIMEDOUT) { /* in doubt the marks stay: the volume may have come to be */
 		co_shield();
 		on_all_hosts(&p, release_host);
 		co_unshield();
 	}
-	answer = ret < 0 ? json_failure(-ret, &err) :
-			   success_message(need(json_pack("{s:s}", "id", gfid_text(p.v->id, id))),
+	answer = ret < 0 ? json_failure(-ret, &err)
+			 : success_message(need(json_pack("{s:s}", "id", gfid_text(p.v->id, id))),
 					   "volume create: %s: success: please start the volume to access data", p.v->name);
 	free_preparing(&p);
 	volume_free(p.v);
 	return answer;
 }
 
-/* --- start, stop, delete ---------------------------------------------------------------------------------------------- */
+/* --- start, stop, delete --- */
 
-struct state_change { enum volume_state to; bool force; };
+struct state_change {
+	enum volume_state to;
+	bool force;
+};
 
 static int change_state(struct manager *m, struct volume *v, void *arg, struct error *err)
 {
 	const struct state_change *c = arg;
 
 	if (c->to == VOLUME_STARTED && v->state == VOLUME_STARTED && !c->force)
-		return error_set(err, -EALREADY, "volume %s is started already; \"start %s force\" starts bricks that are down", v->name, v->name);
+		return error_set(err, -EALREADY, "volume %s is started already; \"start %s force\" starts bricks that are down", v->name,
+				 v->name);
 	if (c->to == VOLUME_STOPPED && v->state != VOLUME_STARTED && !c->force)
 		return error_set(err, -EALREADY, "volume %s is not started", v->name);
 	v->state = c->to;
@@ -461,8 +480,8 @@ json_t *coroutine_fn command_volume_delete(struct manager *m, json_t *rq)
 	ret = store_delete(m->store, key, v->revision, &err);
 	if (ret == -ESTALE)
 		error_set(&err, ret, "volume %s was changed by somebody else just now: look at it and try again", name);
-	answer = ret < 0 ? json_failure(-ret, &err) :
-			   success_message(NULL, "volume delete: %s: success; the data stays in the bricks' directories", name);
+	answer = ret < 0 ? json_failure(-ret, &err)
+			 : success_message(NULL, "volume delete: %s: success; the data stays in the bricks' directories", name);
 	free(key);
 	free(name);
 	return answer;

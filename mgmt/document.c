@@ -14,7 +14,7 @@
 
 #include "mgmt/text.h"
 
-extern const char mgmt_schema_text[];		/* gatehouse.rng, put into C by the makefile */
+extern const char mgmt_schema_text[]; /* gatehouse.rng, put into C by the makefile */
 
 #define X(text) ((const xmlChar *)(text))
 
@@ -24,7 +24,7 @@ void document_free(void *document)
 		xmlFreeDoc(document);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* libxml2's sentences end in a newline, which ours do not. */
 static int complain(struct error *err, const char *where, int line, const char *message)
@@ -37,8 +37,8 @@ static int complain(struct error *err, const char *where, int line, const char *
 static xmlDoc *read_tree(const char *text, size_t len, const char *where, struct error *err)
 {
 	xmlParserCtxt *ctxt = need(xmlNewParserCtxt());
-	xmlDoc *doc = xmlCtxtReadMemory(ctxt, text, (int)len, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR |
-					XML_PARSE_NOWARNING);
+	xmlDoc *doc = xmlCtxtReadMemory(ctxt, text, (int)len, NULL, NULL,
+					XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	const xmlError *last = xmlCtxtGetLastError(ctxt);
 
 	if (!doc)
@@ -52,7 +52,10 @@ static xmlDoc *read_tree(const char *text, size_t len, const char *where, struct
 	return doc;
 }
 
-struct complaint { struct error *err; const char *where; };
+struct complaint {
+	struct error *err;
+	const char *where;
+};
 
 /* The first complaint that says where is the innermost, and tells most. */
 static void on_invalid(void *arg, xmlError *e)
@@ -284,7 +287,7 @@ struct host *host_parse(const char *text, size_t len, const char *where, struct 
 	return h;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static xmlNode *root_of(void **document, const char *name)
 {
@@ -349,8 +352,8 @@ static xmlNode *take_out(xmlNode *parent, const char *name)
 }
 
 /* The element of @list with these attributes' values, or a new one; now the last of @parent. */
-static xmlNode *put_back(xmlNode *parent, xmlNode *list, const char *name, const char *attribute_name, const char *value, const char *second,
-			 const char *second_value)
+static xmlNode *put_back(xmlNode *parent, xmlNode *list, const char *name, const char *attribute_name, const char *value,
+			 const char *second, const char *second_value)
 {
 	xmlNode *n = list->children;
 

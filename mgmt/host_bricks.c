@@ -21,10 +21,10 @@
 #include "runtime/log.h"
 #include "runtime/stream.h"
 
-#define PROBE_NS 20000000ull
+#define PROBE_NS    20000000ull
 #define PATIENCE_MS 25000
-#define ID_MAX 200			/* of a file's name: what is longer ends in a number of its own */
-#define LAST_PORT 60999
+#define ID_MAX      200 /* of a file's name: what is longer ends in a number of its own */
+#define LAST_PORT   60999
 
 struct host_brick *host_brick_find(const struct manager *m, const char *volume, const char *path)
 {
@@ -46,7 +46,7 @@ bool host_bricks_online(const struct manager *m, const char *volume)
 	return true;
 }
 
-/* --- is it there yet? ---------------------------------------------------------------------------------------------- */
+/* --- is it there yet? --- */
 
 bool coroutine_fn await_port(struct manager *m, uint16_t port, struct process *const *alive)
 {
@@ -86,7 +86,7 @@ static void coroutine_fn probe(void *arg)
 	}
 	answers = await_port(m, b->port, &b->process);
 	b->probing = false;
-	if (b->ended) {			/* it was stopped meanwhile */
+	if (b->ended) { /* it was stopped meanwhile */
 		free_brick(b);
 	} else if (answers && !b->stopping) {
 		b->online = true;
@@ -115,7 +115,7 @@ static void brick_changed(void *arg)
 	reconcile_moved(b->manager);
 }
 
-/* --- ports --------------------------------------------------------------------------------------------------------- */
+/* --- ports --- */
 
 static bool port_is_taken(const struct manager *m, uint16_t port)
 {
@@ -156,7 +156,7 @@ static uint16_t choose_port(const struct manager *m)
 	return 0;
 }
 
-/* --- files --------------------------------------------------------------------------------------------------------- */
+/* --- files --- */
 
 static uint32_t fold(const char *text)
 {
@@ -196,14 +196,22 @@ static unsigned bricks_on_same_disk(const struct manager *m, const struct volume
 char *host_brick_volfile(const struct manager *m, const struct volume *v, unsigned brick)
 {
 	struct brick_facts facts = {
-		.host_uuid = m->uuid, .hostname = v->bricks[brick].host, .shared_brick_count = bricks_on_same_disk(m, v, brick),
+		.host_uuid = m->uuid,
+		.hostname = v->bricks[brick].host,
+		.shared_brick_count = bricks_on_same_disk(m, v, brick),
 		.tls = manager_tls(m),
 	};
 
 	return volfile_for_brick(v, brick, &facts);
 }
 
-struct writing { const struct manager *m; const struct volume *v; unsigned brick; const char *path; char *text; };
+struct writing {
+	const struct manager *m;
+	const struct volume *v;
+	unsigned brick;
+	const char *path;
+	char *text;
+};
 
 /* The disks of bricks are looked at: they may hang. */
 static int make_text_blocking(void *arg)
@@ -221,7 +229,7 @@ static int write_blocking(void *arg)
 	return file_replace(w->path, w->text, strlen(w->text), 0600);
 }
 
-/* --- match --------------------------------------------------------------------------------------------------------- */
+/* --- match --- */
 
 static void launch(struct host_brick *b, const struct volume *v)
 {
@@ -230,8 +238,10 @@ static void launch(struct host_brick *b, const struct volume *v)
 	char *log = format("%s/bricks/%s.log", m->conf.log_dir, b->id), *name = format("brick %s of %s", b->path, b->volume);
 	const char *level = volume_option_effective(v, "diagnostics.brick-log-level");
 	char left[8] = "", port[8];
-	const char *argv[] = { m->conf.brick_program, "--volfile", volfile, "--port", port, "--pid-file", pid, "--log-file", log,
-			       "--log-level", *level ? level : "notice", NULL };
+	const char *argv[] = {
+		m->conf.brick_program,     "--volfile", volfile, "--port", port, "--pid-file", pid, "--log-file", log, "--log-level",
+		*level ? level : "notice", NULL
+	};
 	struct process_conf conf = { m->loop, name, pid, log, argv, brick_changed, b };
 
 	if (process_left_argument(pid, "--port", left, sizeof(left)))
@@ -290,12 +300,12 @@ static void coroutine_fn stop_one(void *arg)
 	struct process *p = b->process;
 	bool entered = co_gate_enter(&m->background);
 
-	b->process = NULL;		/* nobody else may touch it from here on */
+	b->process = NULL; /* nobody else may touch it from here on */
 	process_stop(p, PATIENCE_MS);
 	b->ended = true;
-	if (!b->probing)		/* else the probe frees it */
+	if (!b->probing) /* else the probe frees it */
 		free_brick(b);
-	reconcile_wanted(m);		/* it may be wanted again by now */
+	reconcile_wanted(m); /* it may be wanted again by now */
 	reconcile_moved(m);
 	if (entered)
 		co_gate_leave(&m->background);
@@ -324,7 +334,7 @@ static void coroutine_fn match_volume(struct manager *m, const char *name)
 		if (!b)
 			b = add(m, name, v->bricks[i].path);
 		b->wanted = true;
-		if (!b->stopping)	/* else when it has ended */
+		if (!b->stopping) /* else when it has ended */
 			match_one(m, b, v, i);
 	}
 	volume_free(v);
@@ -350,7 +360,7 @@ void coroutine_fn host_bricks_match(struct manager *m)
 			begin_stop(b);
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 void coroutine_fn host_bricks_stop(struct manager *m)
 {

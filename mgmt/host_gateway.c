@@ -1,7 +1,7 @@
 /* mgmt/host_gateway.c: this host's gateway: one process that serves every started volume whose nfs.disable is off.
  *
- * Its directory holds NAME.vol and NAME.key of each volume and one file of exports (`gatehouse-gateway --volumes DIR`). What has changed there is
- * told with SIGHUP. */
+ * Its directory holds NAME.vol and NAME.key of each volume and one file of exports (`gatehouse-gateway --volumes DIR`). What has
+ * changed there is told with SIGHUP. */
 #include "mgmt/manager.h"
 
 #include <dirent.h>
@@ -30,7 +30,7 @@ struct desired {
 	unsigned n;
 	bool changed;
 	int ret;
-	char *failed;			/* the file that could not be written */
+	char *failed; /* the file that could not be written */
 };
 
 static void add_volume(struct desired *d, const struct volume *v, FILE *exports)
@@ -208,8 +208,19 @@ static void launch(struct manager *m)
 	char *dir = format("%s/gateway", m->conf.run_dir), *pid = format("%s/gateway.pid", m->conf.run_dir);
 	char *log = format("%s/gateway.log", m->conf.log_dir), *state = format("%s/gateway.state", m->conf.run_dir);
 	char *port = format("%d", (int)m->conf.nfs_port);
-	const char *argv[] = { m->conf.gateway_program, "--volumes", dir, "--port", port, "--pid-file", pid, "--log-file", log, "--state-file",
-			       state, m->conf.no_rpcbind ? "--no-rpcbind" : NULL, NULL };
+	const char *argv[] = { m->conf.gateway_program,
+			       "--volumes",
+			       dir,
+			       "--port",
+			       port,
+			       "--pid-file",
+			       pid,
+			       "--log-file",
+			       log,
+			       "--state-file",
+			       state,
+			       m->conf.no_rpcbind ? "--no-rpcbind" : NULL,
+			       NULL };
 	struct process_conf conf = { m->loop, "gateway", pid, log, argv, gateway_changed, m };
 
 	m->gateway.process = process_new(&conf);

@@ -54,7 +54,7 @@ static int release_blocking(void *arg)
 
 static uint8_t (*known_ids(const struct manager *m))[16]
 {
-	uint8_t (*ids)[16] = need(calloc(m->nvolumes + 1, 16));
+	uint8_t(*ids)[16] = need(calloc(m->nvolumes + 1, 16));
 	unsigned i;
 
 	for (i = 0; i < m->nvolumes; i++)
@@ -80,7 +80,7 @@ static json_t *coroutine_fn bricks_prepare(struct manager *m, json_t *args)
 	const char *id = json_member(args, "id");
 	size_t n = json_array_size(paths), i;
 	struct preparing p = { .n = (unsigned)n };
-	uint8_t (*known)[16], own[16];
+	uint8_t(*known)[16], own[16];
 	int ret;
 
 	if (!id || !gfid_parse(id, own) || !n || n > PATHS_MAX)
@@ -90,7 +90,7 @@ static json_t *coroutine_fn bricks_prepare(struct manager *m, json_t *args)
 	for (i = 0; i < n; i++) {
 		p.dirs[i].path = json_string_value(json_array_get(paths, i));
 		p.dirs[i].force = json_flag(args, "force");
-		p.dirs[i].known = (const uint8_t (*)[16])known;
+		p.dirs[i].known = (const uint8_t(*)[16])known;
 		p.dirs[i].nknown = m->nvolumes;
 		memcpy(p.dirs[i].id, own, 16);
 		if (!p.dirs[i].path || p.dirs[i].path[0] != '/')
@@ -131,7 +131,12 @@ static json_t *coroutine_fn bricks_release(struct manager *m, json_t *args)
 
 /* --- bricks-detail {paths}: of disks --- */
 
-struct looking { const char **paths; struct brick_disk *disks; int *ret; unsigned n; };
+struct looking {
+	const char **paths;
+	struct brick_disk *disks;
+	int *ret;
+	unsigned n;
+};
 
 static int look_blocking(void *arg)
 {
@@ -145,18 +150,18 @@ static int look_blocking(void *arg)
 
 static json_t *disk_json(const struct brick_disk *d)
 {
-	return need(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "device", d->device, "filesystem", d->filesystem, "mount_options",
-			      d->mount_options, "block_size", (json_int_t)d->block_size, "size_total", (json_int_t)d->size_total, "size_free",
-			      (json_int_t)d->size_free, "inodes_total", (json_int_t)d->inodes_total, "inodes_free", (json_int_t)d->inodes_free,
-			      "inode_size", (int)d->inode_size));
+	return need(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "device", d->device, "filesystem", d->filesystem,
+			      "mount_options", d->mount_options, "block_size", (json_int_t)d->block_size, "size_total",
+			      (json_int_t)d->size_total, "size_free", (json_int_t)d->size_free, "inodes_total",
+			      (json_int_t)d->inodes_total, "inodes_free", (json_int_t)d->inodes_free, "inode_size", (int)d->inode_size));
 }
 
 static json_t *coroutine_fn bricks_detail(struct manager *m, json_t *args)
 {
 	json_t *paths = json_object_get(args, "paths"), *result = need(json_object());
 	size_t n = json_array_size(paths), i;
-	struct looking l = { need(calloc(n + 1, sizeof(char *))), need(calloc(n + 1, sizeof(struct brick_disk))), need(calloc(n + 1, sizeof(int))),
-			     (unsigned)n };
+	struct looking l = { need(calloc(n + 1, sizeof(char *))), need(calloc(n + 1, sizeof(struct brick_disk))),
+			     need(calloc(n + 1, sizeof(int))), (unsigned)n };
 
 	for (i = 0; i < n; i++)
 		l.paths[i] = json_string_value(json_array_get(paths, i));
@@ -172,7 +177,12 @@ static json_t *coroutine_fn bricks_detail(struct manager *m, json_t *args)
 
 /* --- log-show {volume, path, lines}, log-rotate {volume, path} --- */
 
-struct reading { const char *file; char *text; size_t len; unsigned lines; };
+struct reading {
+	const char *file;
+	char *text;
+	size_t len;
+	unsigned lines;
+};
 
 /* The last lines of the file, from the last 64 KiB at most. */
 static int tail_blocking(void *arg)
@@ -240,7 +250,8 @@ static json_t *coroutine_fn log_request(struct manager *m, json_t *args, bool ro
 	if (ret == 0 && rotate && b && b->process)
 		process_signal(b->process, SIGHUP);
 	if (ret < 0 || !b) {
-		error_set(&err, 0, "host %s: the log %s cannot be %s: %s", m->name, file, rotate ? "rotated" : "read", strerror(ret < 0 ? -ret : ENOENT));
+		error_set(&err, 0, "host %s: the log %s cannot be %s: %s", m->name, file, rotate ? "rotated" : "read",
+			  strerror(ret < 0 ? -ret : ENOENT));
 		entry = json_failure(EIO, &err);
 	} else {
 		entry = json_success(log_entry(m, b, file, r.text));
@@ -261,8 +272,9 @@ static json_t *coroutine_fn log_rotate(struct manager *m, json_t *args)
 }
 
 static const struct host_request requests[] = {
-	{ "bricks-prepare", bricks_prepare }, { "bricks-release", bricks_release }, { "bricks-detail", bricks_detail },
-	{ "log-show", log_show }, { "log-rotate", log_rotate },
+	{ "bricks-prepare", bricks_prepare }, { "bricks-release", bricks_release },
+	{ "bricks-detail", bricks_detail },   { "log-show", log_show },
+	{ "log-rotate", log_rotate },
 };
 
 const struct host_request *host_request_find(const char *name)

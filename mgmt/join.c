@@ -1,7 +1,7 @@
 /* mgmt/join.c: which host this is and which store it uses; how a host joins the store of others, and leaves it.
  *
- * host.xml holds it. To change the store is to write host.xml anew and to begin anew: the manager executes itself again, and takes its bricks over
- * as after any restart. A host that has volumes of its own never joins by a probe, and never twice. */
+ * host.xml holds it. To change the store is to write host.xml anew and to begin anew: the manager executes itself again, and takes its
+ * bricks over as after any restart. A host that has volumes of its own never joins by a probe, and never twice. */
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -22,9 +22,9 @@
 #include "runtime/stream.h"
 
 #define SETTINGS_MAX (64u << 10)
-#define PROBE_NS 1300000000ull
+#define PROBE_NS     1300000000ull
 
-/* --- host.xml --------------------------------------------------------------------------------------------------------- */
+/* --- host.xml --- */
 
 static int save_settings(struct manager *m, const char *store_url, struct error *err)
 {
@@ -60,8 +60,10 @@ static void add_own_addresses(struct host *h)
 	if (getifaddrs(&list) < 0)
 		return;
 	for (i = list; i; i = i->ifa_next) {
-		socklen_t len = !i->ifa_addr ? 0 : i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) :
-				i->ifa_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : 0;
+		socklen_t len = !i->ifa_addr                         ? 0
+				: i->ifa_addr->sa_family == AF_INET  ? sizeof(struct sockaddr_in)
+				: i->ifa_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+								     : 0;
 
 		if (!len || (i->ifa_flags & IFF_LOOPBACK) || getnameinfo(i->ifa_addr, len, text, sizeof(text), NULL, 0, NI_NUMERICHOST) ||
 		    strchr(text, '%'))
@@ -115,7 +117,7 @@ int host_settings_load(struct manager *m, struct error *err)
 	return ret;
 }
 
-/* --- our document in the store ------------------------------------------------------------------------------------------ */
+/* --- our document in the store --- */
 
 int coroutine_fn host_register(struct manager *m, struct error *err)
 {
@@ -124,7 +126,7 @@ int coroutine_fn host_register(struct manager *m, struct error *err)
 	size_t len;
 	int ret = 0;
 
-	m->self->store = NULL;		/* which store it is need not stand in it */
+	m->self->store = NULL; /* which store it is need not stand in it */
 	text = host_text(m->self, &len);
 	m->self->store = store;
 	if (!doc || strcmp(doc->text, text) != 0)
@@ -135,13 +137,13 @@ int coroutine_fn host_register(struct manager *m, struct error *err)
 	return ret;
 }
 
-/* --- another store ---------------------------------------------------------------------------------------------------- */
+/* --- another store --- */
 
 static void coroutine_fn begin_anew(void *arg)
 {
 	struct manager *m = arg;
 
-	co_sleep_ns(300000000ull);	/* the answer leaves first */
+	co_sleep_ns(300000000ull); /* the answer leaves first */
 	m->again = true;
 	manager_stop(m);
 }
@@ -152,7 +154,8 @@ void join_leave_cluster(struct manager *m)
 
 	if (m->stopping || !store_is_shared(m->store))
 		return;
-	log_notice("this host was detached from its cluster: it keeps volumes of its own from here on", "store_was=%s", store_url(m->store));
+	log_notice("this host was detached from its cluster: it keeps volumes of its own from here on", "store_was=%s",
+		   store_url(m->store));
 	m->registered = false;
 	if (save_settings(m, NULL, &err) < 0)
 		log_error("the settings cannot be written", "reason=%s", log_quote(err.text));
@@ -169,9 +172,11 @@ static int may_join(struct manager *m, const char *url, bool privileged, struct 
 	if (!url || (strncmp(url, "etcd://", 7) != 0 && strncmp(url, "etcds://", 8) != 0) || strlen(url) > 2048)
 		return error_set(err, -EINVAL, "host %s can join a store in etcd only", m->name);
 	if (store_is_shared(m->store) && strcmp(store_url(m->store), url) != 0)
-		return error_set(err, -EBUSY, "host %s is part of another cluster already (%s): detach it there first", m->name, store_url(m->store));
+		return error_set(err, -EBUSY, "host %s is part of another cluster already (%s): detach it there first", m->name,
+				 store_url(m->store));
 	if (!store_is_shared(m->store) && m->nvolumes)
-		return error_set(err, -EBUSY, "host %s has volumes of its own, such as %s: they would be lost from sight", m->name, m->volumes[0].name);
+		return error_set(err, -EBUSY, "host %s has volumes of its own, such as %s: they would be lost from sight", m->name,
+				 m->volumes[0].name);
 	return 0;
 }
 
@@ -197,9 +202,11 @@ json_t *coroutine_fn join_answer(struct manager *m, json_t *rq, bool privileged)
 	return json_success(need(json_pack("{s:s, s:o}", "uuid", m->uuid, "host", json_text(m->name))));
 }
 
-/* --- the probe -------------------------------------------------------------------------------------------------------- */
+/* --- the probe --- */
 
-struct probing { struct co_wait wait; };
+struct probing {
+	struct co_wait wait;
+};
 
 static void probe_up(void *user)
 {
@@ -219,8 +226,14 @@ static int coroutine_fn ask(struct manager *m, struct rpc_client *c, const char 
 	struct iobuf *buf = need(iobuf_new((uint32_t)strlen(text)));
 	struct gate_text req = { { buf, 0, (uint32_t)strlen(text) } }, rsp = { { NULL, 0, 0 } };
 	struct rpc_call call = {
-		.prog = GATE_MGMT_PROGRAM, .vers = GATE_MGMT_VERSION, .proc = GATE_MGMT_PROBE, .args = &req, .res = &rsp, .arena = arena,
-		.encode = (xdrproc_t)(void (*)(void))xdr_gate_text, .decode = (xdrproc_t)(void (*)(void))xdr_gate_text,
+		.prog = GATE_MGMT_PROGRAM,
+		.vers = GATE_MGMT_VERSION,
+		.proc = GATE_MGMT_PROBE,
+		.args = &req,
+		.res = &rsp,
+		.arena = arena,
+		.encode = (xdrproc_t)(void (*)(void))xdr_gate_text,
+		.decode = (xdrproc_t)(void (*)(void))xdr_gate_text,
 	};
 	int ret;
 
@@ -250,7 +263,13 @@ int coroutine_fn join_probe(struct manager *m, const char *host, json_t **ret_an
 {
 	struct probing p = { CO_WAIT_INIT };
 	struct rpc_client_conf conf = {
-		.name = "probe", .host = host, .port = (uint16_t)m->conf.port, .privileged = true, .up = probe_up, .down = probe_down, .user = &p,
+		.name = "probe",
+		.host = host,
+		.port = (uint16_t)m->conf.port,
+		.privileged = true,
+		.up = probe_up,
+		.down = probe_down,
+		.user = &p,
 	};
 	uint64_t old = co_set_deadline(loop_now_ns(m->loop) + PROBE_NS);
 	struct rpc_client *c = rpc_client_new(m->loop, &conf);
@@ -258,7 +277,8 @@ int coroutine_fn join_probe(struct manager *m, const char *host, json_t **ret_an
 	int ret = c ? co_park(&p.wait) : -ENOMEM;
 
 	if (ret < 0)
-		error_set(err, ret, "host %s does not answer at port %d (%s): is gatehouse-manager running there?", host, (int)m->conf.port, strerror(-ret));
+		error_set(err, ret, "host %s does not answer at port %d (%s): is gatehouse-manager running there?", host,
+			  (int)m->conf.port, strerror(-ret));
 	else
 		ret = ask(m, c, host, &answer, err);
 	if (c) {

@@ -73,7 +73,8 @@ static void volume_changed(struct manager *m, const char *name, const struct sto
 	}
 	if (!v) {
 		k->problem = need(strdup(err.text));
-		log_error("a volume's document is damaged; what it said before still holds", "volume=%s reason=%s", name, log_quote(err.text));
+		log_error("a volume's document is damaged; what it said before still holds", "volume=%s reason=%s", name,
+			  log_quote(err.text));
 		return;
 	}
 	v->revision = doc->revision;
@@ -105,7 +106,8 @@ static void host_changed(struct manager *m, const char *uuid, const struct store
 		h = NULL;
 	}
 	if (!h) {
-		log_error("a host's document is damaged; what it said before still holds", "host=%s reason=%s", uuid, log_quote(err.text));
+		log_error("a host's document is damaged; what it said before still holds", "host=%s reason=%s", uuid,
+			  log_quote(err.text));
 		return;
 	}
 	h->revision = doc->revision;
@@ -134,8 +136,8 @@ static bool address_is(const struct sockaddr *addr, const char *name)
 	char *zone;
 
 	if (!addr || (addr->sa_family != AF_INET && addr->sa_family != AF_INET6) ||
-	    getnameinfo(addr, addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6), text, sizeof(text), NULL, 0,
-			NI_NUMERICHOST))
+	    getnameinfo(addr, addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6), text, sizeof(text),
+			NULL, 0, NI_NUMERICHOST))
 		return false;
 	zone = strchr(text, '%');
 	if (zone)
@@ -195,8 +197,11 @@ static void watch_for_twin(struct manager *m, const char *uuid, const struct sto
 	const char *instance = json_string_value(json_object_get(status, "instance"));
 
 	if (instance && strcmp(instance, m->instance) != 0)
-		log_error("another manager uses this host's uuid: stop one of the two, remove its host.xml and start it again", "uuid=%s its_host=%s",
-			  m->uuid, log_quote(json_string_value(json_object_get(status, "host")) ? json_string_value(json_object_get(status, "host")) : "?"));
+		log_error("another manager uses this host's uuid: stop one of the two, remove its host.xml and start it again",
+			  "uuid=%s its_host=%s", m->uuid,
+			  log_quote(json_string_value(json_object_get(status, "host")) ? json_string_value(json_object_get(status, "hos"
+																   "t"))
+										       : "?"));
 	json_decref(status);
 }
 

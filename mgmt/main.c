@@ -14,14 +14,15 @@
 #include "runtime/log.h"
 #include "runtime/option.h"
 
-#define TWIN_NS ((STATUS_TTL_S + 2) * 1000000000ull)
+#define TWIN_NS     ((STATUS_TTL_S + 2) * 1000000000ull)
 #define REGISTER_NS 1000000000ull
 
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 static const struct option options[] = {
 	OPT_STR("store", struct manager_conf, store, NULL, 0,
-		"where volumes are kept: dir:/PATH, or etcd://HOST:PORT,... for many hosts, etcds:// under TLS (default: host.xml's, else STATE-DIR/store)"),
+		"where volumes are kept: dir:/PATH, or etcd://HOST:PORT,... for many hosts, etcds:// under TLS (default: host.xml's, "
+		"else STATE-DIR/store)"),
 	OPT_STR("host", struct manager_conf, host, NULL, 0, "this host's name, as others know it (default: the system's)"),
 	OPT_STR("listen", struct manager_conf, listen, "0.0.0.0,::", 0, "addresses to listen on"),
 	OPT_INT("port", struct manager_conf, port, "24007", 1, 65535, 0, "TCP port for clients, bricks and other managers"),
@@ -35,10 +36,12 @@ static const struct option options[] = {
 	OPT_STR("pid-file", struct manager_conf, pid_file, NULL, 0, "holds the process id while it runs (default: RUN-DIR/manager.pid)"),
 	OPT_STR("brick-program", struct manager_conf, brick_program, NULL, 0, "(default: gatehouse-brick beside this program)"),
 	OPT_STR("gateway-program", struct manager_conf, gateway_program, NULL, 0, "(default: gatehouse-gateway beside this program)"),
-	OPT_STR("tls-certificate", struct manager_conf, tls_certificate, NULL, 0, "this host's certificate, for etcds:// and for volumes under TLS"),
+	OPT_STR("tls-certificate", struct manager_conf, tls_certificate, NULL, 0,
+		"this host's certificate, for etcds:// and for volumes under TLS"),
 	OPT_STR("tls-key", struct manager_conf, tls_key, NULL, 0, "its key"),
 	OPT_STR("tls-ca", struct manager_conf, tls_ca, NULL, 0, "who signs certificates of this cluster"),
-	OPT_BOOL("stop-daemons", struct manager_conf, stop_daemons, "off", 0, "stop bricks and gateway at the end, too; else they run on"),
+	OPT_BOOL("stop-daemons", struct manager_conf, stop_daemons, "off", 0,
+		 "stop bricks and gateway at the end, too; else they run on"),
 	OPT_BOOL("no-probe", struct manager_conf, no_probe, "off", 0, "refuse every probe: this host joins a cluster by --store only"),
 	OPT_BOOL("no-rpcbind", struct manager_conf, no_rpcbind, "off", 0, "the gateway does not register with rpcbind"),
 	OPT_BOOL("help", struct manager_conf, help, "off", 0, "this text"),
@@ -46,7 +49,7 @@ static const struct option options[] = {
 	OPT_END
 };
 
-/* --- start ------------------------------------------------------------------------------------------------------------ */
+/* --- start --- */
 
 static int make_directory(const char *path, mode_t mode, struct error *err)
 {
@@ -57,9 +60,14 @@ static int make_directory(const char *path, mode_t mode, struct error *err)
 
 static int make_directories(const struct manager_conf *conf, struct error *err)
 {
-	char *bricks = format("%s/bricks", conf->run_dir), *gateway = format("%s/gateway", conf->run_dir), *logs = format("%s/bricks", conf->log_dir);
-	const struct { const char *path; mode_t mode; } all[] = {
-		{ conf->state_dir, 0700 }, { conf->run_dir, 0755 }, { conf->log_dir, 0750 }, { bricks, 0700 }, { gateway, 0700 }, { logs, 0750 },
+	char *bricks = format("%s/bricks", conf->run_dir), *gateway = format("%s/gateway", conf->run_dir),
+	     *logs = format("%s/bricks", conf->log_dir);
+	const struct {
+		const char *path;
+		mode_t mode;
+	} all[] = {
+		{ conf->state_dir, 0700 }, { conf->run_dir, 0755 }, { conf->log_dir, 0750 },
+		{ bricks, 0700 },          { gateway, 0700 },       { logs, 0750 },
 	};
 	unsigned i;
 	int ret = 0;
@@ -96,8 +104,11 @@ static int coroutine_fn check_twin(struct manager *m, struct error *err)
 	while ((host = twin_of(m, &status)) && loop_now_ns(m->loop) < end && ret == 0)
 		ret = co_sleep_ns(200000000ull);
 	if (host && ret == 0)
-		ret = error_set(err, -EEXIST, "another manager runs with this host's uuid %s (its host is named %s): one of the two directories is a copy; remove "
-				"host.xml in %s and start again", m->uuid, host, m->conf.state_dir);
+		ret = error_set(err, -EEXIST,
+				"another manager runs with this host's uuid %s (its host is named %s): one of the two directories is a "
+				"copy; remove "
+				"host.xml in %s and start again",
+				m->uuid, host, m->conf.state_dir);
 	json_decref(status);
 	return ret;
 }
@@ -127,13 +138,15 @@ static void coroutine_fn join_store(void *arg)
 				ret = host_register(m, &err);
 		}
 		if (ret < 0 && !said)
-			log_warning("the store does not answer, it is tried again and again", "store=%s reason=%s", store_url(m->store), log_quote(err.text));
+			log_warning("the store does not answer, it is tried again and again", "store=%s reason=%s", store_url(m->store),
+				    log_quote(err.text));
 		said = said || ret < 0;
 		if (ret < 0)
 			co_sleep_ns(REGISTER_NS);
 	}
 	if (ret == 0) {
-		log_notice("this host is part of the store", "store=%s host=%s uuid=%s volumes=%u", store_url(m->store), m->name, m->uuid, m->nvolumes);
+		log_notice("this host is part of the store", "store=%s host=%s uuid=%s volumes=%u", store_url(m->store), m->name, m->uuid,
+			   m->nvolumes);
 		reconcile_wanted(m);
 	}
 	co_gate_leave(&m->background);
@@ -142,8 +155,12 @@ static void coroutine_fn join_store(void *arg)
 static int coroutine_fn bring_up(struct manager *m, struct error *err)
 {
 	struct store_conf conf = {
-		.loop = m->loop, .changed = (void (*)(void *, const char *))knowledge_changed, .user = m, .ca = m->conf.tls_ca,
-		.certificate = m->conf.tls_certificate, .key = m->conf.tls_key,
+		.loop = m->loop,
+		.changed = (void (*)(void *, const char *))knowledge_changed,
+		.user = m,
+		.ca = m->conf.tls_ca,
+		.certificate = m->conf.tls_certificate,
+		.key = m->conf.tls_key,
 	};
 	uint8_t instance[16];
 	int ret = make_directories(&m->conf, err);
@@ -167,7 +184,7 @@ static int coroutine_fn bring_up(struct manager *m, struct error *err)
 	return 0;
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void coroutine_fn tear_down(struct manager *m)
 {
@@ -236,7 +253,7 @@ static void coroutine_fn start(void *arg)
 	daemon_notify("READY=1");
 }
 
-/* --- command line ------------------------------------------------------------------------------------------------------- */
+/* --- command line --- */
 
 static int usage_error(const char *sentence)
 {

@@ -1,4 +1,5 @@
-/* mgmt/process.c: see process.h. A process is watched by a descriptor of its own (pidfd), so that one that is not our child can be watched, too. */
+/* mgmt/process.c: see process.h. A process is watched by a descriptor of its own (pidfd), so that one that is not our child can be
+ * watched, too. */
 #include "mgmt/process.h"
 
 #include <errno.h>
@@ -20,9 +21,9 @@
 
 #define BACKOFF_MIN_NS 250000000ull
 #define BACKOFF_MAX_NS 30000000000ull
-#define STEADY_NS 60000000000ull	/* who has run so long begins at the shortest backoff again */
-#define TAIL_SIZE 4096
-#define CMDLINE_SIZE 8192
+#define STEADY_NS      60000000000ull /* who has run so long begins at the shortest backoff again */
+#define TAIL_SIZE      4096
+#define CMDLINE_SIZE   8192
 
 extern char **environ;
 
@@ -31,17 +32,17 @@ struct process {
 	char **argv;
 	enum process_state state;
 	pid_t pid;
-	bool child, adopted;		/* child: ours to reap */
-	struct watch watch;		/* of the pidfd; fd -1 when there is none */
+	bool child, adopted; /* child: ours to reap */
+	struct watch watch;  /* of the pidfd; fd -1 when there is none */
 	struct timer again;
-	struct co_wait *ended;		/* process_stop() waits */
+	struct co_wait *ended; /* process_stop() waits */
 	uint64_t started_ns, backoff_ns;
 	unsigned restarts;
-	off_t log_from;			/* where this run's output begins */
+	off_t log_from; /* where this run's output begins */
 	char reason[384];
 };
 
-/* --- what runs already --------------------------------------------------------------------------------------------- */
+/* --- what runs already --- */
 
 /* The pid in a pid file that is locked, so that its daemon lives; 0 when there is none. */
 static pid_t pid_file_holder(const char *path)
@@ -116,7 +117,7 @@ static bool same_command(const struct process *p, pid_t pid)
 	return word == line + len;
 }
 
-/* --- its life ------------------------------------------------------------------------------------------------------ */
+/* --- its life --- */
 
 static void start(struct process *p);
 
@@ -320,7 +321,7 @@ struct process *process_new(const struct process_conf *conf)
 		log_notice("a daemon that runs already is taken over", "what=%s pid=%d", log_quote(p->conf.name), (int)pid);
 		return p;
 	}
-	if (pid) {			/* from other settings: its end makes room */
+	if (pid) { /* from other settings: its end makes room */
 		log_notice("a daemon with other settings is stopped first", "what=%s pid=%d", log_quote(p->conf.name), (int)pid);
 		kill(pid, SIGTERM);
 	}
@@ -381,13 +382,28 @@ int process_signal(struct process *p, int signo)
 	return p->pid && kill(p->pid, signo) == 0 ? 0 : -ESRCH;
 }
 
-enum process_state process_state(const struct process *p) { return p->state; }
-pid_t process_pid(const struct process *p) { return p->pid; }
-unsigned process_restarts(const struct process *p) { return p->restarts; }
-const char *process_reason(const struct process *p) { return p->reason; }
-bool process_was_adopted(const struct process *p) { return p->adopted; }
+enum process_state process_state(const struct process *p)
+{
+	return p->state;
+}
+pid_t process_pid(const struct process *p)
+{
+	return p->pid;
+}
+unsigned process_restarts(const struct process *p)
+{
+	return p->restarts;
+}
+const char *process_reason(const struct process *p)
+{
+	return p->reason;
+}
+bool process_was_adopted(const struct process *p)
+{
+	return p->adopted;
+}
 
-/* --- to its end ---------------------------------------------------------------------------------------------------- */
+/* --- to its end --- */
 
 struct run {
 	struct loop *loop;
@@ -473,7 +489,7 @@ int coroutine_fn process_run(struct loop *loop, const char *const *argv, unsigne
 	ret = r.end.fd < 0 ? -EMFILE : run_to_end(&r, patience_ms);
 	if (ret < 0)
 		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)	/* it has ended, or does so now */
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) /* it has ended, or does so now */
 		;
 	close(r.out.fd);
 	if (r.end.fd >= 0)

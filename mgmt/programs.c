@@ -20,18 +20,23 @@
 #include "runtime/stream.h"
 
 #define SIGNED_IN_MAX 4096
-#define READERS_MAX 4096
-#define OP_VERSION 100000		/* what a volume of ours needs at most: GlusterFS 10 */
+#define READERS_MAX   4096
+#define OP_VERSION    100000 /* what a volume of ours needs at most: GlusterFS 10 */
 
 /* A connection that has fetched a volfile and wants to hear when there is a new one. */
-struct spec_reader { struct list link; struct rpc_conn *conn; char *volume; uint32_t sum; };
+struct spec_reader {
+	struct list link;
+	struct rpc_conn *conn;
+	char *volume;
+	uint32_t sum;
+};
 
 static struct manager *manager_of(const struct rpc_request *rq)
 {
 	return rpc_server_user(rq->server);
 }
 
-/* --- DUMP ---------------------------------------------------------------------------------------------------------- */
+/* --- DUMP --- */
 
 static struct gf_prog listed[] = {
 	{ "GlusterFS Handshake", GF_HANDSHAKE_PROGRAM, GF_HANDSHAKE_VERSION },
@@ -56,14 +61,14 @@ static int coroutine_fn run_success(struct rpc_request *rq, const void *args, vo
 
 static int coroutine_fn run_not_here(struct rpc_request *rq, const void *args, void *res)
 {
-	int32_t *head = res;		/* op_ret, op_errno */
+	int32_t *head = res; /* op_ret, op_errno */
 
 	head[0] = -1;
 	head[1] = ENOSYS;
 	return RPC_OK;
 }
 
-/* --- portmap ------------------------------------------------------------------------------------------------------- */
+/* --- portmap --- */
 
 static struct signed_in *signed_in_find(const struct manager *m, const char *brick)
 {
@@ -127,7 +132,8 @@ static bool from_this_host(const struct manager *m, const struct rpc_request *rq
 		text[strcspn(text, "]")] = 0;
 		memmove(text, text + 1, strlen(text));
 	}
-	return strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0 || is_this_host(m, strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
+	return strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0 ||
+	       is_this_host(m, strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
 }
 
 static void forget_signed_in(struct signed_in *s)
@@ -177,7 +183,7 @@ static int coroutine_fn run_signout(struct rpc_request *rq, const void *args, vo
 	return RPC_OK;
 }
 
-/* --- GETSPEC ------------------------------------------------------------------------------------------------------- */
+/* --- GETSPEC --- */
 
 /* The brick of @v that "HOST.PATH-WITH-DASHES" means, -1 when there is none. */
 static int brick_by_key(const struct volume *v, const char *rest)
@@ -362,7 +368,7 @@ static int coroutine_fn run_getspec(struct rpc_request *rq, const void *args, vo
 	return error == ENOMEM ? RPC_SYSTEM_ERROR : RPC_OK;
 }
 
-/* --- our own ------------------------------------------------------------------------------------------------------- */
+/* --- our own --- */
 
 /* The answer's text lives in the arena. */
 static int answer_json(struct rpc_request *rq, json_t *answer, struct gate_text *res)
@@ -404,7 +410,7 @@ static int coroutine_fn run_command(struct rpc_request *rq, const void *args, vo
 
 static bool is_privileged(const struct sockaddr_storage *peer)
 {
-	uint16_t port = ((const struct sockaddr_in *)peer)->sin_port;	/* at the same place for both families */
+	uint16_t port = ((const struct sockaddr_in *)peer)->sin_port; /* at the same place for both families */
 
 	return ntohs(port) < 1024;
 }
@@ -422,11 +428,17 @@ static int coroutine_fn run_probe(struct rpc_request *rq, const void *args, void
 	return answer_json(rq, answer, res);
 }
 
-/* --- the tables ---------------------------------------------------------------------------------------------------- */
+/* --- the tables --- */
 
 #define CODER(name) ((xdrproc_t)(void (*)(void))xdr_##name)
-#define PROC(name, run, req, rsp) { name, run, CODER(req), CODER(rsp), sizeof(struct req), sizeof(struct rsp), RPC_IDEMPOTENT, NULL }
-#define PROC0(name, run, rsp) { name, run, NULL, CODER(rsp), 0, sizeof(struct rsp), RPC_IDEMPOTENT, NULL }
+#define PROC(name, run, req, rsp)                                                                                                        \
+	{                                                                                                                                \
+		name, run, CODER(req), CODER(rsp), sizeof(struct req), sizeof(struct rsp), RPC_IDEMPOTENT, NULL                          \
+	}
+#define PROC0(name, run, rsp)                                                                                                            \
+	{                                                                                                                                \
+		name, run, NULL, CODER(rsp), 0, sizeof(struct rsp), RPC_IDEMPOTENT, NULL                                                 \
+	}
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct rpc_proc dump_procs[] = {
@@ -465,16 +477,20 @@ static const struct rpc_proc command_procs[] = {
 };
 
 static const struct rpc_program dump_program = { "dump", GF_DUMP_PROGRAM, GF_DUMP_VERSION, COUNT(dump_procs), dump_procs, NULL };
-static const struct rpc_program handshake_program = { "handshake", GF_HANDSHAKE_PROGRAM, GF_HANDSHAKE_VERSION, COUNT(handshake_procs),
-						      handshake_procs, NULL };
-static const struct rpc_program portmap_program = { "portmap", GF_PORTMAP_PROGRAM, GF_PORTMAP_VERSION, COUNT(portmap_procs), portmap_procs, NULL };
+static const struct rpc_program handshake_program = { "handshake",          GF_HANDSHAKE_PROGRAM,
+						      GF_HANDSHAKE_VERSION, COUNT(handshake_procs),
+						      handshake_procs,      NULL };
+static const struct rpc_program portmap_program = { "portmap",          GF_PORTMAP_PROGRAM,
+						    GF_PORTMAP_VERSION, COUNT(portmap_procs),
+						    portmap_procs,      NULL };
 static const struct rpc_program probe_program = { "probe", GATE_MGMT_PROGRAM, GATE_MGMT_VERSION, COUNT(probe_procs), probe_procs, NULL };
-static const struct rpc_program command_program = { "command", GATE_MGMT_PROGRAM, GATE_MGMT_VERSION, COUNT(command_procs), command_procs, NULL };
+static const struct rpc_program command_program = { "command", GATE_MGMT_PROGRAM, GATE_MGMT_VERSION, COUNT(command_procs), command_procs,
+						    NULL };
 
 static const struct rpc_program *const tcp_programs[] = { &dump_program, &handshake_program, &portmap_program, &probe_program, NULL };
 static const struct rpc_program *const local_programs[] = { &command_program, NULL };
 
-/* --- serving ------------------------------------------------------------------------------------------------------- */
+/* --- serving --- */
 
 static int listen_local(struct manager *m, struct error *err)
 {
@@ -531,8 +547,16 @@ static int coroutine_fn listen_tcp(struct manager *m, struct error *err)
 int coroutine_fn programs_serve(struct manager *m, struct error *err)
 {
 	static const struct rpc_limits local_limits = { .max_inflight = 16, .max_conns = 256 };
-	struct rpc_service tcp = { .name = "manager", .programs = tcp_programs, .user = m, .closed = conn_closed, .cancel_on_close = true };
-	struct rpc_service local = { .name = "commands", .programs = local_programs, .user = m, .limits = local_limits, .cancel_on_close = false };
+	struct rpc_service tcp = { .name = "manager",
+				   .programs = tcp_programs,
+				   .user = m,
+				   .closed = conn_closed,
+				   .cancel_on_close = true };
+	struct rpc_service local = { .name = "commands",
+				     .programs = local_programs,
+				     .user = m,
+				     .limits = local_limits,
+				     .cancel_on_close = false };
 	int ret = rpc_server_new(m->loop, &tcp, &m->tcp);
 
 	if (ret == 0)

@@ -6,7 +6,7 @@
 
 #include "runtime/log.h"
 
-#define GATHER_NS 5000000ull		/* changes that come together make one pass */
+#define GATHER_NS 5000000ull /* changes that come together make one pass */
 
 static void wake_idle(struct manager *m)
 {

@@ -12,8 +12,8 @@
 #include "runtime/log.h"
 
 #define REQUEST_TTL_S 5
-#define ANSWER_NS 1200000000ull
-#define ANSWERING_MAX 64		/* at once; more are dropped and time out at the asker's */
+#define ANSWER_NS     1200000000ull
+#define ANSWERING_MAX 64 /* at once; more are dropped and time out at the asker's */
 
 static json_t *coroutine_fn answer_here(struct manager *m, const char *what, json_t *args)
 {
@@ -29,7 +29,11 @@ static json_t *coroutine_fn answer_here(struct manager *m, const char *what, jso
 
 /* --- the other side asks --- */
 
-struct asked { struct manager *m; char *id; json_t *request; };
+struct asked {
+	struct manager *m;
+	char *id;
+	json_t *request;
+};
 
 static unsigned answering;
 
@@ -61,8 +65,7 @@ static void asked(struct manager *m, const char *id, const struct store_doc *doc
 	const char *from = json_member(request, "from");
 	struct asked *a;
 
-	if (!from || !json_member(request, "ask") || strlen(id) != 36 || answering >= ANSWERING_MAX ||
-	    !co_gate_enter(&m->background)) {
+	if (!from || !json_member(request, "ask") || strlen(id) != 36 || answering >= ANSWERING_MAX || !co_gate_enter(&m->background)) {
 		json_decref(request);
 		return;
 	}
@@ -139,7 +142,8 @@ static int coroutine_fn ask_other(struct manager *m, const char *host_uuid, cons
 	return ret < 0 ? -EHOSTUNREACH : 0;
 }
 
-int coroutine_fn request_ask(struct manager *m, const char *host_uuid, const char *what, json_t *args, json_t **ret_answer, struct error *err)
+int coroutine_fn request_ask(struct manager *m, const char *host_uuid, const char *what, json_t *args, json_t **ret_answer,
+			     struct error *err)
 {
 	const struct host *h;
 	json_t *status;
@@ -148,7 +152,7 @@ int coroutine_fn request_ask(struct manager *m, const char *host_uuid, const cha
 		*ret_answer = answer_here(m, what, args);
 		return 0;
 	}
-	status = host_status(m, host_uuid);	/* who is not heard of need not be waited for */
+	status = host_status(m, host_uuid); /* who is not heard of need not be waited for */
 	if (!status) {
 		h = known_host(m, host_uuid);
 		return error_set(err, -EHOSTUNREACH, "host %s has not been heard of for %d s or more: is its manager running?",

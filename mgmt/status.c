@@ -45,7 +45,8 @@ json_t *status_of_this_host(const struct manager *m)
 
 	list_for_each_entry(b, &m->bricks, link)
 		json_array_append_new(bricks, brick_status(b));
-	status = need(json_pack("{s:s, s:s, s:s, s:o}", "host", m->name, "instance", m->instance, "version", PACKAGE_VERSION, "bricks", bricks));
+	status = need(json_pack("{s:s, s:s, s:s, s:o}", "host", m->name, "instance", m->instance, "version", PACKAGE_VERSION, "bricks",
+				bricks));
 	if (m->gateway.n)
 		json_object_set_new(status, "gateway", gateway_status(m));
 	return status;

@@ -11,7 +11,10 @@
 
 #define DOCUMENTS_MAX 100000
 
-struct entry { struct store_doc doc; bool seen; };
+struct entry {
+	struct store_doc doc;
+	bool seen;
+};
 
 struct store {
 	const struct store_ops *ops;
@@ -74,7 +77,7 @@ int coroutine_fn store_open(const struct store_conf *conf, struct error *err, st
 	s->conf.certificate = copy(conf->certificate);
 	s->conf.key = copy(conf->key);
 	s->conf.prefix = copy(conf->prefix ? conf->prefix : "/gatehouse/");
-	*ret_store = s;			/* changed() may look already */
+	*ret_store = s; /* changed() may look already */
 	ret = ops->open(s, &s->conf, err);
 	if (ret < 0) {
 		*ret_store = NULL;
@@ -224,7 +227,10 @@ void store_mirror_end(struct store *s)
 	s->loaded = true;
 }
 
-bool store_is_loaded(const struct store *s) { return s->loaded; }
+bool store_is_loaded(const struct store *s)
+{
+	return s->loaded;
+}
 
 /* --- writing --- */
 
@@ -241,14 +247,33 @@ int coroutine_fn store_delete(struct store *s, const char *key, uint64_t expecte
 	return s->ops->remove(s, key, expected, err);
 }
 
-int coroutine_fn store_announce(struct store *s, const char *key, const char *text, size_t len, unsigned ttl_s, bool once, struct error *err)
+int coroutine_fn store_announce(struct store *s, const char *key, const char *text, size_t len, unsigned ttl_s, bool once,
+				struct error *err)
 {
 	return s->ops->announce(s, key, text, len, ttl_s, once, err);
 }
 
-uint64_t store_silent_ms(const struct store *s) { return s->ops->silent_ms(s); }
-const char *store_url(const struct store *s) { return s->conf.url; }
-bool store_is_shared(const struct store *s) { return s->ops != &store_dir_ops; }
-void *store_private(const struct store *s) { return s->priv; }
-void store_set_private(struct store *s, void *priv) { s->priv = priv; }
-const struct store_conf *store_conf(const struct store *s) { return &s->conf; }
+uint64_t store_silent_ms(const struct store *s)
+{
+	return s->ops->silent_ms(s);
+}
+const char *store_url(const struct store *s)
+{
+	return s->conf.url;
+}
+bool store_is_shared(const struct store *s)
+{
+	return s->ops != &store_dir_ops;
+}
+void *store_private(const struct store *s)
+{
+	return s->priv;
+}
+void store_set_private(struct store *s, void *priv)
+{
+	s->priv = priv;
+}
+const struct store_conf *store_conf(const struct store *s)
+{
+	return &s->conf;
+}

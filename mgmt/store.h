@@ -30,8 +30,8 @@ struct store_conf {
 	const char *url;
 	const char *ca, *certificate, *key;	/* PEM files, or NULL */
 	const char *prefix;			/* etcd: before every key; NULL: "/gatehouse/" */
-	/* A document has come, changed or gone, by whoever: also by our own writes. Runs on the loop's own stack or in the store's coroutine and never
-	 * parks. May be NULL. */
+	/* A document has come, changed or gone, by whoever: also by our own writes. Runs on the loop's own stack or in the store's coroutine
+	 * and never parks. May be NULL. */
 	void (*changed)(void *user, const char *key);
 	void *user;
 };
@@ -47,8 +47,8 @@ const struct store_doc *store_get(struct store *s, const char *key);
 /* Every document whose key begins with @prefix, in order of keys. @fn must not park nor write. */
 void store_each(struct store *s, const char *prefix, void (*fn)(void *arg, const struct store_doc *doc), void *arg);
 
-/* Writes durably. @expected: the revision it was made from, 0: there is none yet. 0; -ESTALE (it has changed), -EEXIST (expected 0, but it is there),
- * -EHOSTUNREACH with a sentence (no quorum, nobody answers), -ETIMEDOUT: it may have been written. */
+/* Writes durably. @expected: the revision it was made from, 0: there is none yet. 0; -ESTALE (it has changed), -EEXIST (expected 0, but
+ * it is there), -EHOSTUNREACH with a sentence (no quorum, nobody answers), -ETIMEDOUT: it may have been written. */
 int coroutine_fn store_put(struct store *s, const char *key, const char *text, size_t len, uint64_t expected, struct error *err);
 int coroutine_fn store_delete(struct store *s, const char *key, uint64_t expected, struct error *err);
 /* Writes what goes away by itself @ttl_s after the last call, or with us. It is kept alive by the store until announced with NULL; "once"
@@ -70,7 +70,8 @@ struct store_ops {
 	void coroutine_fn (*close)(struct store *s);
 	int coroutine_fn (*put)(struct store *s, const char *key, const char *text, size_t len, uint64_t expected, struct error *err);
 	int coroutine_fn (*remove)(struct store *s, const char *key, uint64_t expected, struct error *err);
-	int coroutine_fn (*announce)(struct store *s, const char *key, const char *text, size_t len, unsigned ttl_s, bool once, struct error *err);
+	int coroutine_fn (*announce)(struct store *s, const char *key, const char *text, size_t len, unsigned ttl_s, bool once,
+				     struct error *err);
 	uint64_t (*silent_ms)(const struct store *s);
 };
 extern const struct store_ops store_dir_ops, store_etcd_ops;

@@ -22,10 +22,15 @@
 struct dir_store {
 	char *path;
 	uint64_t next_revision;
-	struct co_mutex writing;	/* one after the other: what is expected is looked at and replaced as one */
+	struct co_mutex writing; /* one after the other: what is expected is looked at and replaced as one */
 };
 
-struct job { struct store *s; const char *path, *text; size_t len; struct error *err; };
+struct job {
+	struct store *s;
+	const char *path, *text;
+	size_t len;
+	struct error *err;
+};
 
 /* "volumes/demo" is volumes/demo.xml below the directory. Names are checked by whoever makes keys; a dot or slash too many goes nowhere. */
 static char *path_of(const struct dir_store *d, const char *key)
@@ -202,7 +207,8 @@ static int coroutine_fn dir_remove(struct store *s, const char *key, uint64_t ex
 	return change(s, key, NULL, 0, expected, err);
 }
 
-static int coroutine_fn dir_announce(struct store *s, const char *key, const char *text, size_t len, unsigned ttl_s, bool once, struct error *err)
+static int coroutine_fn dir_announce(struct store *s, const char *key, const char *text, size_t len, unsigned ttl_s, bool once,
+				     struct error *err)
 {
 	struct dir_store *d = store_private(s);
 
