@@ -117,13 +117,14 @@ static void brick_changed(void *arg)
 
 /* --- ports --- */
 
-static bool port_is_taken(const struct manager *m, uint16_t port)
+/* By a brick other than @own. */
+static bool port_is_taken(const struct manager *m, uint16_t port, const struct host_brick *own)
 {
 	const struct host_brick *b;
 	const struct signed_in *s;
 
 	list_for_each_entry(b, &m->bricks, link)
-		if (b->port == port)
+		if (b != own && b->port == port)
 			return true;
 	list_for_each_entry(s, &m->signed_in, link)
 		if (s->port == port)
@@ -151,7 +152,7 @@ static uint16_t choose_port(const struct manager *m)
 	unsigned port;
 
 	for (port = (unsigned)m->conf.brick_ports; port <= LAST_PORT; port++)
-		if (!port_is_taken(m, (uint16_t)port) && port_is_free((uint16_t)port))
+		if (!port_is_taken(m, (uint16_t)port, NULL) && port_is_free((uint16_t)port))
 			return (uint16_t)port;
 	return 0;
 }
@@ -246,7 +247,7 @@ static void launch(struct host_brick *b, const struct volume *v)
 
 	if (process_left_argument(pid, "--port", left, sizeof(left)))
 		b->port = (uint16_t)strtoul(left, NULL, 10);
-	if (!b->port || port_is_taken(m, b->port))
+	if (!b->port || port_is_taken(m, b->port, b))
 		b->port = choose_port(m);
 	snprintf(port, sizeof(port), "%u", b->port);
 	b->process = process_new(&conf);

@@ -22,6 +22,7 @@
 #define BACKOFF_MIN_NS 250000000ull
 #define BACKOFF_MAX_NS 30000000000ull
 #define STEADY_NS      60000000000ull /* who has run so long begins at the shortest backoff again */
+#define REPLACE_NS 25000000000ull
 #define TAIL_SIZE      4096
 #define CMDLINE_SIZE   8192
 
@@ -32,7 +33,7 @@ struct process {
 	char **argv;
 	enum process_state state;
 	pid_t pid;
-	bool child, adopted; /* child: ours to reap */
+	bool child, adopted, replacing; /* child: ours to reap; replacing: one with other settings is ending */
 	struct watch watch;  /* of the pidfd; fd -1 when there is none */
 	struct timer again;
 	struct co_wait *ended; /* process_stop() waits */
@@ -120,6 +121,7 @@ static bool same_command(const struct process *p, pid_t pid)
 /* --- its life --- */
 
 static void start(struct process *p);
+static void begin(struct process *p);
 
 static void say_changed(struct process *p)
 {
@@ -177,6 +179,11 @@ static void died(struct process *p, const char *how)
 	uint64_t now = loop_now_ns(p->conf.loop);
 
 	forget_pid(p);
+	if (p->replacing) {
+		timer_cancel(&p->again);
+		begin(p);
+		return;
+	}
 	if (p->state == PROCESS_STOPPING) {
 		if (p->ended)
 			co_wake(p->ended, 0);
@@ -280,10 +287,24 @@ static void start(struct process *p)
 	died(p, how);
 }
 
+/* For the first time. */
+static void begin(struct process *p)
+{
+	p->replacing = false;
+	start(p);
+	if (p->state == PROCESS_RUNNING)
+		log_notice("a daemon was started", "what=%s pid=%d", log_quote(p->conf.name), (int)p->pid);
+	say_changed(p);
+}
+
 static void start_again(void *arg)
 {
 	struct process *p = arg;
 
+	if (p->replacing) {		/* it was asked to end, and has not */
+		kill(p->pid, SIGKILL);
+		return;
+	}
 	p->restarts++;
 	start(p);
 	if (p->state == PROCESS_RUNNING)
@@ -321,13 +342,15 @@ struct process *process_new(const struct process_conf *conf)
 		log_notice("a daemon that runs already is taken over", "what=%s pid=%d", log_quote(p->conf.name), (int)pid);
 		return p;
 	}
-	if (pid) { /* from other settings: its end makes room */
+	if (pid && watch_pid(p, pid, false) == 0) { /* from other settings: its end makes room */
 		log_notice("a daemon with other settings is stopped first", "what=%s pid=%d", log_quote(p->conf.name), (int)pid);
+		p->replacing = true;
+		p->state = PROCESS_DEAD;
 		kill(pid, SIGTERM);
+		timer_arm(p->conf.loop, &p->again, loop_now_ns(p->conf.loop) + REPLACE_NS);
+		return p;
 	}
-	start(p);
-	if (p->state == PROCESS_RUNNING)
-		log_notice("a daemon was started", "what=%s pid=%d", log_quote(p->conf.name), (int)p->pid);
+	begin(p);
 	return p;
 }
 
