@@ -7,7 +7,7 @@ start_manager() {
     mkdir -p "$T/$name"
     serve "manager-$name" ${IN:-} "$BUILD/gatehouse-manager" --state-dir "$T/$name/state" --run-dir "$T/$name/run" --log-dir "$T/$name/log" \
         --host "${HOST_NAME:-$name}" --stop-daemons "$@"
-    await 20 test -S "$T/$name/run/manager.sock"
+    ON=$name await 20 gh version
 }
 
 # gh [WORDS]: the CLI, to the manager $ON (default h1).

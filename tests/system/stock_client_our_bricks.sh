@@ -1,48 +1,11 @@
 #!/bin/bash
 # A real GlusterFS mount works on our bricks: alone, and two times two with one brick killed under it.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/file_work.sh"
 
 [ -c /dev/fuse ] || { say "skipped: there is no /dev/fuse here"; exit 0; }
 mount -t tmpfs tmpfs /var/log
 mkdir -p /var/log/glusterfs /run/gluster "$T/mnt"
-
-exercise() {	# exercise DIR: what people do in a directory
-    local d=$1
-    mkdir "$d"
-    cp -r "$TOP/runtime" "$d/tree"
-    diff -r "$TOP/runtime" "$d/tree"
-    echo one >"$d/a"
-    mv "$d/a" "$d/b"
-    ln "$d/b" "$d/c"
-    [ "$(stat -c %h "$d/b")" = 2 ]
-    ln -s b "$d/l"
-    [ "$(readlink "$d/l")" = b ] && [ "$(cat "$d/l")" = one ]
-    chmod 600 "$d/b"
-    chown 5:6 "$d/b"
-    [ "$(stat -c %a:%u:%g "$d/b")" = 600:5:6 ]
-    touch -d @1000000000 "$d/b"
-    [ "$(stat -c %Y "$d/b")" = 1000000000 ]
-    setfattr -n user.k -v value "$d/b"
-    [ "$(getfattr --only-values -n user.k "$d/b")" = value ]
-    setfattr -x user.k "$d/b"
-    truncate -s 100000 "$d/b"
-    [ "$(stat -c %s "$d/b")" = 100000 ]
-    head -c 3000000 /dev/urandom >"$T/random"
-    cp "$T/random" "$d/random"
-    cmp "$T/random" "$d/random"
-    mkfifo "$d/fifo"
-    mkdir -p "$d/x/y/z"
-    mv "$d/x/y" "$d/y"
-    for i in $(seq 1 200); do : >"$d/y/$i"; done
-    [ "$(ls "$d/y" | wc -l)" = 201 ]
-    flock -n "$d/b" true
-    exec 9<>"$d/open"
-    rm "$d/open"
-    echo still >&9
-    exec 9>&-
-    rm -r "$d/y" "$d/x"
-    [ ! -e "$d/y" ]
-}
 
 mounted() { grep -q " $1 fuse.glusterfs" /proc/mounts; }
 
