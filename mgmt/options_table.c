@@ -46,7 +46,7 @@ static const char *const family_words[] = { "inet", "inet6", NULL };
 
 const struct volume_option_row volume_option_rows[] = {
 	{ "auth.allow", PLACE_MANAGER,
-	  .row = TEXT("*", 0, "addresses that may use the bricks: patterns and networks with commas between, or none; gateways and others "
+	  .row = TEXT("*", OPT_LIVE, "addresses that may use the bricks: patterns and networks with commas between, or none; gateways and others "
 		      "that log in need not be among them"),
 	  .check = check_address_list },
 	{ "auth.reject", PLACE_MANAGER,
@@ -133,6 +133,7 @@ const struct volume_option_row volume_option_rows[] = {
 	{ "features.locks-max-per-inode", PLACE_BRICK, LOCKS, "max-locks-per-inode" },
 	{ "features.locks-notify-contention", PLACE_BRICK, LOCKS, "notify-contention" },
 	{ "features.locks-notify-contention-delay", PLACE_BRICK, LOCKS, "notify-contention-delay" },
+	{ "features.selinux", PLACE_BRICK, "features/selinux", "selinux" },
 	{ "network.frame-timeout", PLACE_CLIENT, CLIENT, "frame-timeout" },
 	{ "network.inode-lru-limit", PLACE_BRICK, POSIX, "max-idle-nodes" },
 	{ "network.ping-timeout", PLACE_CLIENT, CLIENT, "ping-timeout" },

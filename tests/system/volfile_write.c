@@ -4,8 +4,8 @@
  *	volfile_write options
  *
  * KIND is gateway, client, trusted, self-heal, exports or a brick's number. No manager tells ports where this is used: with PORT other than 0
- * brick N is said to be on PORT + N. "options" lists those that go to stock clients and self-heal daemons: name, an example of a value (or a dash),
- * type of translator and key (or a dash). */
+ * brick N is said to be on PORT + N. "options" lists those that go to stock clients and self-heal daemons: name, an example of a value (or a
+ * dash), type of translator and key (or a dash). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -228,8 +228,8 @@ void gfwire_get_counts(const gfx_dict *d, struct counts *counts)
 		get_count(d, &d->pairs[i], classify(d->pairs[i].key), counts);
 }
 
-/* What a brick makes up as text is of that type on the wire, where the value carries its NUL: a self-heal daemon finds out by it which bricks are
- * its own, and takes it in no other. */
+/* What a brick makes up as text is of that type on the wire, where the value carries its NUL: a self-heal daemon finds out by it which bricks
+ * are its own, and takes it in no other. */
 static enum dict_type type_of(const struct xattr *x)
 {
 	bool made_up = strcmp(x->name, "trusted.glusterfs.pathinfo") == 0 || strcmp(x->name, "glusterfs.pathinfo") == 0 ||
