@@ -46,13 +46,13 @@ static const char *const family_words[] = { "inet", "inet6", NULL };
 
 const struct volume_option_row volume_option_rows[] = {
 	{ "auth.allow", PLACE_MANAGER,
-	  .row = TEXT("*", OPT_LIVE, "addresses that may use the bricks: patterns and networks with commas between, or none; gateways and others "
-		      "that log in need not be among them"),
+	  .row = TEXT("*", OPT_LIVE, "addresses that may use the bricks: patterns and networks with commas between, or none; gateways and "
+		      "others that log in need not be among them"),
 	  .check = check_address_list },
 	{ "auth.reject", PLACE_MANAGER,
-	  .row = TEXT("none", 0, "addresses that may not, whatever auth.allow says"), .check = check_address_list },
+	  .row = TEXT("none", OPT_LIVE, "addresses that may not, whatever auth.allow says"), .check = check_address_list },
 	{ "auth.ssl-allow", PLACE_MANAGER,
-	  .row = TEXT(NULL, 0, "common names of certificates that may use the bricks, with commas between, or *") },
+	  .row = TEXT(NULL, OPT_LIVE, "common names of certificates that may use the bricks, with commas between, or *") },
 	{ "client.event-threads", PLACE_STOCK, CLIENT, "event-threads", COUNT("2", 1, 32, STOCK "threads for the network") },
 	{ "client.keepalive-count", PLACE_STOCK, CLIENT, "transport.socket.keepalive-count",
 	  COUNT("9", 0, 255, STOCK "probes without an answer before a connection counts as dead") },
