@@ -22,19 +22,33 @@ static void put_path(FILE *f, const char *volume, const char *dir, size_t len)
 	}
 }
 
+static void put_id(FILE *f, const struct volume *v, const char *word, const char *option)
+{
+	const char *value = volume_option(v, option);
+	char buf[32];
+
+	if (value)
+		fprintf(f, ",%s=%s", word, volume_option_plain(volume_option_find(option), value, buf, sizeof(buf)));
+}
+
+static bool is_read_only(const struct volume *v)
+{
+	const char *option = "nfs.volume-access";
+
+	return strcmp(volume_option_plain(volume_option_find(option), volume_option_effective(v, option), NULL, 0), "read-only") == 0;
+}
+
 static void put_rights(FILE *f, const struct volume *v)
 {
-	fputs(strcmp(volume_option_effective(v, "nfs.volume-access"), "read-only") ? "(rw" : "(ro", f);
+	fputs(is_read_only(v) ? "(ro" : "(rw", f);
 	if (volume_option_on(v, "nfs.trusted-sync"))
 		fputs(",async", f);
 	if (!volume_option_on(v, "nfs.root-squash"))
 		fputs(",no_root_squash", f);
 	if (volume_option_on(v, "nfs.all-squash"))
 		fputs(",all_squash", f);
-	if (volume_option(v, "nfs.anonuid"))
-		fprintf(f, ",anonuid=%s", volume_option(v, "nfs.anonuid"));
-	if (volume_option(v, "nfs.anongid"))
-		fprintf(f, ",anongid=%s", volume_option(v, "nfs.anongid"));
+	put_id(f, v, "anonuid", "nfs.anonuid");
+	put_id(f, v, "anongid", "nfs.anongid");
 	if (volume_option_on(v, "nfs.ports-insecure"))
 		fputs(",insecure", f);
 	if (volume_option_on(v, "nfs.enable-ino32"))

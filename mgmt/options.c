@@ -210,14 +210,28 @@ const char *volume_option_type(const struct volume_option_row *row)
 	return *text ? *text : "text";
 }
 
-const char *volume_option_stock_value(const struct volume_option_row *row, const char *value, char *buf, unsigned size)
+const char *volume_option_plain(const struct volume_option_row *row, const char *value, char *buf, unsigned size)
 {
-	enum option_type type = judge(row)->type;
+	const struct option *o = judge(row);
 	union value parsed;
 
-	if ((type != OPT_T_SIZE && type != OPT_T_TIME_MS) || parse(row, value, &parsed, NULL) < 0)
+	if (o->type == OPT_T_STR || parse(row, value, &parsed, NULL) < 0)
 		return value;
-	snprintf(buf, size, "%llu", (unsigned long long)(type == OPT_T_SIZE ? parsed.amount : (parsed.amount + 999) / 1000));
+	switch (o->type) {
+	case OPT_T_BOOL:
+		return parsed.on ? "on" : "off";
+	case OPT_T_ENUM:
+		return o->words[parsed.word];
+	case OPT_T_INT:
+		snprintf(buf, size, "%lld", (long long)parsed.number);
+		return buf;
+	case OPT_T_TIME_MS:
+		parsed.amount = (parsed.amount + 999) / 1000;
+		break;
+	default:
+		break;
+	}
+	snprintf(buf, size, "%llu", (unsigned long long)parsed.amount);
 	return buf;
 }
 

@@ -45,8 +45,9 @@ bool volume_option_on(const struct volume *v, const char *name);	/* of a boolean
 const char *volume_option_default(const struct volume_option_row *row);
 const char *volume_option_help(const struct volume_option_row *row);
 const char *volume_option_type(const struct volume_option_row *row);	/* "boolean", "one of none, auto, fixed", "number from 0 to 100" ... */
-/* @value as a stock client reads it: sizes in bytes, times in seconds (rounded up), the rest as it is. Returns @buf or @value. */
-const char *volume_option_stock_value(const struct volume_option_row *row, const char *value, char *buf, unsigned size);
+/* @value in the one way that everybody reads alike, stock clients, too: sizes in bytes, times in whole seconds (rounded up), numbers in digits,
+ * words as the row has them. Text as it is. Returns @buf, @value or a word. */
+const char *volume_option_plain(const struct volume_option_row *row, const char *value, char *buf, unsigned size);
 /* Takes effect without a restart of what it concerns? */
 bool volume_option_is_live(const struct volume_option_row *row);
 

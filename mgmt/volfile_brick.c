@@ -103,6 +103,7 @@ char *volfile_for_brick(const struct volume *v, unsigned brick, const struct bri
 	put_layer(&w, "access-control", "features/access-control");
 	put_layer(&w, "locks", "features/locks");
 	put_layer(&w, "upcall", "features/upcall");
+	put_layer(&w, "selinux", "features/selinux");
 	put_index(&w);
 	put_section(w.f, "debug/io-stats", "%s", w.b->path);
 	put_option(w.f, "volume-id", w.id);

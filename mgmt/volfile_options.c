@@ -24,7 +24,7 @@ void put_options_but(FILE *f, const struct volume *v, unsigned places, const cha
 			continue;
 		value = row->always ? volume_option_effective(v, row->name) : volume_option(v, row->name);
 		if (value && stock)
-			value = volume_option_stock_value(row, value, buf, sizeof(buf));
+			value = volume_option_plain(row, value, buf, sizeof(buf));
 		put_option(f, row->key, value);
 	}
 }

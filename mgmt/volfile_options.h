@@ -9,8 +9,8 @@
 
 #define PLACE(p) (1u << (p))
 
-/* Every option of @places (PLACE(a) | PLACE(b)) that is for translators of @type: those that are set, and those that always stand there. @stock: in words that stock
- * GlusterFS reads. */
+/* Every option of @places (PLACE(a) | PLACE(b)) that is for translators of @type: those that are set, and those that always stand
+ * there. @stock: in words that stock GlusterFS reads. */
 void put_options(FILE *f, const struct volume *v, unsigned places, const char *type, bool stock);
 /* Without those with a key in @but, which ends with NULL. */
 void put_options_but(FILE *f, const struct volume *v, unsigned places, const char *type, bool stock, const char *const *but);

@@ -137,7 +137,7 @@ static void put_special(const struct writer *w, const char *part)
 
 	if (size && ((strcmp(part, "io-cache") == 0 && !volume_option(w->v, "performance.io-cache-size")) ||
 		     (strcmp(part, "quick-read") == 0 && !volume_option(w->v, "performance.quick-read-cache-size"))))
-		put_option(w->f, "cache-size", volume_option_stock_value(row, size, buf, sizeof(buf)));
+		put_option(w->f, "cache-size", volume_option_plain(row, size, buf, sizeof(buf)));
 	if (strcmp(part, "md-cache") == 0 && volume_option_on(w->v, "features.cache-invalidation") &&
 	    volume_option_on(w->v, "performance.cache-invalidation"))
 		put_option(w->f, "cache-invalidation", "on");

@@ -17,7 +17,10 @@ enum volfile_kind {
 char *volfile_for_clients(const struct volume *v, enum volfile_kind kind, const struct volfiles_tls *tls);
 
 struct brick_facts {
-	const char *host_uuid, *hostname;
+	const char *host_uuid;
+	/* As gethostname() has it on the brick's host, or NULL for just that: stock clients and self-heal daemons find out by it which bricks
+	 * are their own. Not what the administrator calls the host. */
+	const char *hostname;
 	unsigned shared_brick_count;	/* bricks of this volume on the same file system */
 	const struct volfiles_tls *tls;
 };

@@ -1,9 +1,11 @@
 /* tests/system/volfile_write.c: prints what the manager would write for a volume: a volfile, or lines of exports(5).
  *
  *	volfile_write KIND NAME REPLICA ARBITER PORT [OPTION=VALUE...] HOST:DIR...
+ *	volfile_write options
  *
  * KIND is gateway, client, trusted, self-heal, exports or a brick's number. No manager tells ports where this is used: with PORT other than 0
- * brick N is said to be on PORT + N. */
+ * brick N is said to be on PORT + N. "options" lists those that go to stock clients and self-heal daemons: name, an example of a value (or a
+ * dash), type of translator and key (or a dash). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +59,7 @@ static char *write_kind(const struct volume *v, const char *kind)
 		{ "gateway", VOLFILE_GATEWAY }, { "client", VOLFILE_CLIENT }, { "trusted", VOLFILE_CLIENT_TRUSTED },
 		{ "self-heal", VOLFILE_SELF_HEAL },
 	};
-	struct brick_facts facts = { .host_uuid = HOST_ID, .hostname = "h1", .shared_brick_count = 1 };
+	struct brick_facts facts = { .host_uuid = HOST_ID, .shared_brick_count = 1 };
 	char *end;
 	unsigned long brick;
 	unsigned i;
@@ -71,6 +73,23 @@ static char *write_kind(const struct volume *v, const char *kind)
 	return *end || brick >= v->nbricks ? NULL : volfile_for_brick(v, (unsigned)brick, &facts);
 }
 
+static int list_options(void)
+{
+	const struct volume_option_row *row;
+	const char *value;
+	char buf[32];
+
+	for (row = volume_option_rows; row->name; row++) {
+		if (row->place != PLACE_CLIENT && row->place != PLACE_STOCK && row->place != PLACE_HEAL)
+			continue;
+		value = volume_option_plain(row, volume_option_default(row), buf, sizeof(buf));
+		if (strcmp(volume_option_type(row), "boolean") == 0)
+			value = "on";
+		printf("%s %s %s %s\n", row->name, *value ? value : "-", row->type ? row->type : "-", row->key ? row->key : "-");
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct volume *v;
@@ -78,6 +97,8 @@ int main(int argc, char **argv)
 	char *text;
 	int i;
 
+	if (argc == 2 && strcmp(argv[1], "options") == 0)
+		return list_options();
 	if (argc < 7)
 		return die("KIND NAME REPLICA ARBITER PORT [OPTION=VALUE...] HOST:DIR...");
 	v = volume_new(argv[2]);

@@ -24,6 +24,7 @@ static const struct { struct option_set set[OPTIONS_MAX]; const char *lines; } c
 	  "/demo *(ro,async,insecure,ino32)\n" },
 	{ { { "nfs.root-squash", "off" }, { "nfs.all-squash", "on" }, { "nfs.anonuid", "1000" }, { "nfs.anongid", "100" } },
 	  "/demo *(rw,no_root_squash,all_squash,anonuid=1000,anongid=100)\n" },
+	{ { { "nfs.volume-access", "Read-Only" }, { "nfs.anonuid", "+007" } }, "/demo *(ro,anonuid=7)\n" },
 	{ { { "nfs.rpc-auth-reject", "192.0.2.9" } }, "/demo 192.0.2.9(noaccess) *(rw)\n" },
 	{ { { "nfs.export-dir", "/d1(192.0.2.0/24|host),/d 2" }, { "nfs.rpc-auth-reject", "bad.example.org" } },
 	  "/demo bad.example.org(noaccess) *(rw)\n"

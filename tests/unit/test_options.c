@@ -5,12 +5,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mgmt/document.h"
 #include "mgmt/options.h"
 #include "xlators/graph.h"
+
+#define PAGE_MAX (1u << 18)
 
 static const struct xlator_class *class_of(const char *type)
 {
@@ -70,7 +73,8 @@ static int check(const char *name, const char *value, const char *says)
 
 static void unknown_names_get_the_nearest(void **state)
 {
-	assert_int_equal(check("cluster.quorom-type", "auto", "cluster.quorom-type is no option; did you mean cluster.quorum-type?"), -ENOENT);
+	assert_int_equal(check("cluster.quorom-type", "auto", "cluster.quorom-type is no option; did you mean cluster.quorum-type?"),
+			 -ENOENT);
 	assert_int_equal(check("quorom-type", "auto", "did you mean cluster.quorum-type?"), -ENOENT);
 	assert_int_equal(check("nfs.disabel", "on", "did you mean nfs.disable?"), -ENOENT);
 	assert_int_equal(check("xyzzy.nothing-near", "on", "\"volume set help\" lists them"), -ENOENT);
@@ -100,8 +104,10 @@ static void what_cannot_be_had_says_why(void **state)
 /* Each: name, value, and what the refusal says; NULL: taken. */
 static const struct { const char *name, *value, *says; } values[] = {
 	{ "cluster.quorum-type", "fixed", NULL }, { "cluster.quorum-type", "most", "cluster.quorum-type: expected one of none, auto, fixed" },
-	{ "cluster.quorum-count", "0", "a number from 1 to" }, { "cluster.eager-lock", "enable", NULL }, { "cluster.eager-lock", "x", "on or off" },
-	{ "cluster.min-free-disk", "10%", NULL }, { "cluster.min-free-disk", "5GB", NULL }, { "cluster.min-free-disk", "110%", "more than 100%" },
+	{ "cluster.quorum-count", "0", "a number from 1 to" }, { "cluster.eager-lock", "enable", NULL },
+	{ "cluster.eager-lock", "x", "on or off" },
+	{ "cluster.min-free-disk", "10%", NULL }, { "cluster.min-free-disk", "5GB", NULL },
+	{ "cluster.min-free-disk", "110%", "more than 100%" },
 	{ "cluster.min-free-disk", "5 apples", "a percentage" }, { "cluster.min-free-inodes", "5", NULL },
 	{ "cluster.rsync-hash-regex", "^\\.(.+)\\.[^.]+$", NULL }, { "cluster.rsync-hash-regex", "(", "no regular expression" },
 	{ "cluster.rsync-hash-regex", "none", NULL }, { "cluster.rsync-hash-regex", "abc", "a group" },
@@ -112,7 +118,8 @@ static const struct { const char *name, *value, *says; } values[] = {
 	{ "user.note", "a\nb", "control characters" }, { "auth.ssl-allow", "`id`", "backquotes" },
 	{ "ssl.own-cert", "/etc/ssl/x.pem", NULL }, { "ssl.own-cert", "x.pem", "absolute path" },
 	{ "auth.allow", "192.0.2.7,10.*,2001:db8::/32,192.0.2.0/24", NULL }, { "auth.allow", "*", NULL }, { "auth.allow", "none", NULL },
-	{ "auth.allow", "host.example.org", "by address only" }, { "auth.allow", "fade", "by address only" }, { "auth.allow", "", "expected addresses" },
+	{ "auth.allow", "host.example.org", "by address only" }, { "auth.allow", "fade", "by address only" },
+	{ "auth.allow", "", "expected addresses" },
 	{ "auth.allow", "192.0.2.0/255.255.255.0", "by address only" }, { "auth.reject", "300.1.1.1", "by address only" },
 	{ "auth.allow", "/sub(192.0.2.7)", "by address only" },
 	{ "nfs.rpc-auth-allow", "all", NULL }, { "nfs.rpc-auth-allow", "192.0.2.0/24, host.example.org,*.example.org,2001:db8::1", NULL },
@@ -121,17 +128,22 @@ static const struct { const char *name, *value, *says; } values[] = {
 	{ "nfs.rpc-auth-allow", "192.0.2.0/33", "is no client" }, { "nfs.rpc-auth-allow", "192.0.?.1", "is no client" },
 	{ "nfs.rpc-auth-allow", "2001:db8::/x", "is no client" }, { "nfs.rpc-auth-allow", " , ", "expected clients" },
 	{ "nfs.rpc-auth-reject", "none", NULL },
-	{ "nfs.export-dir", "/d1(192.0.2.0/24|host),/d 2", NULL }, { "nfs.export-dir", "/d1", NULL }, { "nfs.export-dir", "d1", "such as /home" },
+	{ "nfs.export-dir", "/d1(192.0.2.0/24|host),/d 2", NULL }, { "nfs.export-dir", "/d1", NULL },
+	{ "nfs.export-dir", "d1", "such as /home" },
 	{ "nfs.export-dir", "/d1(", "expected /DIRECTORY(CLIENT|CLIENT)" }, { "nfs.export-dir", "/d1()", "expected /DIRECTORY" },
 	{ "nfs.export-dir", "/d1(a)x", "expected /DIRECTORY" }, { "nfs.export-dir", "/d1,", "expected /DIRECTORY" },
-	{ "nfs.export-dir", "/d1,,/d2", "such as /home" }, { "nfs.export-dir", "/", "such as /home" }, { "nfs.export-dir", "/a//b", "single slashes" },
+	{ "nfs.export-dir", "/d1,,/d2", "such as /home" }, { "nfs.export-dir", "/", "such as /home" },
+	{ "nfs.export-dir", "/a//b", "single slashes" },
 	{ "nfs.export-dir", "/a/", "none at its end" }, { "nfs.export-dir", "/a/../b", "\"..\"" }, { "nfs.export-dir", "/a,/b,/a(h)", "twice" },
-	{ "nfs.export-dir", "/a(|)", "no client" }, { "nfs.export-dir", "/a(@g)", "is no client" }, { "nfs.export-dir", "/a)b", "expected /DIRECTORY" },
+	{ "nfs.export-dir", "/a(|)", "no client" }, { "nfs.export-dir", "/a(@g)", "is no client" },
+	{ "nfs.export-dir", "/a)b", "expected /DIRECTORY" },
 	{ "nfs.exports", "192.0.2.0/24(rw,no_root_squash) *.example.org(ro,anonuid=5) -ino32 *", NULL }, { "nfs.exports", "(rw)", NULL },
 	{ "nfs.exports", "", "expected clients" }, { "nfs.exports", "-rw", "expected clients" }, { "nfs.exports", "a(rw", "CLIENT(OPTIONS)" },
-	{ "nfs.exports", "a(rw)x", "CLIENT(OPTIONS)" }, { "nfs.exports", "a((rw)", "are no options" }, { "nfs.exports", "\"a b\"(rw)", "is no client" },
+	{ "nfs.exports", "a(rw)x", "CLIENT(OPTIONS)" }, { "nfs.exports", "a((rw)", "are no options" },
+	{ "nfs.exports", "\"a b\"(rw)", "is no client" },
 	{ "nfs.exports", "192.0.2.*(rw)", "write \"192.0.2.0/24\"" }, { "nfs.exports", "all(rw)", "write \"*\"" },
-	{ "nfs.exports", "/demo *(rw)", "is no client" }, { "nfs.volume-access", "read-only", NULL }, { "nfs.volume-access", "ro", "one of read-write" },
+	{ "nfs.exports", "/demo *(rw)", "is no client" }, { "nfs.volume-access", "read-only", NULL },
+	{ "nfs.volume-access", "ro", "one of read-write" },
 	{ "nfs.anonuid", "4294967295", NULL }, { "nfs.anonuid", "-1", "a number from 0" },
 };
 
@@ -169,13 +181,67 @@ static void types_in_words(void **state)
 	assert_string_equal(volume_option_type(volume_option_find("nfs.disable")), "boolean");
 	assert_string_equal(volume_option_type(volume_option_find("storage.reserve")), "number from 0 to 100");
 	assert_string_equal(volume_option_type(volume_option_find("auth.allow")), "text");
-	assert_string_equal(volume_option_stock_value(volume_option_find("performance.cache-size"), "64MB", buf, sizeof(buf)), "67108864");
-	assert_string_equal(volume_option_stock_value(volume_option_find("network.ping-timeout"), "1500ms", buf, sizeof(buf)), "2");
-	assert_string_equal(volume_option_stock_value(volume_option_find("cluster.min-free-disk"), "5%", buf, sizeof(buf)), "5%");
+	assert_string_equal(volume_option_plain(volume_option_find("performance.cache-size"), "64MB", buf, sizeof(buf)), "67108864");
+	assert_string_equal(volume_option_plain(volume_option_find("network.ping-timeout"), "1500ms", buf, sizeof(buf)), "2");
+	assert_string_equal(volume_option_plain(volume_option_find("cluster.quorum-type"), "AUTO", buf, sizeof(buf)), "auto");
+	assert_string_equal(volume_option_plain(volume_option_find("cluster.eager-lock"), "Enable", buf, sizeof(buf)), "on");
+	assert_string_equal(volume_option_plain(volume_option_find("storage.owner-uid"), "-1", buf, sizeof(buf)), "-1");
+	assert_string_equal(volume_option_plain(volume_option_find("cluster.min-free-disk"), "5%", buf, sizeof(buf)), "5%");
 	assert_true(volume_option_is_live(volume_option_find("nfs.rpc-auth-allow")));
 	assert_true(volume_option_is_live(volume_option_find("cluster.eager-lock")));
 	assert_false(volume_option_is_live(volume_option_find("cluster.quorum-type")));
 	assert_false(volume_option_is_live(volume_option_find("client.ssl")));
+}
+
+/* For roff: a minus that is one, no line that begins with a dot. */
+static void put_roff(FILE *f, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\')
+			fputs("\\e", f);
+		else
+			fprintf(f, *text == '-' ? "\\-" : "%c", *text);
+	}
+}
+
+static char *manual_entry(const struct volume_option_row *row)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	fputs(".TP\n.B ", f);
+	put_roff(f, row->name);
+	fputc('\n', f);
+	put_roff(f, volume_option_help(row));
+	fputs(" (", f);
+	put_roff(f, volume_option_type(row));
+	fputs(*volume_option_default(row) ? "; default " : "", f);
+	put_roff(f, volume_option_default(row));
+	fputs(")\n", f);
+	fclose(f);
+	return text;
+}
+
+static void every_option_is_in_the_manual(void **state)
+{
+	const struct volume_option_row *row;
+	char *page = test_calloc(1, PAGE_MAX), *entry;
+	FILE *f = fopen(MANUAL, "r");
+	unsigned missing = 0;
+
+	assert_non_null(f);
+	assert_true(fread(page, 1, PAGE_MAX - 1, f) > 0);
+	fclose(f);
+	for (row = volume_option_rows; row->name; row++) {
+		entry = manual_entry(row);
+		if (!strstr(page, entry) && ++missing)
+			print_error("%s", entry);
+		free(entry);
+	}
+	test_free(page);
+	if (missing)
+		fail_msg("these %u entries are not in %s, or not so", missing, MANUAL);
 }
 
 int main(void)
@@ -185,6 +251,7 @@ int main(void)
 		cmocka_unit_test(unknown_names_get_the_nearest), cmocka_unit_test(a_prefix_may_be_left_out),
 		cmocka_unit_test(what_cannot_be_had_says_why), cmocka_unit_test(values_are_judged),
 		cmocka_unit_test(what_holds_for_a_volume), cmocka_unit_test(types_in_words),
+		cmocka_unit_test(every_option_is_in_the_manual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

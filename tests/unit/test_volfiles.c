@@ -14,7 +14,7 @@
 
 #define TEXT_MAX 65536
 
-static const struct brick_facts facts = { .host_uuid = "8f14e45f-ceea-467f-9f5b-2c6f1b0a7d11", .hostname = "h1", .shared_brick_count = 1 };
+static const struct brick_facts facts = { .host_uuid = "8f14e45f-ceea-467f-9f5b-2c6f1b0a7d11", .hostname = "h9", .shared_brick_count = 1 };
 
 static struct volume *volume(unsigned bricks, unsigned replica, unsigned arbiter)
 {
@@ -151,7 +151,8 @@ static const char *example(const struct volume_option_row *row)
 {
 	static const struct { const char *name, *value; } texts[] = {
 		{ "cluster.extra-hash-regex", "(.*)~" }, { "cluster.read-subvolume", "demo-client-2" }, { "ssl.ca-list", "/ca.pem" },
-		{ "ssl.own-cert", "/own.pem" }, { "ssl.private-key", "/key.pem" }, { "ssl.cipher-list", "HIGH:!aNULL" }, { "auth.ssl-allow", "a,b" },
+		{ "ssl.own-cert", "/own.pem" }, { "ssl.private-key", "/key.pem" }, { "ssl.cipher-list", "HIGH:!aNULL" },
+		{ "auth.ssl-allow", "a,b" },
 		{ "cluster.data-self-heal-algorithm", "diff" }, { "transport.address-family", "inet6" }, { "performance.cache-size", "64MB" },
 	};
 	unsigned i;
@@ -311,7 +312,8 @@ static void who_may_come_to_a_brick(void **state)
 /* Paths are whatever a directory can be called, but for backquotes, which `volume create` refuses. */
 static void hostile_names(void **state)
 {
-	static const char *const paths[] = { "/a b", "/a\"b", "/a\\b", "/a\\", "/#a", "/a#b", "/volume", "/ü\t", "/{{ x }}", "/$HOME", "/a,b", "/-" };
+	static const char *const paths[] = { "/a b", "/a\"b", "/a\\b", "/a\\", "/#a", "/a#b", "/volume", "/ü\t", "/{{ x }}", "/$HOME", "/a,b",
+					      "/-" };
 	struct volume *v = volume_new("vol-client-0_X");
 	struct volfile *vf;
 	char *text, *key;
@@ -345,8 +347,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(they_are_as_always), cmocka_unit_test(every_option_arrives), cmocka_unit_test(only_its_set_prefers_a_brick),
-		cmocka_unit_test(stock_clients_read_plain_numbers), cmocka_unit_test(tls_when_it_is_on), cmocka_unit_test(who_may_come_to_a_brick),
-		cmocka_unit_test(hostile_names),
+		cmocka_unit_test(stock_clients_read_plain_numbers), cmocka_unit_test(tls_when_it_is_on),
+		cmocka_unit_test(who_may_come_to_a_brick), cmocka_unit_test(hostile_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,8 +27,8 @@
 
 /* Keys that no reader may take for an attribute's name. */
 enum key {
-	K_XATTR, K_INODELK_COUNT, K_INODELK_DOMAIN, K_ENTRYLK_COUNT, K_POSIXLK_COUNT, K_PARENT_ENTRYLK, K_OPEN_FD, K_INDEX, K_INDEX_KIND, K_CONTENT,
-	K_LIST, K_GFID_REQ, K_GFIDLESS, K_PREOP, K_INTERNAL, K_FORCE_REPLACE, K_OTHER,
+	K_XATTR, K_INODELK_COUNT, K_INODELK_DOMAIN, K_ENTRYLK_COUNT, K_POSIXLK_COUNT, K_PARENT_ENTRYLK, K_OPEN_FD, K_INDEX, K_INDEX_KIND,
+	K_CONTENT, K_LIST, K_GFID_REQ, K_GFIDLESS, K_PREOP, K_INTERNAL, K_FORCE_REPLACE, K_OTHER,
 };
 
 static const struct { const char *text; enum key key; } known[] = {
@@ -228,6 +228,16 @@ void gfwire_get_counts(const gfx_dict *d, struct counts *counts)
 		get_count(d, &d->pairs[i], classify(d->pairs[i].key), counts);
 }
 
+/* What a brick makes up as text is of that type on the wire, where the value carries its NUL: a self-heal daemon finds out by it which bricks
+ * are its own, and takes it in no other. */
+static enum dict_type type_of(const struct xattr *x)
+{
+	bool made_up = strcmp(x->name, "trusted.glusterfs.pathinfo") == 0 || strcmp(x->name, "glusterfs.pathinfo") == 0 ||
+		       strcmp(x->name, "trusted.glusterfs.node-uuid") == 0;
+
+	return made_up && x->len && !((const char *)x->value)[x->len - 1] ? DICT_STR : DICT_BIN;
+}
+
 int gfwire_put_xattrs(struct gfwire *gw, gfx_dict *d, const struct xattrs *set)
 {
 	uint32_t i;
@@ -237,7 +247,7 @@ int gfwire_put_xattrs(struct gfwire *gw, gfx_dict *d, const struct xattrs *set)
 		return 0;
 	ready(gw, d);
 	for (i = 0; !ret && i < set->n; i++)
-		ret = dict_set_data(d, set->v[i].name, DICT_BIN, set->v[i].value, set->v[i].len);
+		ret = dict_set_data(d, set->v[i].name, type_of(&set->v[i]), set->v[i].value, set->v[i].len);
 	return ret;
 }
 
