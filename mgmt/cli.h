@@ -125,6 +125,7 @@ void text_volume_help(struct cli_out *out, const struct cli_reply *r);
 void text_volume_log(struct cli_out *out, const struct cli_reply *r);
 
 const char *volume_type_word(const json_t *volume);	/* "Distributed-Replicate" */
+const char *option_value_word(const json_t *option);	/* GlusterFS's "(null)" for none */
 unsigned volume_type_sets(const json_t *volume);
 unsigned volume_type_replica(const json_t *volume);	/* at least 1 */
 

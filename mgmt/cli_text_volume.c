@@ -301,6 +301,13 @@ void text_volume_start(struct cli_out *out, const struct cli_reply *r)
 
 /* --- options, logs ---------------------------------------------------------------------------------------------- */
 
+const char *option_value_word(const json_t *option)
+{
+	const char *value = member_text(option, "value");
+
+	return *value ? value : "(null)";
+}
+
 void text_volume_get(struct cli_out *out, const struct cli_reply *r)
 {
 	struct table *t = table_new();
@@ -315,7 +322,7 @@ void text_volume_get(struct cli_out *out, const struct cli_reply *r)
 	table_row(t);
 	for_each_in(member_list(r->result, "options"), i, item) {
 		table_cell(t, PLAIN, "%s", member_text(item, "name"));
-		table_cell(t, PLAIN, "%s%s", member_text(item, "value"), member_true(item, "default") ? " (DEFAULT)" : "");
+		table_cell(t, PLAIN, "%s%s", option_value_word(item), member_true(item, "default") ? " (DEFAULT)" : "");
 		table_row(t);
 	}
 	table_print(t, out);
@@ -330,7 +337,7 @@ void text_volume_help(struct cli_out *out, const struct cli_reply *r)
 		if (i)
 			out_line(out, PLAIN, "%s", "");
 		out_line(out, STRONG, "Option: %s", member_text(item, "name"));
-		out_line(out, PLAIN, "Default Value: %s", member_text(item, "value"));
+		out_line(out, PLAIN, "Default Value: %s", option_value_word(item));
 		if (*member_text(item, "type"))
 			out_line(out, PLAIN, "Type: %s", member_text(item, "type"));
 		out_line(out, PLAIN, "Takes effect: %s", member_true(item, "live") ? "at once" : "when what it concerns is started again");
@@ -344,8 +351,10 @@ void text_volume_log(struct cli_out *out, const struct cli_reply *r)
 	bool show = strcmp(member_text(r->request, "action"), "show") == 0;
 	size_t i;
 
-	if (!show || !json_array_size(files))
+	if (!show)
 		text_message(out, r);
+	else if (!json_array_size(files))
+		out_line(r->notes, PLAIN, "There are no logs to show");
 	if (!show)
 		return;
 	for_each_in(files, i, item) {

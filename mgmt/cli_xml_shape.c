@@ -290,7 +290,7 @@ void xml_volume_get(struct xml *x, const struct cli_reply *r)
 	for_each_in(options, i, item) {
 		xml_open(x, "Opt");
 		xml_leaf(x, "Option", "%s", member_text(item, "name"));
-		xml_leaf(x, "Value", "%s%s", member_text(item, "value"), member_true(item, "default") ? " (DEFAULT)" : "");
+		xml_leaf(x, "Value", "%s%s", option_value_word(item), member_true(item, "default") ? " (DEFAULT)" : "");
 		xml_close(x, "Opt");
 	}
 	xml_close(x, "volGetopts");

@@ -24,6 +24,7 @@ static const char *const golden[][2] = {	/* the command line, and whose answer *
 	{ "pool list", "pool-list" }, { "pool list", "pool-list-down" }, { "volume create demo h:/b", "create" },
 	{ "volume create demo h:/b", "create-again" }, { "volume start demo", "start-partly" }, { "volume get demo all", "get-all" },
 	{ "volume set help", "help" }, { "volume reset demo", "reset" }, { "volume log demo", "log" },
+	{ "volume log demo", "log-none" },
 	{ "volume log demo rotate", "log-rotate" }, { "exports show", "exports-show" }, { "exports show", "exports-none" },
 	{ "exports test 192.0.2.7 /demo", "exports-test" }, { "exports test 203.0.113.9 /demo", "exports-test-no" },
 	{ "config check", "config-check" }, { "config check", "config-check-bad" }, { "version", "version" }, { NULL, NULL }
