@@ -84,7 +84,7 @@ json_t *coroutine_fn command_exports_test(struct manager *m, json_t *rq)
 		status = process_run(m->loop, argv, PATIENCE_MS, OUTPUT_MAX, &output);
 	}
 	if (status == 0 || status == 1)
-		result = json_loads(output, 0, NULL);
+		result = json_parse(output, strlen(output));
 	if (json_is_object(result))
 		answer = json_success(result);
 	else

@@ -25,7 +25,7 @@ static int set_options(struct manager *m, struct volume *v, void *arg, struct er
 		if (ret < 0)
 			return ret;
 		row = volume_option_find(name);
-		volume_set_option(v, row->name, value);
+		volume_set_option(v, row ? row->name : name, value); /* user.* has no row */
 	}
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "mgmt/text.h"
 
 #define BRICKS_MAX 4096
+#define PATH_LENGTH_MAX 900 /* bricks put it into the names of options */
 
 /* --- words --- */
 
@@ -20,8 +21,8 @@ static int check_path(const char *path, struct error *err)
 {
 	const char *p;
 
-	if (strlen(path) > 3000)
-		return error_set(err, -ENAMETOOLONG, "a brick's path has at most 3000 bytes");
+	if (strlen(path) > PATH_LENGTH_MAX)
+		return error_set(err, -ENAMETOOLONG, "a brick's path has at most %d bytes", PATH_LENGTH_MAX);
 	for (p = path; *p; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '`')
 			return error_set(err, -EINVAL, "a brick's path has no control characters and no backquotes");
@@ -427,18 +428,19 @@ static json_t *coroutine_fn set_state(struct manager *m, json_t *rq, struct stat
 {
 	struct error err = { "" };
 	struct volume *v = named_volume(m, rq, &err);
-	char *name;
+	char *name, id[GFID_TEXT_SIZE];
 	json_t *answer, *bricks = NULL;
 	int ret;
 
 	if (!v)
 		return json_failure(ENOENT, &err);
 	name = need(strdup(v->name));
+	gfid_text(v->id, id);
 	ret = change_volume(m, name, change_state, &change, &err);
 	if (ret == 0) {
 		reconcile_settled(m, name);
 		await_everywhere(m, name, change.to == VOLUME_STARTED);
-		answer = success_message(NULL, "volume %s: %s: success", verb, name);
+		answer = success_message(need(json_pack("{s:s}", "id", id)), "volume %s: %s: success", verb, name);
 		if (change.to == VOLUME_STARTED) {
 			bricks = need(json_array());
 			json_object_set_new(json_object_get(answer, "result"), "bricks", bricks);
@@ -465,7 +467,7 @@ json_t *coroutine_fn command_volume_delete(struct manager *m, json_t *rq)
 {
 	struct error err = { "" };
 	struct volume *v = named_volume(m, rq, &err);
-	char *key, *name;
+	char *key, *name, id[GFID_TEXT_SIZE];
 	json_t *answer;
 	int ret;
 
@@ -476,12 +478,13 @@ json_t *coroutine_fn command_volume_delete(struct manager *m, json_t *rq)
 		return json_failure(EBUSY, &err);
 	}
 	name = need(strdup(v->name));
+	gfid_text(v->id, id);
 	key = format("volumes/%s", name);
 	ret = store_delete(m->store, key, v->revision, &err);
 	if (ret == -ESTALE)
 		error_set(&err, ret, "volume %s was changed by somebody else just now: look at it and try again", name);
 	answer = ret < 0 ? json_failure(-ret, &err)
-			 : success_message(NULL, "volume delete: %s: success; the data stays in the bricks' directories", name);
+			 : success_message(need(json_pack("{s:s}", "id", id)), "volume delete: %s: success; the data stays in the bricks' directories", name);
 	free(key);
 	free(name);
 	return answer;

@@ -198,7 +198,7 @@ char *host_brick_volfile(const struct manager *m, const struct volume *v, unsign
 {
 	struct brick_facts facts = {
 		.host_uuid = m->uuid,
-		.hostname = v->bricks[brick].host,
+		
 		.shared_brick_count = bricks_on_same_disk(m, v, brick),
 		.tls = manager_tls(m),
 	};

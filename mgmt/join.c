@@ -240,7 +240,7 @@ static int coroutine_fn ask(struct manager *m, struct rpc_client *c, const char 
 	memcpy(buf->data, text, strlen(text));
 	ret = rpc_client_call(c, &call);
 	if (ret == 0 && rsp.json.len)
-		*ret_answer = json_loadb((const char *)rsp.json.buf->data + rsp.json.offset, rsp.json.len, 0, NULL);
+		*ret_answer = json_parse((const char *)rsp.json.buf->data + rsp.json.offset, rsp.json.len);
 	if (!json_is_object(*ret_answer))
 		ret = error_set(err, ret < 0 ? ret : -EPROTO, "what answers at %s:%d is no manager of ours", host, (int)m->conf.port);
 	iobuf_unref(buf);

@@ -6,6 +6,8 @@
 
 #include "runtime/error.h"
 
+/* Text of whoever: at most 32 levels deep, since reading recurses and a coroutine's stack is small. NULL when it is no JSON. */
+json_t *json_parse(const char *text, size_t len);
 /* A JSON string of any bytes: what is no UTF-8 becomes question marks. Never NULL. */
 json_t *json_text(const char *text);
 /* {"status": errno, "error": the sentence}; {"status": 0, "result":} which takes @result, {} for NULL. Never NULL. */

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "mgmt/document.h"
+#include "mgmt/json.h"
 #include "mgmt/text.h"
 #include "runtime/log.h"
 
@@ -172,7 +173,7 @@ json_t *host_status(const struct manager *m, const char *uuid)
 	doc = store_get(m->store, key);
 	if (!doc)
 		return NULL;
-	status = json_loadb(doc->text, doc->len, 0, NULL);
+	status = json_parse(doc->text, doc->len);
 	if (!json_is_object(status)) {
 		json_decref(status);
 		return NULL;
@@ -193,7 +194,7 @@ const struct volfiles_tls *manager_tls(const struct manager *m)
 /* Another manager says that it is this host: its directory was copied. */
 static void watch_for_twin(struct manager *m, const char *uuid, const struct store_doc *doc)
 {
-	json_t *status = doc && m->registered && strcmp(uuid, m->uuid) == 0 ? json_loadb(doc->text, doc->len, 0, NULL) : NULL;
+	json_t *status = doc && m->registered && strcmp(uuid, m->uuid) == 0 ? json_parse(doc->text, doc->len) : NULL;
 	const char *instance = json_string_value(json_object_get(status, "instance"));
 
 	if (instance && strcmp(instance, m->instance) != 0)

@@ -88,7 +88,7 @@ static const char *twin_of(struct manager *m, json_t **ret_status)
 
 	free(key);
 	json_decref(*ret_status);
-	*ret_status = doc ? json_loadb(doc->text, doc->len, 0, NULL) : NULL;
+	*ret_status = doc ? json_parse(doc->text, doc->len) : NULL;
 	instance = json_member(*ret_status, "instance");
 	return instance && strcmp(instance, m->instance) != 0 ? json_member(*ret_status, "host") : NULL;
 }

@@ -229,7 +229,8 @@ static char *spec_for(struct manager *m, const char *key, bool trusted, char **r
 	v = volume_by_key(m, key);
 	if (v) {
 		*ret_volume = need(strdup(v->name));
-		return volfile_for_clients(v, trusted ? VOLFILE_CLIENT_TRUSTED : VOLFILE_CLIENT, manager_tls(m));
+		/* Where TLS files are is this host's own matter: others have theirs at the usual places. */
+		return volfile_for_clients(v, trusted ? VOLFILE_CLIENT_TRUSTED : VOLFILE_CLIENT, trusted ? manager_tls(m) : NULL);
 	}
 	if (!dot)
 		return NULL;
@@ -388,7 +389,7 @@ static json_t *request_json(const struct gate_text *req)
 {
 	if (!req->json.len)
 		return NULL;
-	return json_loadb((const char *)req->json.buf->data + req->json.offset, req->json.len, 0, NULL);
+	return json_parse((const char *)req->json.buf->data + req->json.offset, req->json.len);
 }
 
 static int coroutine_fn run_command(struct rpc_request *rq, const void *args, void *res)

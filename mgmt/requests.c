@@ -61,7 +61,7 @@ static void coroutine_fn answer_one(void *arg)
 
 static void asked(struct manager *m, const char *id, const struct store_doc *doc)
 {
-	json_t *request = json_loadb(doc->text, doc->len, 0, NULL);
+	json_t *request = json_parse(doc->text, doc->len);
 	const char *from = json_member(request, "from");
 	struct asked *a;
 
@@ -106,7 +106,7 @@ static int coroutine_fn await_answer(struct manager *m, const char *key, json_t 
 	co_restore_deadline(old);
 	if (!doc)
 		return ret;
-	*ret_answer = json_loadb(doc->text, doc->len, 0, NULL);
+	*ret_answer = json_parse(doc->text, doc->len);
 	if (json_is_object(*ret_answer))
 		return 0;
 	json_decref(*ret_answer);

@@ -61,5 +61,5 @@ for volume in two arb; do
 done
 for volume in dist two arb; do umount "$T/$volume"; gh volume stop $volume; done
 "$TOP/tests/system/marks" two 2 "$T/disk/b"/r{0,1,2,3}
-"$TOP/tests/system/marks" arb 3 "$T/disk/b"/a{0,1,2}
+"$TOP/tests/system/marks" --arbiter arb 3 "$T/disk/b"/a{0,1,2}
 stop manager-h1
