@@ -1,8 +1,5 @@
-/* gateway/volume.c: builds the graph and follows its events.
- *
- * The write verifier: a client keeps UNSTABLE data until a COMMIT with the same verifier succeeded. So it must be new
- * when this process is, and again when a brick comes back as another process: whatever that one held unstable may be
- * gone, and clients then send it again. */
+/* gateway/volume_file.c: volfiles as the gateway wants them: with its own cache on top, made for bricks inside the process, and
+ * asked for the volume's identity. */
 #include "gateway/volume.h"
 
 #include <endian.h>
@@ -14,7 +11,6 @@
 
 #include "runtime/file.h"
 #include "runtime/hash.h"
-#include "runtime/log.h"
 
 void volume_id_from_name(const char *name, uint8_t ret_id[16])
 {
@@ -210,71 +206,4 @@ struct volfile *volume_read(const char *path, uint64_t cache_size, struct error 
 	vf = volume_parse(text, len, path, cache_size, false, err);
 	free(text);
 	return vf;
-}
-
-static void volume_event(void *owner, enum xl_event ev, const struct xl_upcall *upcall)
-{
-	struct volume *vol = owner;
-
-	switch (ev) {
-	case XL_UP:
-	case XL_DOWN:
-		if (vol->up == (ev == XL_UP))
-			return;
-		vol->up = ev == XL_UP;
-		vol->was_up |= vol->up;
-		if (vol->up)
-			log_notice("volume is up", "volume=%s", vol->name);
-		else
-			log_warning("volume is down, clients wait until its bricks are back", "volume=%s", vol->name);
-		co_queue_wake_all(&vol->changed);
-		return;
-	case XL_RESTARTED:
-		loop_random(vol->loop, vol->verifier, sizeof(vol->verifier));
-		return;
-	case XL_UPCALL:
-		return;			/* caches inside the graph have seen it */
-	}
-}
-
-int coroutine_fn volume_start(struct volume *vol, const struct volfile *vf, const uint8_t *id, unsigned max_inodes,
-			      struct error *err)
-{
-	struct graph_conf conf = {
-		.loop = vol->loop, .max_idle_inodes = max_inodes, .event = volume_event, .owner = vol
-	};
-	uint64_t half;
-
-	co_queue_init(&vol->changed);
-	if (id)
-		memcpy(vol->id, id, 16);
-	else
-		volume_find_id(vf, vol->name, vol->id);
-	memcpy(&half, vol->id, 8);
-	vol->fsid = be64toh(half);
-	memcpy(&half, vol->id + 8, 8);
-	vol->fsid ^= be64toh(half);
-	loop_random(vol->loop, vol->verifier, sizeof(vol->verifier));
-	return graph_new(vf, &conf, err, &vol->graph);
-}
-
-void coroutine_fn volume_stop(struct volume *vol)
-{
-	if (vol->graph)
-		graph_free(vol->graph);
-	vol->graph = NULL;
-}
-
-int coroutine_fn volume_wait(struct volume *vol, uint64_t at_most_ns)
-{
-	uint64_t old;
-	int ret = 0;
-
-	if (vol->was_up)
-		return 0;
-	old = co_set_deadline(loop_now_ns(vol->loop) + at_most_ns);
-	while (!vol->was_up && ret == 0)
-		ret = co_queue_wait(&vol->changed);
-	co_restore_deadline(old);
-	return vol->was_up ? 0 : -ENOTCONN;
 }
