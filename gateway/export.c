@@ -4,9 +4,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "runtime/hash.h"
 
 struct export_set *export_set_ref(struct export_set *set)
 {
@@ -31,6 +34,7 @@ void export_set_unref(struct export_set *set)
 		free(ex->path);
 	}
 	free(set->exports);
+	free(set->index);
 	free(set);
 }
 
@@ -38,10 +42,17 @@ struct export *export_by_id(struct export_set *set, uint32_t id)
 {
 	unsigned i;
 
-	for (i = 0; i < set->n; i++)
-		if (set->exports[i].id == id)
-			return &set->exports[i];
+	if (!set->index_size)
+		return NULL;
+	for (i = id & (set->index_size - 1); set->index[i]; i = (i + 1) & (set->index_size - 1))
+		if (set->exports[set->index[i] - 1].id == id)
+			return &set->exports[set->index[i] - 1];
 	return NULL;
+}
+
+uint64_t export_name_hash(const char *name, size_t len)
+{
+	return hash_bytes(name, len, 1);
 }
 
 bool export_covers(const struct export *ex, const char *path, const char **ret_rest)
@@ -109,7 +120,8 @@ static unsigned port_of(const struct sockaddr *addr)
 	return addr->sa_family == AF_INET ? ntohs(((const struct sockaddr_in *)addr)->sin_port) : 0;
 }
 
-const struct export_client *export_admit(const struct export *ex, const struct sockaddr *peer, const char *peer_name)
+enum export_why export_judge(const struct export *ex, const struct sockaddr *peer, const char *peer_name,
+			     const struct export_client **ret_client)
 {
 	const struct export_client *best = NULL;
 	unsigned i, score, best_score = 0;
@@ -123,7 +135,47 @@ const struct export_client *export_admit(const struct export *ex, const struct s
 		best = &ex->clients[i];
 		best_score = score;
 	}
-	if (best && best->options.secure && port_of(peer) >= IPPORT_RESERVED)
-		return NULL;
-	return best;
+	*ret_client = best;
+	if (!best)
+		return EXPORT_NO_CLIENT;
+	return best->options.secure && port_of(peer) >= IPPORT_RESERVED ? EXPORT_HIGH_PORT : EXPORT_ALLOWED;
+}
+
+const struct export_client *export_admit(const struct export *ex, const struct sockaddr *peer, const char *peer_name)
+{
+	const struct export_client *client;
+
+	return export_judge(ex, peer, peer_name, &client) == EXPORT_ALLOWED ? client : NULL;
+}
+
+void export_decide(struct export_set *set, const char *path, const struct sockaddr *peer, const char *peer_name,
+		   struct export_verdict *ret_verdict)
+{
+	struct export_verdict v = { EXPORT_NO_PATH };
+	size_t longest = 0, len;
+	unsigned i;
+
+	*ret_verdict = v;
+	for (i = 0; i < set->n; i++) {
+		v.export = &set->exports[i];
+		if (!export_covers(v.export, path, &v.rest))
+			continue;
+		v.why = export_judge(v.export, peer, peer_name, &v.client);
+		len = strlen(v.export->path) + (v.why == EXPORT_ALLOWED ? PATH_MAX : 0);
+		if (len <= longest)
+			continue;
+		longest = len;
+		*ret_verdict = v;
+	}
+}
+
+bool export_wants_name(const struct export_set *set, const char *path)
+{
+	const char *rest;
+	unsigned i;
+
+	for (i = 0; i < set->n; i++)
+		if (set->exports[i].has_patterns && export_covers(&set->exports[i], path, &rest))
+			return true;
+	return false;
 }

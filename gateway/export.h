@@ -19,6 +19,7 @@
 
 struct export_options {
 	bool rw, sync, secure, root_squash, all_squash;
+	bool ino32;			/* file numbers are shown in 32 bits, for programs that know no more */
 	uint32_t anonuid, anongid;
 };
 
@@ -37,6 +38,9 @@ struct export_client {
 
 struct export {
 	char *path;			/* "/demo/sub" */
+	size_t volume_len;		/* of the volume's name, which follows the first slash */
+	uint64_t volume_hash;		/* of that name: export_name_hash() */
+	bool has_patterns;		/* then verdicts need the peer's name */
 	const char *subdir;		/* what follows the volume's name: "" or "sub/dir"; into path */
 	uint32_t id; /* from the path alone, so it is the same after any reload and on every gateway */
 	unsigned line;
@@ -51,24 +55,43 @@ struct export_set {
 	uint64_t generation;		/* changes with everything that may change a verdict */
 	struct export *exports;
 	unsigned n, nclients;
-	bool has_hosts, has_patterns;
+	bool has_hosts;
+	unsigned index_size;		/* a power of two; a place holds an export's plus one, 0 is free */
+	uint16_t *index;		/* by id */
 };
 
-/* All lines must be of @volume ("/volume" or below). The sentence names @filename and the line. 0, -EINVAL, -E2BIG or
+/* All lines must be of @volume ("/volume" or below); NULL: of any volume, and there may be none at all. The sentence names @filename and the line. 0, -EINVAL, -E2BIG or
  * -ENOMEM. */
 int exports_parse(const char *text, size_t len, const char *filename, const char *volume, struct export_set **ret_set,
 		  struct error *err);
+/* Says every error of the file at @path to @tell, a sentence each; how many. Blocks. */
+unsigned exports_check(const char *path, const char *volume, void (*tell)(void *arg, const char *sentence), void *arg);
 int exports_read(const char *path, const char *volume, struct export_set **ret_set, struct error *err);	/* blocks */
 struct export_set *export_set_ref(struct export_set *set);
 void export_set_unref(struct export_set *set);		/* accepts NULL */
 
 struct export *export_by_id(struct export_set *set, uint32_t id);	/* NULL when there is none */
+uint64_t export_name_hash(const char *name, size_t len);
 /* Whether @path ("/demo/a/b") is in @ex; *ret_rest is then what follows the export's own path ("a/b", "" for it). */
 bool export_covers(const struct export *ex, const char *path, const char **ret_rest);
 
-/* The evaluator. @peer_name: the verified host name of the peer when the set has patterns, else NULL. NULL: not
+/* The evaluator. Everybody who lets somebody in, or explains why not, asks one of these three. @peer_name: the verified host name of the peer when @ex has patterns, else NULL. NULL: not
  * allowed. The port is judged, too: below 1024 unless the client's options say "insecure". */
 const struct export_client *export_admit(const struct export *ex, const struct sockaddr *peer, const char *peer_name);
+enum export_why { EXPORT_ALLOWED, EXPORT_NO_PATH, EXPORT_NO_CLIENT, EXPORT_HIGH_PORT };
+/* The same, telling why not; *ret_client is who matched, if anybody did. */
+enum export_why export_judge(const struct export *ex, const struct sockaddr *peer, const char *peer_name,
+			     const struct export_client **ret_client);
+struct export_verdict {
+	enum export_why why;
+	struct export *export;		/* that decides; NULL: NO_PATH */
+	const struct export_client *client;	/* that matched; NULL: none */
+	const char *rest;		/* of the path, below the export */
+};
+/* Mounting @path: the export with the longest path that lets the peer in decides, or else the longest that covers it. */
+void export_decide(struct export_set *set, const char *path, const struct sockaddr *peer, const char *peer_name,
+		   struct export_verdict *ret_verdict);
+bool export_wants_name(const struct export_set *set, const char *path);	/* the verdict may depend on the peer's name */
 
 /* Asks the resolver for every host name of the set; true when an answer changed. A name that cannot be resolved just
  * now keeps its addresses; one that does not exist loses them. */

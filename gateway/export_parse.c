@@ -30,6 +30,9 @@ struct parser {
 	struct export_set *set;
 	char word[WORD_MAX + 1];
 	struct export_options options;	/* of the line: changed by "-options" words */
+	void (*tell)(void *arg, const char *sentence);	/* of every error; NULL: the first one ends it */
+	void *arg;
+	unsigned told;
 };
 
 #define FAIL(ps, at, ret, ...) fail(ps, at, error_set((ps)->err, ret, __VA_ARGS__))
@@ -105,12 +108,13 @@ static int next_word(struct parser *ps)
 	return any;
 }
 
-enum opt { RW, RO, SYNC, ASYNC, ROOT_SQUASH, NO_ROOT_SQUASH, ALL_SQUASH, NO_ALL_SQUASH, SECURE, INSECURE, IGNORED };
+enum opt { RW, RO, SYNC, ASYNC, ROOT_SQUASH, NO_ROOT_SQUASH, ALL_SQUASH, NO_ALL_SQUASH, SECURE, INSECURE, INO32, NO_INO32,
+	   IGNORED };
 
 static const struct { const char *name; enum opt opt; } flags[] = {
 	{ "rw", RW }, { "ro", RO }, { "sync", SYNC }, { "async", ASYNC }, { "root_squash", ROOT_SQUASH },
 	{ "no_root_squash", NO_ROOT_SQUASH }, { "all_squash", ALL_SQUASH }, { "no_all_squash", NO_ALL_SQUASH },
-	{ "secure", SECURE }, { "insecure", INSECURE },
+	{ "secure", SECURE }, { "insecure", INSECURE }, { "ino32", INO32 }, { "no_ino32", NO_INO32 },
 	/* options of knfsd that say what is so here anyway, or that mean nothing here */
 	{ "sec=sys", IGNORED }, { "subtree_check", IGNORED }, { "no_subtree_check", IGNORED }, { "wdelay", IGNORED },
 	{ "no_wdelay", IGNORED }, { "hide", IGNORED }, { "nohide", IGNORED }, { "crossmnt", IGNORED },
@@ -130,6 +134,8 @@ static void apply_flag(struct export_options *o, enum opt opt)
 	case NO_ALL_SQUASH: o->all_squash = false; break;
 	case SECURE: o->secure = true; break;
 	case INSECURE: o->secure = false; break;
+	case INO32: o->ino32 = true; break;
+	case NO_INO32: o->ino32 = false; break;
 	case IGNORED: break;
 	}
 }
@@ -173,7 +179,7 @@ static int parse_option(struct parser *ps, const char *word, struct export_optio
 		return FAIL(ps, ps->line, -EINVAL, "only sec=sys is served, not \"%s\"", word);
 	return FAIL(ps, ps->line, -EINVAL,
 		    "unknown option \"%s\": expected rw, ro, sync, async, root_squash, no_root_squash, all_squash, "
-		    "no_all_squash, anonuid=N, anongid=N, secure or insecure",
+		    "no_all_squash, anonuid=N, anongid=N, secure, insecure, ino32 or no_ino32",
 		    word);
 }
 
@@ -263,7 +269,7 @@ static bool is_address(const char *spec)
 	       (spec[0] == '[' && spec[strlen(spec) - 1] == ']' && strchr(spec, ':'));
 }
 
-static int parse_spec(struct parser *ps, const char *spec, struct export_client *c)
+static int parse_spec(struct parser *ps, struct export *ex, const char *spec, struct export_client *c)
 {
 	const char *slash = strchr(spec, '/'), *s;
 
@@ -279,7 +285,7 @@ static int parse_spec(struct parser *ps, const char *spec, struct export_client 
 		return FAIL(ps, ps->line, -EINVAL, "a host name is longer than 255 characters");
 	if (strpbrk(spec, "*?[")) {
 		c->kind = CLIENT_PATTERN;
-		ps->set->has_patterns = true;
+		ex->has_patterns = true;
 		return 0;
 	}
 	for (s = spec; *s; s++)
@@ -321,7 +327,7 @@ static int add_client(struct parser *ps, struct export *ex)
 	c = &ex->clients[ex->nclients++];
 	*c = (struct export_client){ .spec = spec, .line = ps->line, .options = options };
 	ps->set->nclients++;
-	return parse_spec(ps, spec, c);
+	return parse_spec(ps, ex, spec, c);
 }
 
 /* Slashes folded, none at the end; "." and ".." refused. In place. */
@@ -361,15 +367,18 @@ static int same_id(struct parser *ps, const struct export *ex, const struct expo
 static int add_export(struct parser *ps, struct export **ret_export)
 {
 	struct export_set *set = ps->set;
-	size_t vlen = strlen(ps->volume);
 	struct export *ex;
 	unsigned i;
+	size_t vlen;
 	int ret;
 
 	ret = fold_path(ps, ps->word);
 	if (ret < 0)
 		return ret;
-	if (strncmp(ps->word + 1, ps->volume, vlen) != 0 || (ps->word[1 + vlen] && ps->word[1 + vlen] != '/'))
+	vlen = strcspn(ps->word + 1, "/");
+	if (!vlen)
+		return FAIL(ps, ps->line, -EINVAL, "expected a volume's name after the slash");
+	if (ps->volume && (vlen != strlen(ps->volume) || strncmp(ps->word + 1, ps->volume, vlen) != 0))
 		return FAIL(ps, ps->line, -EINVAL,
 			    "\"%s\" is not in the volume of this gateway: expected /%s or a directory below it",
 			    ps->word, ps->volume);
@@ -387,6 +396,8 @@ static int add_export(struct parser *ps, struct export **ret_export)
 	if (!ex->path)
 		return -ENOMEM;
 	set->n++;
+	ex->volume_len = vlen;
+	ex->volume_hash = export_name_hash(ex->path + 1, vlen);
 	ex->subdir = ex->path + 1 + vlen + (ex->path[1 + vlen] == '/');
 	ex->id = (uint32_t)hash_bytes(ex->path, strlen(ex->path), 0);
 	ex->line = ps->line;
@@ -425,15 +436,64 @@ static int parse_line(struct parser *ps)
 	return ret;
 }
 
-int exports_parse(const char *text, size_t len, const char *filename, const char *volume, struct export_set **ret_set,
-		  struct error *err)
+static int make_index(struct export_set *set)
+{
+	unsigned size = 4, i, at;
+
+	while (size < set->n * 2)
+		size *= 2;
+	set->index = calloc(size, sizeof(*set->index));
+	if (!set->index)
+		return -ENOMEM;
+	set->index_size = size;
+	for (i = 0; i < set->n; i++) {
+		at = set->exports[i].id & (size - 1);
+		while (set->index[at])
+			at = (at + 1) & (size - 1);
+		set->index[at] = (uint16_t)(i + 1);
+	}
+	return 0;
+}
+
+/* The rest of a line, and of those that continue it. */
+static void skip_line(struct parser *ps)
+{
+	for (; ps->p < ps->end && *ps->p != '\n'; ps->p++) {
+		if (*ps->p == '\\' && ps->end - ps->p >= 2 && ps->p[1] == '\n') {
+			ps->p++;
+			ps->line++;
+		}
+	}
+}
+
+static int parse_all(struct parser *ps)
+{
+	int ret = 0;
+
+	while (ret == 0 && ps->p < ps->end) {
+		ret = parse_line(ps);
+		if (ret < 0 && ps->tell) {
+			ps->tell(ps->arg, ps->err->text);
+			ps->err->text[0] = '\0';
+			ps->told++;
+			skip_line(ps);
+			ret = 0;
+		}
+		if (ret == 0 && ps->p < ps->end) {	/* at the line's end */
+			ps->p++;
+			ps->line++;
+		}
+	}
+	return ret;
+}
+
+static struct parser *parser_new(const char *text, size_t len, const char *filename, const char *volume, struct error *err)
 {
 	static uint64_t generations;
 	struct parser *ps = calloc(1, sizeof(*ps));
-	int ret = 0;
 
 	if (!ps)
-		return -ENOMEM;
+		return NULL;
 	ps->p = text;
 	ps->end = text + len;
 	ps->filename = filename;
@@ -443,20 +503,27 @@ int exports_parse(const char *text, size_t len, const char *filename, const char
 	ps->set = calloc(1, sizeof(*ps->set));
 	if (!ps->set) {
 		free(ps);
-		return -ENOMEM;
+		return NULL;
 	}
 	ps->set->refs = 1;
 	ps->set->generation = ++generations << 32;
-	while (ret == 0 && ps->p < ps->end) {
-		ret = parse_line(ps);
-		if (ret == 0 && ps->p < ps->end) {	/* at the line's end */
-			ps->p++;
-			ps->line++;
-		}
-	}
-	if (ret == 0 && !ps->set->n)
+	return ps;
+}
+
+int exports_parse(const char *text, size_t len, const char *filename, const char *volume, struct export_set **ret_set,
+		  struct error *err)
+{
+	struct parser *ps = parser_new(text, len, filename, volume, err);
+	int ret;
+
+	if (!ps)
+		return -ENOMEM;
+	ret = parse_all(ps);
+	if (ret == 0 && !ps->set->n && volume)
 		ret = error_set(err, -EINVAL, "%s: exports nothing: expected lines such as \"/%s *(rw)\"", filename,
 				volume);
+	if (ret == 0)
+		ret = make_index(ps->set);
 	if (ret == 0)
 		*ret_set = ps->set;
 	else
@@ -465,17 +532,49 @@ int exports_parse(const char *text, size_t len, const char *filename, const char
 	return ret;
 }
 
+static int read_text(const char *path, char **ret_text, size_t *ret_len, struct error *err)
+{
+	int ret = file_read(path, FILE_MAX, ret_text, ret_len);
+
+	if (ret == -EFBIG)
+		return error_set(err, ret, "the exports file %s is larger than 1 MiB", path);
+	return ret < 0 ? error_set(err, ret, "cannot read the exports file %s: %s", path, strerror(-ret)) : 0;
+}
+
 int exports_read(const char *path, const char *volume, struct export_set **ret_set, struct error *err)
 {
 	char *text;
 	size_t len;
-	int ret = file_read(path, FILE_MAX, &text, &len);
+	int ret = read_text(path, &text, &len, err);
 
-	if (ret == -EFBIG)
-		return error_set(err, ret, "the exports file %s is larger than 1 MiB", path);
 	if (ret < 0)
-		return error_set(err, ret, "cannot read the exports file %s: %s", path, strerror(-ret));
+		return ret;
 	ret = exports_parse(text, len, path, volume, ret_set, err);
 	free(text);
 	return ret;
+}
+
+unsigned exports_check(const char *path, const char *volume, void (*tell)(void *arg, const char *sentence), void *arg)
+{
+	struct error err = { "" };
+	struct parser *ps = NULL;
+	unsigned told = 1;
+	char *text = NULL;
+	size_t len = 0;
+	int ret = read_text(path, &text, &len, &err);
+
+	if (ret == 0)
+		ps = parser_new(text, len, path, volume, &err);
+	if (ps) {
+		ps->tell = tell;
+		ps->arg = arg;
+		parse_all(ps);
+		told = ps->told;
+		export_set_unref(ps->set);
+		free(ps);
+	} else {
+		tell(arg, err.text);
+	}
+	free(text);
+	return told;
 }

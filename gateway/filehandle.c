@@ -9,7 +9,7 @@
 #define AT_TYPE 1
 #define AT_HINT 2
 #define AT_EXPORT 4
-#define AT_VOLUME 8
+#define AT_VOLUME FILEHANDLE_AT_VOLUME
 #define AT_GFID 24
 #define AT_MAC 40
 
@@ -29,6 +29,11 @@ int filehandle_encode(struct mac *mac, const struct filehandle *fh, struct wire_
 	memcpy(p + AT_GFID, fh->gfid, 16);
 	ret_wire->len = FILEHANDLE_SIZE;
 	return mac_tag(mac, MAC_SIGN, p, AT_MAC, p + AT_MAC);
+}
+
+const uint8_t *filehandle_volume(const struct wire_handle *wire)
+{
+	return wire->len == FILEHANDLE_SIZE && wire->data[0] == HANDLE_VERSION ? wire->data + AT_VOLUME : NULL;
 }
 
 int filehandle_decode(struct mac *mac, const uint8_t *volume_id, const struct wire_handle *wire,

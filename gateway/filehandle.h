@@ -9,6 +9,7 @@
 #ifndef GATEWAY_FILEHANDLE_H
 #define GATEWAY_FILEHANDLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rpc/mac.h"
@@ -16,6 +17,7 @@
 #include "runtime/error.h"
 
 #define FILEHANDLE_SIZE 56
+#define FILEHANDLE_AT_VOLUME 8
 
 struct filehandle {
 	uint32_t type;			/* S_IFMT bits */
@@ -26,6 +28,12 @@ struct filehandle {
 };
 
 int filehandle_encode(struct mac *mac, const struct filehandle *fh, struct wire_handle *ret_wire);	/* 0 or -EIO */
+/* The 16 bytes that a handle says its volume has, unproven. NULL: cut short, or of another version. */
+const uint8_t *filehandle_volume(const struct wire_handle *wire);
+static inline bool filehandle_says(const struct wire_handle *wire, const uint8_t *volume_id)
+{
+	return wire->len == FILEHANDLE_SIZE && __builtin_memcmp(wire->data + FILEHANDLE_AT_VOLUME, volume_id, 16) == 0;
+}
 /* -EBADF: forged, cut short, of another version or key: NFS3ERR_BADHANDLE. -ESTALE: genuine, but of another volume than
  * @volume_id. */
 int filehandle_decode(struct mac *mac, const uint8_t *volume_id, const struct wire_handle *wire,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "gateway/gateway.h"
+#include "gateway/json.h"
 #include "gateway/status.h"
 #include "runtime/log.h"
 #include "runtime/stream.h"
@@ -33,6 +34,28 @@ struct mount_list *mount_list_new(void)
 unsigned mount_list_count(const struct mount_list *list)
 {
 	return list->n;
+}
+
+void mount_list_put(FILE *f, const struct mount_list *list, const char *volume)
+{
+	const char *comma = "";
+	struct list *pos;
+	size_t len = strlen(volume);
+
+	fprintf(f, ",\n   \"mounts\": [");
+	list_for_each(pos, &list->mounts) {
+		const struct mount *m = list_entry(pos, struct mount, link);
+
+		if (strncmp(m->path + 1, volume, len) != 0 || (m->path[1 + len] && m->path[1 + len] != '/'))
+			continue;
+		fprintf(f, "%s{\"client\": ", comma);
+		json_text(f, m->host);
+		fprintf(f, ", \"path\": ");
+		json_text(f, m->path);
+		fprintf(f, "}");
+		comma = ", ";
+	}
+	fprintf(f, "]");
 }
 
 static void forget(struct mount_list *list, struct mount *m)
@@ -99,77 +122,72 @@ static const char *host_text(const struct rpc_request *rq, char *buf, size_t siz
 	return s;
 }
 
+/* With slashes folded and none at the end. */
 static char *path_of(const struct rpc_request *rq, const dirpath *path)
 {
-	char *s = path->text;
-	size_t len;
+	char *s = path->text, *to = s;
+	const char *from;
 
 	if (!s || strlen(s) != path->len)
 		return NULL;
-	for (len = path->len; len > 1 && s[len - 1] == '/'; len--)
-		s[len - 1] = '\0';
+	for (from = s; *from; from++)
+		if (*from != '/' || from[1] != '/')
+			*to++ = *from;
+	if (to > s + 1 && to[-1] == '/')
+		to--;
+	*to = '\0';
 	return s;
 }
 
-/* The export with the longest path that covers @path and lets the caller in. -ENOENT: none covers it; -EACCES: none
- * lets it in. */
-static int coroutine_fn find_export(struct gateway *gw, struct rpc_request *rq, const char *path,
-				    struct export **ret_export, const char **ret_rest)
+/* -ENOENT: there is no such volume; -EACCES: the path is not exported, or not to the caller. */
+static int coroutine_fn find_export(struct gateway *gw, struct rpc_request *rq, const char *path, struct export_verdict *ret_verdict,
+				    struct gateway_hold **ret_hold)
 {
-	struct export_set *set = gateway_exports(gw, rq->arena);
-	struct export *best = NULL;
-	bool covered = false;
-	const char *rest;
-	unsigned i;
+	const struct sockaddr *peer = (const struct sockaddr *)rq->peer;
+	struct volume *vol = *path == '/' ? volume_set_find(&gw->volumes, path + 1, strcspn(path + 1, "/")) : NULL;
+	struct gateway_hold *hold;
 
-	for (i = 0; set && i < set->n; i++) {
-		struct export *ex = &set->exports[i];
-
-		if (!export_covers(ex, path, &rest))
-			continue;
-		covered = true;
-		if ((best && strlen(best->path) > strlen(ex->path)) || !gateway_admit(gw, rq, set, ex))
-			continue;
-		best = ex;
-		*ret_rest = rest;
-	}
-	*ret_export = best;
-	return best ? 0 : covered ? -EACCES : -ENOENT;
+	if (!vol)
+		return -ENOENT;
+	hold = *ret_hold = gateway_hold(gw, rq, vol);
+	if (!hold)
+		return -ENOMEM;
+	export_decide(hold->set, path, peer, export_wants_name(hold->set, path) ? peer_name(gw->names, peer) : NULL, ret_verdict);
+	return ret_verdict->why == EXPORT_ALLOWED ? 0 : -EACCES;
 }
 
 /* mount(8) gives up at the first error: where a brick is about to come, waiting is done here. */
-static int coroutine_fn walk_patiently(struct gateway *gw, struct rpc_request *rq, struct export *ex, const char *rest,
+static int coroutine_fn walk_patiently(struct graph *graph, struct rpc_request *rq, const struct export_verdict *v,
 				       struct iatt *ret_stat)
 {
-	uint64_t end = loop_now_ns(gw->loop) + READY_NS;
+	uint64_t end = loop_now_ns(graph->loop) + READY_NS;
 	uint8_t root[16];
 	int ret;
 
 	do {
-		ex->root_known = false;		/* another directory may have the name by now */
-		ret = gateway_export_root(gw, rq->arena, ex, root);
+		v->export->root_known = false;		/* another directory may have the name by now */
+		ret = gateway_export_root(graph, rq->arena, v->export, root);
 		if (ret == 0)
-			ret = gateway_walk(gw, rq->arena, root, rest, ret_stat);
-	} while (status_of(ret) == NFS3ERR_JUKEBOX && loop_now_ns(gw->loop) < end && co_sleep_ns(TRY_AGAIN_NS) == 0);
+			ret = gateway_walk(graph, rq->arena, root, v->rest, ret_stat);
+	} while (status_of(ret) == NFS3ERR_JUKEBOX && loop_now_ns(graph->loop) < end && co_sleep_ns(TRY_AGAIN_NS) == 0);
 	return ret;
 }
 
 static int coroutine_fn mount_path(struct gateway *gw, struct rpc_request *rq, const char *path, nfs_fh3 *ret_handle)
 {
-	struct export *ex;
+	struct gateway_hold *hold;
+	struct export_verdict v;
 	struct iatt stat;
-	const char *rest;
 	int ret;
 
-	ret = find_export(gw, rq, path, &ex, &rest);
-	if (ret < 0)
-		return ret;
-	ret = volume_wait(&gw->volume, READY_NS);
+	ret = find_export(gw, rq, path, &v, &hold);
 	if (ret == 0)
-		ret = walk_patiently(gw, rq, ex, rest, &stat);
+		ret = gateway_ready(hold, READY_NS);
+	if (ret == 0)
+		ret = walk_patiently(hold->vg->graph, rq, &v, &stat);
 	if (ret == 0 && !S_ISDIR(stat.mode))
 		ret = -ENOTDIR;
-	return ret < 0 ? ret : gateway_handle(gw, ex, &stat, ret_handle);
+	return ret < 0 ? ret : gateway_handle(hold->vg, v.export, &stat, ret_handle);
 }
 
 static int coroutine_fn mount3_mnt(struct rpc_request *rq, const void *args, void *res)
@@ -255,17 +273,20 @@ static int coroutine_fn mount_umntall(struct rpc_request *rq, const void *args, 
 static int coroutine_fn mount_export(struct rpc_request *rq, const void *args, void *res)
 {
 	struct gateway *gw = rpc_server_user(rq->server);
-	struct export_set *set = gateway_exports(gw, rq->arena);
+	struct gateway_hold *hold = gateway_hold(gw, rq, NULL);
 	exports *r = res;
 	unsigned i, j;
 
-	r->entries = set ? arena_alloc(rq->arena, set->n * sizeof(*r->entries)) : NULL;
+	r->entries = hold ? arena_alloc(rq->arena, (hold->set->n + 1) * sizeof(*r->entries)) : NULL;
 	if (!r->entries)
 		return RPC_SYSTEM_ERROR;
-	for (i = 0; i < set->n; i++) {
-		const struct export *ex = &set->exports[i];
-		struct exportnode *node = &r->entries[r->n++];
+	for (i = 0; i < hold->set->n; i++) {
+		const struct export *ex = &hold->set->exports[i];
+		struct exportnode *node;
 
+		if (!volume_set_find(&gw->volumes, ex->path + 1, ex->volume_len))
+			continue;
+		node = &r->entries[r->n++];
 		node->ex_dir = name_of(rq->arena, ex->path, MNTPATHLEN);
 		node->ex_groups.names = arena_alloc(rq->arena, (ex->nclients + 1) * sizeof(mount_name));
 		for (j = 0; node->ex_groups.names && j < ex->nclients; j++)

@@ -73,7 +73,7 @@ static void unref_inode(void *inode)
 
 struct inode *nfs_inode(struct nfs_op *op, const uint8_t *gfid, uint32_t type)
 {
-	struct inode *inode = inode_get(op->gw->volume.graph->inodes, gfid);
+	struct inode *inode = inode_get(op->vg->graph->inodes, gfid);
 
 	if (!inode)
 		return NULL;
@@ -93,19 +93,19 @@ static struct inode *inode_of(struct nfs_op *op, const struct filehandle *fh)
 
 static void change_ended(void *slot)
 {
-	((struct gateway_changes *)slot)->running--;
+	((struct volume_changes *)slot)->running--;
 }
 
-static struct gateway_changes *changes_of(struct gateway *gw, const struct inode *inode)
+static struct volume_changes *changes_of(struct volume *vol, const struct inode *inode)
 {
-	return &gw->changes[inode->gfid[15] % CHANGES_SLOTS];
+	return &vol->changes[inode->gfid[15] % VOLUME_CHANGES];
 }
 
 static nfsstat3 change_begin(struct nfs_op *op, unsigned which)
 {
 	struct nfs_change *change = &op->change[which];
 	const struct inode *inode = which ? op->second : op->inode;
-	struct gateway_changes *slot = changes_of(op->gw, inode);
+	struct volume_changes *slot = changes_of(op->volume, inode);
 
 	if (which && slot == op->change[0].slot)	/* one directory twice, or as good as one */
 		return NFS3_OK;
@@ -116,7 +116,7 @@ static nfsstat3 change_begin(struct nfs_op *op, unsigned which)
 
 bool nfs_ran_alone(const struct nfs_op *op, const struct inode *inode)
 {
-	const struct gateway_changes *slot = changes_of(op->gw, inode);
+	const struct volume_changes *slot = changes_of(op->volume, inode);
 	unsigned i;
 
 	for (i = 0; i < 2; i++)
@@ -125,38 +125,49 @@ bool nfs_ran_alone(const struct nfs_op *op, const struct inode *inode)
 	return false;
 }
 
+/* The export of a handle, if it still is one of the volume whose handle it is. */
+static struct export *export_of(const struct gateway_hold *hold, const struct filehandle *fh)
+{
+	struct export *ex = export_by_id(hold->set, fh->export_id);
+
+	return ex && ex->volume_hash == hold->volume->name_hash ? ex : NULL;
+}
+
 nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const nfs_fh3 *fh, enum nfs_need need)
 {
 	struct gateway *gw = rpc_server_user(rq->server);
 	const struct export_client *client;
-	struct export_set *set;
+	struct gateway_hold *hold;
 	struct filehandle decoded;
 	int ret;
 
-	gw->calls[rq->proc - procs]++;
 	co_set_deadline(loop_now_ns(gw->loop) + CALL_DEADLINE_NS);
 	op->gw = gw;
 	op->rq = rq;
 	op->gone = false;
 	memset(op->change, 0, sizeof(op->change));
-	ret = filehandle_decode(gw->mac, gw->volume.id, fh, &decoded);
+	ret = volume_set_decode(&gw->volumes, fh, &op->volume, &decoded);
 	if (ret < 0)
 		return status_of(ret);
-	set = gateway_exports(gw, rq->arena);
-	op->export = set ? export_by_id(set, decoded.export_id) : NULL;
+	op->volume->calls[rq->proc - procs]++;
+	hold = gateway_hold(gw, rq, op->volume);
+	if (!hold)
+		return NFS3ERR_JUKEBOX;
+	op->export = export_of(hold, &decoded);
 	if (!op->export)
-		return set ? NFS3ERR_STALE : NFS3ERR_JUKEBOX;
-	client = gateway_admit(gw, rq, set, op->export);
+		return NFS3ERR_STALE;
+	client = gateway_admit(gw, rq, hold->set, op->export);
 	if (!client)
 		return NFS3ERR_ACCES;
 	op->options = &client->options;
 	if (need == NFS_MODIFIES && !op->options->rw)
 		return NFS3ERR_ROFS;
 	gateway_identity(&op->call, rq, op->options);
-	ret = volume_wait(&gw->volume, READY_NS);
+	ret = gateway_ready(hold, READY_NS);
 	if (ret < 0)
 		return status_of(ret);
-	op->top = gw->volume.graph->top;
+	op->vg = hold->vg;
+	op->top = op->vg->graph->top;
 	op->inode = inode_of(op, &decoded);
 	if (!op->inode)
 		return NFS3ERR_JUKEBOX;
@@ -166,10 +177,13 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 nfsstat3 nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_inode)
 {
 	struct filehandle decoded;
-	int ret = filehandle_decode(op->gw->mac, op->gw->volume.id, fh, &decoded);
+	struct volume *vol;
+	int ret = volume_set_decode(&op->gw->volumes, fh, &vol, &decoded);
 
 	if (ret < 0)
 		return status_of(ret);
+	if (vol != op->volume)
+		return NFS3ERR_XDEV;
 	if (decoded.export_id != op->export->id)
 		return NFS3ERR_XDEV;
 	*ret_inode = op->second = inode_of(op, &decoded);
@@ -261,8 +275,14 @@ nfsstat3 nfs_settled(const struct nfs_op *op, nfsstat3 status)
 
 int nfs_done(struct rpc_request *rq, nfsstat3 status)
 {
-	struct gateway *gw = rpc_server_user(rq->server);
+	const struct gateway_hold *hold = gateway_hold_of(rq);
+	struct gateway *gw;
 
-	gw->failed += status != NFS3_OK;
+	if (hold->volume) {
+		hold->volume->failed += status != NFS3_OK;
+	} else {
+		gw = rpc_server_user(rq->server);
+		gw->strangers++;
+	}
 	return RPC_OK;
 }

@@ -18,11 +18,13 @@
 
 /* "before" attributes may be told only when nothing else came between them and the change (RFC 1813, 2.6). A brick does
  * not promise that, so they are told only of a change that ran alone. */
-struct nfs_change { struct gateway_changes *slot; uint32_t turn; bool alone; };
+struct nfs_change { struct volume_changes *slot; uint32_t turn; bool alone; };
 
 struct nfs_op {				/* on the procedure's stack */
 	struct gateway *gw;
 	struct rpc_request *rq;
+	struct volume *volume;
+	struct volume_graph *vg;	/* of when the call began: another one may have taken over since */
 	struct xlator *top;
 	struct export *export;
 	const struct export_options *options;
@@ -34,7 +36,7 @@ struct nfs_op {				/* on the procedure's stack */
 
 enum nfs_need { NFS_READS, NFS_MODIFIES };
 
-/* Handle, export, admission, read-only, identity, inode, readiness. NFS3_OK or why not; then *op may be used for
+/* Handle, volume, export, admission, read-only, identity, inode, readiness. NFS3_OK or why not; then *op may be used for
  * nothing. */
 nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const nfs_fh3 *fh, enum nfs_need need);
 /* A second handle, which must be of the same export (else XDEV). */
@@ -52,6 +54,7 @@ nfsstat3 nfs_name(const filename3 *name, enum nfs_name_use use);
 int coroutine_fn nfs_may_write(struct nfs_op *op, struct inode *inode);
 int coroutine_fn nfs_may_read(struct nfs_op *op, struct inode *inode, const struct iatt *stat);	/* @stat may be NULL */
 
+uint64_t nfs_fileid(const struct nfs_op *op, uint64_t number);	/* as the export shows it: in 32 bits with ino32, never 0 */
 void nfs_attr(const struct nfs_op *op, const struct iatt *stat, fattr3 *ret_attr);
 /* Absent attributes: nothing follows. */
 void nfs_post(const struct nfs_op *op, const struct iatt *stat, post_op_attr *ret_post);

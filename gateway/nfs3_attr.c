@@ -31,12 +31,22 @@ static nfstime3 time_of(const struct iatt_time *t)
 	return (nfstime3){ .seconds = (uint32_t)t->sec, .nseconds = t->nsec };
 }
 
+uint64_t nfs_fileid(const struct nfs_op *op, uint64_t number)
+{
+	uint32_t folded;
+
+	if (!op->options->ino32)
+		return number;
+	folded = (uint32_t)(number ^ number >> 32);
+	return folded ? folded : 1;
+}
+
 void nfs_attr(const struct nfs_op *op, const struct iatt *stat, fattr3 *ret_attr)
 {
 	*ret_attr = (fattr3){
 		.type = type_of(stat->mode), .mode = stat->mode & 07777, .nlink = stat->nlink, .uid = stat->uid,
-		.gid = stat->gid, .size = stat->size, .used = stat->blocks * 512, .fsid = op->gw->volume.fsid,
-		.fileid = gfid_ino(stat->gfid), .atime = time_of(&stat->atime), .mtime = time_of(&stat->mtime),
+		.gid = stat->gid, .size = stat->size, .used = stat->blocks * 512, .fsid = op->volume->fsid,
+		.fileid = nfs_fileid(op, gfid_ino(stat->gfid)), .atime = time_of(&stat->atime), .mtime = time_of(&stat->mtime),
 		.ctime = time_of(&stat->ctime),
 	};
 	if (S_ISBLK(stat->mode) || S_ISCHR(stat->mode)) {
@@ -85,7 +95,7 @@ void coroutine_fn nfs_wcc(struct nfs_op *op, struct inode *inode, const struct i
 
 void nfs_post_handle(const struct nfs_op *op, const struct iatt *stat, post_op_fh3 *ret_fh)
 {
-	ret_fh->handle_follows = gateway_handle(op->gw, op->export, stat, &ret_fh->post_op_fh3_u.handle) == 0;
+	ret_fh->handle_follows = gateway_handle(op->vg, op->export, stat, &ret_fh->post_op_fh3_u.handle) == 0;
 }
 
 void nfs_sattr(const sattr3 *set, struct setattr_args *ret_args)

@@ -94,7 +94,7 @@ int coroutine_fn nfs3_write(struct rpc_request *rq, const void *args, void *res)
 	if (r->status != NFS3_OK)
 		return nfs_done(rq, r->status);
 	/* Taken before the write: if a brick restarts meanwhile, the client must find another one at its COMMIT. */
-	memcpy(verifier, op.gw->volume.verifier, sizeof(verifier));
+	memcpy(verifier, op.volume->verifier, sizeof(verifier));
 	r->status = status_of_object(write_file(&op, a, wrote));
 	nfs_wcc(&op, op.inode, r->status == NFS3_OK ? &wrote->pre : NULL, &wrote->post, &ok->file_wcc);
 	if (r->status == NFS3_OK) {
@@ -128,7 +128,7 @@ int coroutine_fn nfs3_commit(struct rpc_request *rq, const void *args, void *res
 	nfs_wcc(&op, op.inode, r->status == NFS3_OK ? &synced->pre : NULL, &synced->post,
 		&r->COMMIT3res_u.resok.file_wcc);
 	if (r->status == NFS3_OK)	/* taken after the fsync: what a restart lost during it is sent again */
-		memcpy(r->COMMIT3res_u.resok.verf, op.gw->volume.verifier, NFS3_WRITEVERFSIZE);
+		memcpy(r->COMMIT3res_u.resok.verf, op.volume->verifier, NFS3_WRITEVERFSIZE);
 	return nfs_done(rq, r->status);
 }
 

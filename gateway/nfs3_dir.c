@@ -56,10 +56,10 @@ static nfsstat3 coroutine_fn read_page(struct nfs_op *op, uint64_t cookie, const
 static uint64_t fileid_of(const struct nfs_op *op, const struct dirent_plus *d, bool at_root)
 {
 	if (d->namelen == 1 && d->name[0] == '.')
-		return gfid_ino(op->inode->gfid);
+		return nfs_fileid(op, gfid_ino(op->inode->gfid));
 	if (is_dots(d) && at_root)
-		return gfid_ino(op->inode->gfid);
-	return gfid_is_null(d->stat.gfid) ? d->ino : gfid_ino(d->stat.gfid);
+		return nfs_fileid(op, gfid_ino(op->inode->gfid));
+	return nfs_fileid(op, gfid_is_null(d->stat.gfid) ? d->ino : gfid_ino(d->stat.gfid));
 }
 
 static bool coroutine_fn at_export_root(struct nfs_op *op)
@@ -68,7 +68,7 @@ static bool coroutine_fn at_export_root(struct nfs_op *op)
 
 	if (gfid_is_root(op->inode->gfid))
 		return true;
-	return *op->export->subdir && gateway_export_root(op->gw, op->rq->arena, op->export, root) == 0 &&
+	return *op->export->subdir && gateway_export_root(op->vg->graph, op->rq->arena, op->export, root) == 0 &&
 	       gfid_equal(root, op->inode->gfid);
 }
 

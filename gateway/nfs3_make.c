@@ -49,7 +49,7 @@ static int derive_gfid(struct nfs_op *op, const struct make *m, uint64_t hour, u
 
 	memset(&seed, 0, sizeof(seed));
 	export_address((const struct sockaddr *)op->rq->peer, seed.peer);
-	memcpy(seed.volume, op->gw->volume.id, 16);
+	memcpy(seed.volume, op->volume->id, 16);
 	seed.hour = hour;
 	seed.type = m->type;
 	if (m->verifier) {
@@ -60,7 +60,7 @@ static int derive_gfid(struct nfs_op *op, const struct make *m, uint64_t hour, u
 		seed.checksum = op->rq->checksum;
 		seed.xid = op->rq->xid;
 	}
-	ret = mac_tag(op->gw->mac, MAC_DERIVE, &seed, m->verifier ? sizeof(seed) : offsetof(struct gfid_seed, dir), ret_gfid);
+	ret = mac_tag(op->volume->mac, MAC_DERIVE, &seed, m->verifier ? sizeof(seed) : offsetof(struct gfid_seed, dir), ret_gfid);
 	ret_gfid[6] = (ret_gfid[6] & 0x0f) | 0x40;
 	ret_gfid[8] = (ret_gfid[8] & 0x3f) | 0x80;
 	return ret;
@@ -71,7 +71,7 @@ static uint64_t hour_of(struct nfs_op *op)
 	int64_t sec;
 	uint32_t nsec;
 
-	loop_wallclock(op->gw->loop, &sec, &nsec);
+	loop_wallclock(op->volume->loop, &sec, &nsec);
 	return (uint64_t)sec / SECONDS_PER_HOUR;
 }
 
@@ -180,9 +180,9 @@ static int coroutine_fn taken(struct nfs_op *op, struct make *m)
 
 	if (!found)
 		return -ENOMEM;
-	ret = gateway_lookup(op->gw, &op->call, &args, m->again ? m->gfid : NULL, found);
+	ret = gateway_lookup(op->vg->graph, &op->call, &args, m->again ? m->gfid : NULL, found);
 	if (ret == -ENOENT) {
-		gfid_new(op->gw->loop, m->gfid);
+		gfid_new(op->volume->loop, m->gfid);
 		return make_once(op, m);
 	}
 	if (ret < 0)
@@ -238,7 +238,7 @@ static int coroutine_fn make(struct nfs_op *op, struct make *m)
 
 	if (!S_ISDIR(op->inode->type))
 		return -ENOTDIR;
-	m->again = doubt_take(op->gw->doubts, op->rq, m->gfid);
+	m->again = doubt_take(op->volume->doubts, op->rq, m->gfid);
 	ret = m->again ? 0 : derive_gfid(op, m, hour_of(op), m->gfid);
 	if (ret == 0)
 		ret = make_once(op, m);
@@ -247,7 +247,7 @@ static int coroutine_fn make(struct nfs_op *op, struct make *m)
 	if (ret == 0)
 		ret = finish(op, m);
 	if (status_of(ret) == NFS3ERR_JUKEBOX)
-		doubt_add(op->gw->doubts, op->rq, m->gfid);
+		doubt_add(op->volume->doubts, op->rq, m->gfid);
 	return ret;
 }
 

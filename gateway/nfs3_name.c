@@ -15,7 +15,7 @@ static int coroutine_fn lookup_parent(struct nfs_op *op, struct lookup_res *res)
 	uint8_t root[16];
 	int ret;
 
-	ret = gateway_export_root(op->gw, op->rq->arena, op->export, root);
+	ret = gateway_export_root(op->vg->graph, op->rq->arena, op->export, root);
 	if (ret < 0)
 		return ret;
 	if (gfid_equal(op->inode->gfid, root) || gfid_is_root(op->inode->gfid))
@@ -32,7 +32,7 @@ static int coroutine_fn lookup_name(struct nfs_op *op, const char *name, struct 
 	if (strcmp(name, "..") == 0)
 		return lookup_parent(op, res);
 	if (strcmp(name, ".") != 0)
-		return gateway_lookup(op->gw, &op->call, &args, NULL, res);
+		return gateway_lookup(op->vg->graph, &op->call, &args, NULL, res);
 	return nfs_stat(op, op->inode, &res->stat);
 }
 
@@ -50,7 +50,7 @@ int coroutine_fn nfs3_lookup(struct rpc_request *rq, const void *args, void *res
 	r->status = nfs_name(&a->what.name, NAME_LOOKUP);
 	if (r->status == NFS3_OK)
 		r->status = status_of(lookup_name(&op, a->what.name.text, found));
-	if (r->status == NFS3_OK && gateway_handle(op.gw, op.export, &found->stat, &ok->object) < 0)
+	if (r->status == NFS3_OK && gateway_handle(op.vg, op.export, &found->stat, &ok->object) < 0)
 		r->status = NFS3ERR_SERVERFAULT;
 	if (r->status != NFS3_OK) {
 		nfs_post_ask(&op, op.inode, &found->parent, &r->LOOKUP3res_u.resfail.dir_attributes);
@@ -65,10 +65,10 @@ int coroutine_fn nfs3_lookup(struct rpc_request *rq, const void *args, void *res
 /* A name that is gone, when this very call was in doubt before: it was this call that removed it. */
 static int settle(struct nfs_op *op, int ret)
 {
-	bool again = doubt_take(op->gw->doubts, op->rq, NULL);
+	bool again = doubt_take(op->volume->doubts, op->rq, NULL);
 
 	if (status_of(ret) == NFS3ERR_JUKEBOX)
-		doubt_add(op->gw->doubts, op->rq, NULL);
+		doubt_add(op->volume->doubts, op->rq, NULL);
 	return again && ret == -ENOENT ? 0 : ret;
 }
 
@@ -130,7 +130,7 @@ static int coroutine_fn settle_rename(struct nfs_op *op, struct inode *to, const
 	found = arena_alloc(op->rq->arena, sizeof(*found));
 	seen = found ? xl_lookup(op->top, &op->call, &args, found) : -ENOMEM;
 	if (status_of(seen) == NFS3ERR_JUKEBOX) {	/* bricks went away again: still in doubt */
-		doubt_add(op->gw->doubts, op->rq, NULL);
+		doubt_add(op->volume->doubts, op->rq, NULL);
 		return seen;
 	}
 	return seen == 0 ? 0 : ret;
@@ -216,9 +216,9 @@ static nfsstat3 coroutine_fn link_name(struct nfs_op *op, const LINK3args *a, st
 	if (S_ISDIR(op->inode->type))
 		return NFS3ERR_INVAL;
 	ret = xl_link(op->top, &op->call, &args, res);
-	again = doubt_take(op->gw->doubts, op->rq, NULL);
+	again = doubt_take(op->volume->doubts, op->rq, NULL);
 	if (status_of(ret) == NFS3ERR_JUKEBOX)
-		doubt_add(op->gw->doubts, op->rq, NULL);
+		doubt_add(op->volume->doubts, op->rq, NULL);
 	if (ret == -EEXIST && linked_before(op, dir, a->link.name.text, again, &res->stat))
 		ret = 0;
 	return status_of(ret);

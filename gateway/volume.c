@@ -1,231 +1,89 @@
-/* gateway/volume.c: builds the graph and follows its events.
+/* gateway/volume.c: the life of a volume: its graphs, and their events.
  *
  * The write verifier: a client keeps UNSTABLE data until a COMMIT with the same verifier succeeded. So it must be new
- * when this process is, and again when a brick comes back as another process: whatever that one held unstable may be
- * gone, and clients then send it again. */
+ * when this process is, and again when a brick comes back as another process, or another graph takes over: whatever was held
+ * unstable may be gone, and clients then send it again. */
 #include "gateway/volume.h"
 
 #include <endian.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "runtime/file.h"
-#include "runtime/hash.h"
+#include "gateway/export.h"
 #include "runtime/log.h"
 
-void volume_id_from_name(const char *name, uint8_t ret_id[16])
+/* Calls that wait for a volume to come up for the first time. The others are sent away at once: clients share one connection
+ * among their volumes, and it has room for so many calls only. */
+#define WAITING_MAX 16
+
+struct volume *volume_new(struct loop *loop, const char *name, const uint8_t key[MAC_KEY_SIZE], struct error *err)
 {
-	uint64_t a = hash_bytes(name, strlen(name), 0x6761746568), b = hash_bytes(name, strlen(name), 0x6f757365);
+	struct volume *vol = calloc(1, sizeof(*vol));
 
-	memcpy(ret_id, &a, 8);
-	memcpy(ret_id + 8, &b, 8);
-	ret_id[6] = (ret_id[6] & 0x0f) | 0x80;	/* version 8: of our own making */
-	ret_id[8] = (ret_id[8] & 0x3f) | 0x80;
-}
-
-void volume_find_id(const struct volfile *vf, const char *name, uint8_t ret_id[16])
-{
-	const char *text;
-	unsigned i;
-
-	for (i = 0; i < volfile_count(vf); i++) {
-		text = volfile_option(vf, i, "volume-id");
-		if (text && gfid_parse(text, ret_id))
-			return;
-	}
-	volume_id_from_name(name, ret_id);
-}
-
-/* One section; what is particular to it comes between the two. */
-static void put_section(FILE *f, const char *name, const char *part, unsigned i, const char *type)
-{
-	fprintf(f, "volume %s-%s-%u\n    type %s\n", name, part, i, type);
-}
-
-static void put_child(FILE *f, const char *name, const char *part, unsigned i)
-{
-	fprintf(f, "    subvolumes %s-%s-%u\nend-volume\n", name, part, i);
-}
-
-/* How many of the bricks lie on this one's file system: the volume's size must not count it for each of them. */
-static unsigned sharing(const struct embedded *e, const char *dir)
-{
-	struct stat own, st;
-	unsigned i, n = 0;
-
-	if (stat(dir, &own) < 0)
-		return 1;		/* storage/posix will say what is wrong with it */
-	for (i = 0; i < e->n; i++)
-		n += stat(e->dirs[i], &st) == 0 && st.st_dev == own.st_dev;
-	return n;
-}
-
-static void put_leaf(FILE *f, const char *name, const char *id_text, const struct embedded *e, unsigned i)
-{
-	const char *dir = e->dirs[i];
-
-	put_section(f, name, "posix", i, "storage/posix");
-	fprintf(f, "    option directory \"%s\"\n    option volume-id %s\n", dir, id_text);
-	fprintf(f, "    option shared-brick-count %u\nend-volume\n", sharing(e, dir));
-	put_section(f, name, "acl", i, "features/access-control");
-	put_child(f, name, "posix", i);
-	put_section(f, name, "locks", i, "features/locks");
-	put_child(f, name, "acl", i);
-	put_section(f, name, "client", i, "features/index");
-	fprintf(f, "    option index-base \"%s/.glusterfs/indices\"\n", dir);
-	fprintf(f, "    option xattrop-dirty-watchlist trusted.afr.dirty\n");
-	fprintf(f, "    option xattrop-pending-watchlist trusted.afr.%s-\n", name);
-	put_child(f, name, "locks", i);
-}
-
-static void put_set(FILE *f, const char *name, const char *id_text, unsigned set, unsigned replica)
-{
-	unsigned i;
-
-	fprintf(f, "volume %s-replicate-%u\n    type cluster/replicate\n    option afr-pending-xattr ", name, set);
-	for (i = 0; i < replica; i++)
-		fprintf(f, "%s%s-client-%u", i ? "," : "", name, set * replica + i);
-	fprintf(f, "\n    option quorum-type auto\n    option volume-id %s\n    subvolumes", id_text);
-	for (i = 0; i < replica; i++)
-		fprintf(f, " %s-client-%u", name, set * replica + i);
-	fprintf(f, "\nend-volume\n");
-}
-
-static void put_graph(FILE *f, const char *name, const char *id_text, const struct embedded *e)
-{
-	unsigned i, sets = e->n / e->replica;
-	const char *kind = e->replica > 1 ? "replicate" : "client";
-
-	for (i = 0; i < e->n; i++)
-		put_leaf(f, name, id_text, e, i);
-	for (i = 0; e->replica > 1 && i < sets; i++)
-		put_set(f, name, id_text, i, e->replica);
-	fprintf(f, "volume %s-dht\n    type cluster/distribute\n    subvolumes", name);
-	for (i = 0; i < sets; i++)
-		fprintf(f, " %s-%s-%u", name, kind, i);
-	fprintf(f, "\nend-volume\n");
-	fprintf(f, "volume %s\n    type features/utime\n    subvolumes %s-dht\nend-volume\n", name, name);
-}
-
-char *volume_embedded_volfile(const char *name, const char *id_text, const struct embedded *bricks, struct error *err)
-{
-	char *text = NULL;
-	size_t size;
-	unsigned i;
-	FILE *f;
-
-	if (!bricks->n || !bricks->replica || bricks->n % bricks->replica) {
-		error_set(err, -EINVAL, "%u brick directories do not make sets of %u copies: give a multiple of %u",
-			  bricks->n, bricks->replica, bricks->replica);
+	if (!vol)
 		return NULL;
-	}
-	for (i = 0; i < bricks->n; i++) {
-		if (bricks->dirs[i][0] == '/' && !strpbrk(bricks->dirs[i], "\"\\`\n"))
-			continue;
-		error_set(err, -EINVAL,
-			  "the brick directory \"%s\" must be an absolute path without quotes and backslashes",
-			  bricks->dirs[i]);
-		return NULL;
-	}
-	f = open_memstream(&text, &size);
-	if (!f)
-		return NULL;
-	put_graph(f, name, id_text, bricks);
-	if (fclose(f) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	vol->loop = loop;
+	vol->refs = 1;
+	vol->name = strdup(name);
+	vol->name_hash = export_name_hash(name, strlen(name));
+	vol->doubts = doubts_new();
+	vol->mac = mac_new(key);
+	co_queue_init(&vol->changed);
+	list_init(&vol->in_set);
+	loop_random(loop, vol->verifier, sizeof(vol->verifier));
+	if (vol->name && vol->doubts && vol->mac)
+		return vol;
+	if (!vol->mac)
+		error_set(err, -ENOMEM, "OpenSSL offers no SipHash, which signs file handles");
+	volume_unref(vol);
+	return NULL;
 }
 
-#define CACHE_TYPE "performance/md-cache"
-#define CACHE_NAME "gateway-md-cache"
-#define VOLFILE_MAX (16u << 20)
-
-static bool has_section(const struct volfile *vf, const char *type)
+int volume_set_key(struct volume *vol, const uint8_t key[MAC_KEY_SIZE])
 {
-	unsigned i;
+	struct mac *mac = mac_new(key);
 
-	for (i = 0; i < volfile_count(vf); i++)
-		if (strcmp(volfile_type(vf, i), type) == 0)
-			return true;
-	return false;
+	if (!mac)
+		return -ENOMEM;
+	mac_free(vol->mac);
+	vol->mac = mac;
+	return 0;
 }
 
-const char *volume_top_name(const struct volfile *vf)
+struct volume *volume_ref(struct volume *vol)
 {
-	unsigned top = volfile_count(vf) - 1;
-
-	return volfile_name(vf, top > 0 && strcmp(volfile_name(vf, top), CACHE_NAME) == 0 ? top - 1 : top);
+	vol->refs++;
+	return vol;
 }
 
-/* A section more at the end, so that lines in error messages stay the file's own. */
-static struct volfile *with_cache(const char *text, size_t len, const char *filename, const char *top,
-				  uint64_t cache_size, bool sole, struct error *err)
+void volume_unref(struct volume *vol)
 {
-	struct volfile *vf;
-	char *longer = NULL;
-	size_t size;
-	FILE *f = open_memstream(&longer, &size);
-
-	if (!f)
-		return NULL;
-	fwrite(text, 1, len, f);
-	fprintf(f,
-		"\nvolume " CACHE_NAME "\n    type " CACHE_TYPE
-		"\n    option cache-size %llu\n%s    subvolumes \"%s\"\nend-volume\n",
-		(unsigned long long)cache_size, sole ? "    option sole-client on\n" : "", top);
-	vf = fclose(f) == 0 ? volfile_parse(longer, size, filename, err) : NULL;
-	free(longer);
-	return vf;
+	if (!vol || --vol->refs > 0)
+		return;
+	mac_free(vol->mac);
+	doubts_free(vol->doubts);
+	free(vol->name);
+	free(vol);
 }
 
-struct volfile *volume_parse(const char *text, size_t len, const char *filename, uint64_t cache_size, bool sole,
-			     struct error *err)
-{
-	struct volfile *plain = volfile_parse(text, len, filename, err), *vf = plain;
-
-	if (!plain || !cache_size || !volfile_count(plain) || has_section(plain, CACHE_TYPE))
-		return plain;
-	vf = with_cache(text, len, filename, volfile_name(plain, volfile_count(plain) - 1), cache_size, sole, err);
-	volfile_free(plain);
-	return vf;
-}
-
-struct volfile *volume_read(const char *path, uint64_t cache_size, struct error *err)
-{
-	struct volfile *vf;
-	char *text;
-	size_t len;
-	int ret = file_read(path, VOLFILE_MAX, &text, &len);
-
-	if (ret < 0) {
-		error_set(err, ret, "cannot read the volfile %s: %s", path,
-			  ret == -EFBIG ? "it is larger than 16 MiB" : strerror(-ret));
-		return NULL;
-	}
-	vf = volume_parse(text, len, path, cache_size, false, err);
-	free(text);
-	return vf;
-}
+/* --- graphs --- */
 
 static void volume_event(void *owner, enum xl_event ev, const struct xl_upcall *upcall)
 {
-	struct volume *vol = owner;
+	struct volume_graph *vg = owner;
+	struct volume *vol = vg->volume;
 
 	switch (ev) {
 	case XL_UP:
 	case XL_DOWN:
-		if (vol->up == (ev == XL_UP))
+		if (vg->up == (ev == XL_UP))
 			return;
-		vol->up = ev == XL_UP;
-		vol->was_up |= vol->up;
-		if (vol->up)
+		vg->up = ev == XL_UP;
+		vg->was_up |= vg->up;
+		if (vg->up && vg == vol->now)
 			log_notice("volume is up", "volume=%s", vol->name);
-		else
+		else if (vg == vol->now)
 			log_warning("volume is down, clients wait until its bricks are back", "volume=%s", vol->name);
 		co_queue_wake_all(&vol->changed);
 		return;
@@ -237,32 +95,198 @@ static void volume_event(void *owner, enum xl_event ev, const struct xl_upcall *
 	}
 }
 
-int coroutine_fn volume_start(struct volume *vol, const struct volfile *vf, const uint8_t *id, unsigned max_inodes,
-			      struct error *err)
+static void coroutine_fn destroy(void *arg)
 {
-	struct graph_conf conf = {
-		.loop = vol->loop, .max_idle_inodes = max_inodes, .event = volume_event, .owner = vol
-	};
+	struct volume_graph *vg = arg;
+	struct volume *vol = vg->volume;
+
+	graph_free(vg->graph);
+	volfile_free(vg->vf);
+	free(vg);
+	vol->graphs--;
+	co_queue_wake_all(&vol->changed);
+	volume_unref(vol);
+}
+
+void volume_graph_end(struct volume_graph *vg)
+{
+	if (!co_start(vg->volume->loop, destroy, vg))
+		log_error("an old graph stays in memory: too many calls at once", "volume=%s", vg->volume->name);
+}
+
+/* A graph that only waits to be used. Takes @vf when it succeeds. */
+static int coroutine_fn build(struct volume *vol, struct volfile *vf, struct error *err, struct volume_graph **ret_vg)
+{
+	struct volume_graph *vg = calloc(1, sizeof(*vg));
+	struct graph_conf conf = { .loop = vol->loop, .max_idle_inodes = vol->max_inodes, .event = volume_event, .owner = vg };
+	int ret;
+
+	if (!vg)
+		return -ENOMEM;
+	vg->volume = volume_ref(vol);
+	vg->users = 1;
+	vol->graphs++;
+	ret = graph_new(vf, &conf, err, &vg->graph);
+	if (ret == 0) {
+		vg->vf = vf;
+		*ret_vg = vg;
+		return 0;
+	}
+	vol->graphs--;
+	volume_unref(vol);
+	free(vg);
+	return ret;
+}
+
+static void set_id(struct volume *vol, const uint8_t *id)
+{
 	uint64_t half;
 
-	co_queue_init(&vol->changed);
-	if (id)
-		memcpy(vol->id, id, 16);
-	else
-		volume_find_id(vf, vol->name, vol->id);
+	memcpy(vol->id, id, 16);
+	vol->has_id = true;
 	memcpy(&half, vol->id, 8);
 	vol->fsid = be64toh(half);
 	memcpy(&half, vol->id + 8, 8);
 	vol->fsid ^= be64toh(half);
-	loop_random(vol->loop, vol->verifier, sizeof(vol->verifier));
-	return graph_new(vf, &conf, err, &vol->graph);
 }
 
-void coroutine_fn volume_stop(struct volume *vol)
+int coroutine_fn volume_start(struct volume *vol, struct volfile *vf, const uint8_t *id, unsigned max_inodes, struct error *err)
 {
-	if (vol->graph)
-		graph_free(vol->graph);
-	vol->graph = NULL;
+	struct volume_graph *vg;
+	uint8_t own[16];
+	int ret;
+
+	vol->max_inodes = max_inodes;
+	if (!id) {
+		volume_find_id(vf, vol->name, own);
+		id = own;
+	}
+	set_id(vol, id);
+	ret = build(vol, vf, err, &vg);
+	if (ret < 0)
+		return ret;
+	vol->now = vg;
+	if (vg->up)
+		log_notice("volume is up", "volume=%s", vol->name);
+	co_queue_wake_all(&vol->changed);
+	return 0;
+}
+
+/* --- change --- */
+
+static void coroutine_fn wait_until_up(struct volume *vol, const struct volume_graph *vg, uint64_t until_ns)
+{
+	uint64_t old = co_set_deadline(until_ns);
+	int ret = 0;
+
+	while (!vg->up && vol->now && ret == 0)
+		ret = co_queue_wait(&vol->changed);
+	co_restore_deadline(old);
+}
+
+/* Bricks inside the process have one lock table, in one graph. */
+static bool has_bricks_inside(const struct volfile *vf)
+{
+	unsigned i;
+
+	for (i = 0; i < volfile_count(vf); i++)
+		if (strncmp(volfile_type(vf, i), "storage/", 8) == 0)
+			return strcmp(volfile_type(vf, i), "storage/memory") != 0;
+	return false;
+}
+
+static int coroutine_fn exchange(struct volume *vol, struct volfile *vf, uint64_t until_ns, const char *why, struct error *err)
+{
+	struct volume_graph *vg, *old;
+	int ret;
+
+	if (has_bricks_inside(vf))
+		return error_set(err, -EOPNOTSUPP, "%s, which takes effect when the gateway is started again, with bricks inside", why);
+	ret = build(vol, vf, err, &vg);
+	if (ret < 0)
+		return ret;
+	wait_until_up(vol, vg, until_ns);
+	old = vol->now;
+	if (!old) {			/* retired meanwhile */
+		volume_let_go(vg);
+		return 1;
+	}
+	vol->now = vg;
+	loop_random(vol->loop, vol->verifier, sizeof(vol->verifier));
+	log_notice("the volume has another graph", "volume=%s up=%s reason=\"%s\"", vol->name, vg->up ? "yes" : "no", why);
+	volume_let_go(old);
+	co_queue_wake_all(&vol->changed);
+	return 1;
+}
+
+static bool same_id(const struct volume *vol, const struct volfile *a, const struct volfile *b)
+{
+	uint8_t ids[2][16];
+
+	volume_find_id(a, vol->name, ids[0]);
+	volume_find_id(b, vol->name, ids[1]);
+	return memcmp(ids[0], ids[1], 16) == 0;
+}
+
+/* -EXDEV: takes another graph. Else @vf is taken. */
+static int change_options(struct volume *vol, struct volume_graph *vg, struct volfile *vf, struct error *err)
+{
+	int ret = graph_reconfigure(vg->graph, vg->vf, vf, err);
+
+	if (ret == -EXDEV)
+		return ret;
+	if (ret <= 0) {
+		volfile_free(vf);
+		return ret;
+	}
+	log_notice("the volume's options changed", "volume=%s options=%d", vol->name, ret);
+	volfile_free(vg->vf);
+	vg->vf = vf;
+	return 1;
+}
+
+int coroutine_fn volume_change(struct volume *vol, struct volfile *vf, uint64_t until_ns, struct error *err)
+{
+	struct volume_graph *vg = volume_hold(vol);
+	struct error why = { "" };
+	int ret = -EREMOTE;
+
+	if (!vg || !same_id(vol, vg->vf, vf)) {
+		error_set(err, ret, "it has another volume-id");
+		volfile_free(vf);
+	} else {
+		ret = change_options(vol, vg, vf, &why);
+		if (ret == -EXDEV) {
+			ret = exchange(vol, vf, until_ns, why.text, err);
+			if (ret < 0)
+				volfile_free(vf);
+		} else if (ret < 0) {
+			error_set(err, ret, "%s", why.text);
+		}
+	}
+	volume_let_go(vg);
+	return ret;
+}
+
+/* --- end --- */
+
+void volume_retire(struct volume *vol)
+{
+	struct volume_graph *vg = vol->now;
+
+	vol->retired = true;
+	vol->now = NULL;
+	volume_let_go(vg);
+	co_queue_wake_all(&vol->changed);
+}
+
+int coroutine_fn volume_gone(struct volume *vol)
+{
+	int ret = 0;
+
+	while (vol->graphs && ret == 0)
+		ret = co_queue_wait(&vol->changed);
+	return ret;
 }
 
 int coroutine_fn volume_wait(struct volume *vol, uint64_t at_most_ns)
@@ -270,11 +294,15 @@ int coroutine_fn volume_wait(struct volume *vol, uint64_t at_most_ns)
 	uint64_t old;
 	int ret = 0;
 
-	if (vol->was_up)
+	if (vol->now && vol->now->was_up)
 		return 0;
+	if (vol->retired || !vol->now || vol->waiting >= WAITING_MAX)
+		return vol->retired ? -ESTALE : -ENOTCONN;
 	old = co_set_deadline(loop_now_ns(vol->loop) + at_most_ns);
-	while (!vol->was_up && ret == 0)
+	vol->waiting++;
+	while (vol->now && !vol->now->was_up && ret == 0)
 		ret = co_queue_wait(&vol->changed);
+	vol->waiting--;
 	co_restore_deadline(old);
-	return vol->was_up ? 0 : -ENOTCONN;
+	return vol->retired ? -ESTALE : vol->now->was_up ? 0 : -ENOTCONN;
 }

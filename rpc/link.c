@@ -119,6 +119,7 @@ static int read_once(struct rpc_link *l)
 	if (n <= 0)
 		return n ? (int)n : -ECONNRESET;
 	l->received_ns = loop_now_ns(l->loop);
+	l->received += (uint64_t)n;
 	rpc_reader_filled(&l->reader, (uint32_t)n);
 	ret = serve(l);
 	if (ret < 0)
@@ -337,6 +338,7 @@ static int flush(struct rpc_link *l)
 		if (n < 0)
 			return n == -EAGAIN ? 0 : (int)n;
 		l->sent_ns = loop_now_ns(l->loop);
+		l->sent += (uint64_t)n;
 		sent(l, (size_t)n);
 	}
 	return 0;

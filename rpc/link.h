@@ -71,6 +71,7 @@ struct rpc_link {
 	uint32_t queue_size, head, count;
 	uint64_t unsent, *total;	/* @total: the owner's sum over its links, or NULL */
 	uint64_t received_ns, sent_ns;	/* when bytes last moved */
+	uint64_t received, sent;	/* bytes in all */
 	struct loop_defer flush, resume;
 };
 

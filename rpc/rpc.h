@@ -55,6 +55,7 @@ struct rpc_request {
 	uint64_t checksum;		/* of the arguments' bytes; computed for replay-cached procedures only */
 	struct rpc_cred cred;
 	struct arena *arena;		/* freed when the reply is sent */
+	void *user[3];			/* run()'s own, until the arena goes; zeroed at first */
 	/* call bytes after the decoded arguments (GlusterFS WRITE); borrowed from the record */
 	struct payload tail;
 	/* set by run(): bytes after the encoded result (GlusterFS READ); lives as long as the arena */
@@ -129,6 +130,7 @@ unsigned rpc_server_conns(const struct rpc_server *s);
 void rpc_conn_set_user(struct rpc_conn *conn, void *user);
 void *rpc_conn_user(const struct rpc_conn *conn);
 const struct sockaddr_storage *rpc_conn_peer(const struct rpc_conn *conn);
+void rpc_conn_bytes(const struct rpc_conn *conn, uint64_t *ret_received, uint64_t *ret_sent);
 struct rpc_conn *rpc_conn_ref(struct rpc_conn *conn);	/* the struct stays; the socket may be gone */
 void rpc_conn_unref(struct rpc_conn *conn);
 void rpc_conn_close(struct rpc_conn *conn);		/* from the server's side */

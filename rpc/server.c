@@ -26,6 +26,12 @@ struct rpc_listener { struct rpc_server *server; struct listener *listener; stru
 
 /* --- a connection's life --- */
 
+void rpc_conn_bytes(const struct rpc_conn *conn, uint64_t *ret_received, uint64_t *ret_sent)
+{
+	*ret_received = conn->link.received;
+	*ret_sent = conn->link.sent;
+}
+
 struct rpc_conn *rpc_conn_ref(struct rpc_conn *conn)
 {
 	conn->refs++;

@@ -274,20 +274,26 @@ static struct graph *graph_alloc(const struct volfile *vf, const struct graph_co
 	return NULL;
 }
 
+static int build_all(struct builder *b)
+{
+	unsigned i;
+	int ret = 0;
+
+	b->graph = graph_alloc(b->vf, b->conf);
+	b->by_section = calloc(b->vf->n, sizeof(*b->by_section));
+	if (!b->graph || !b->by_section)
+		ret = -ENOMEM;
+	for (i = 0; i < b->vf->n && ret == 0; i++)
+		ret = build_section(b, i);
+	return ret == 0 ? check_used(b) : ret;
+}
+
 int coroutine_fn graph_new(const struct volfile *vf, const struct graph_conf *conf, struct error *err, struct graph **ret_graph)
 {
 	struct builder b = { .vf = vf, .conf = conf, .err = err };
 	unsigned i;
-	int ret = 0;
+	int ret = build_all(&b);
 
-	b.graph = graph_alloc(vf, conf);
-	b.by_section = calloc(vf->n, sizeof(*b.by_section));
-	if (!b.graph || !b.by_section)
-		ret = -ENOMEM;
-	for (i = 0; i < vf->n && ret == 0; i++)
-		ret = build_section(&b, i);
-	if (ret == 0)
-		ret = check_used(&b);
 	if (ret == 0)
 		ret = init_all(&b);
 	free(b.by_section);
@@ -302,6 +308,20 @@ int coroutine_fn graph_new(const struct volfile *vf, const struct graph_conf *co
 			b.graph->xlators[i]->class->start(b.graph->xlators[i]);
 	*ret_graph = b.graph;
 	return 0;
+}
+
+int graph_check(const struct volfile *vf, struct error *err)
+{
+	struct graph_conf conf = { 0 };
+	struct builder b = { .vf = vf, .conf = &conf, .err = err };
+	int ret = build_all(&b);
+
+	free(b.by_section);
+	if (ret < 0)
+		error_set(err, ret, "%s: %s", vf->filename, strerror(-ret));
+	if (b.graph)
+		graph_destroy(b.graph, 0);
+	return ret;
 }
 
 void coroutine_fn graph_free(struct graph *graph)

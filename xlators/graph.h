@@ -46,6 +46,8 @@ struct graph_conf {
  * volfile.md section 6) become pass-through
  * translators; features/shard, cluster/disperse and unknown types are refused with a sentence. */
 int coroutine_fn graph_new(const struct volfile *vf, const struct graph_conf *conf, struct error *err, struct graph **ret_graph);
+/* What graph_new() would say of the sections and their options, without any of them coming alive. 0 or -errno with a sentence. */
+int graph_check(const struct volfile *vf, struct error *err);
 void coroutine_fn graph_free(struct graph *graph);
 struct xlator *graph_find(const struct graph *graph, const char *name);	/* NULL when there is none */
 /* Sets an option of a running translator: -EOPNOTSUPP when its row is not OPT_LIVE. */

@@ -44,17 +44,18 @@ static void coroutine_fn rig_start(struct rig *rig)
 	struct volfile *vf;
 	struct error err = { "" };
 
-	rig->gw.loop = rig->gw.volume.loop = rig->loop;
-	rig->gw.volume.name = "demo";
-	rig->gw.mac = mac_new(key);
+	rig->gw.loop = rig->loop;
+	volume_set_init(&rig->gw.volumes);
+	rig->gw.volumes.fixed = true;
+	rig->volume = volume_new(rig->loop, "demo", key, &err);
 	assert_int_equal(exports_parse(rig->exports, strlen(rig->exports), "exports", "demo", &rig->gw.exports, &err),
 			 0);
 	if (!rig_volfile)
 		rig_volfile = volfile;
 	vf = volume_parse(rig_volfile, strlen(rig_volfile), "rig", rig_volfile == volfile ? 0 : 1 << 20, true, &err);
-	if (!vf || volume_start(&rig->gw.volume, vf, NULL, 0, &err) < 0)
+	if (!vf || volume_start(rig->volume, vf, NULL, 0, &err) < 0 || volume_set_add(&rig->gw.volumes, rig->volume, &err) < 0)
 		fail_msg("%s", err.text);
-	volfile_free(vf);
+	volume_unref(rig->volume);
 	assert_int_equal(gateway_serve(&rig->gw), 0);
 	if (rpc_server_listen(rig->gw.tcp, (struct sockaddr *)&addr, &err, &rig->port) < 0)
 		fail_msg("%s", err.text);
@@ -79,7 +80,7 @@ static void coroutine_fn rig_main(void *arg)
 	assert_int_equal(rpc_server_drain(rig->gw.tcp), 0);
 	arena_free(rig->arena);
 	gateway_stop(&rig->gw);
-	volume_stop(&rig->gw.volume);
+	volume_set_stop(&rig->gw.volumes);
 	loop_stop(rig->loop);
 }
 
@@ -205,12 +206,12 @@ void rig_fault(struct rig *rig, const char *fops, const char *error, bool after)
 	struct error err = { "" };
 
 	if (fops) {
-		assert_int_equal(graph_set_option(rig->gw.volume.graph, "faults", "error-fops", fops, &err), 0);
-		assert_int_equal(graph_set_option(rig->gw.volume.graph, "faults", "error-no", error, &err), 0);
-		assert_int_equal(graph_set_option(rig->gw.volume.graph, "faults", "after", after ? "on" : "off", &err),
+		assert_int_equal(graph_set_option(rig->volume->now->graph, "faults", "error-fops", fops, &err), 0);
+		assert_int_equal(graph_set_option(rig->volume->now->graph, "faults", "error-no", error, &err), 0);
+		assert_int_equal(graph_set_option(rig->volume->now->graph, "faults", "after", after ? "on" : "off", &err),
 				 0);
 	}
-	assert_int_equal(graph_set_option(rig->gw.volume.graph, "faults", "enable", fops ? "on" : "off", &err), 0);
+	assert_int_equal(graph_set_option(rig->volume->now->graph, "faults", "enable", fops ? "on" : "off", &err), 0);
 }
 
 filename3 rig_name(const char *text)

@@ -12,6 +12,7 @@
 struct rig {
 	struct loop *loop;
 	struct gateway gw;
+	struct volume *volume;		/* held by the gateway */
 	struct rpc_client *client;
 	struct arena *arena;		/* results of calls; lives as long as the rig */
 	struct rpc_cred cred;		/* of the next calls; uid 0 at first */

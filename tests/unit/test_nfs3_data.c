@@ -92,7 +92,7 @@ static void coroutine_fn verifier(struct rig *rig)
 
 	assert_int_equal(rig_create(rig, &rig->root, "f", 0644, &fh), NFS3_OK);
 	assert_int_equal(rig_write(rig, &fh, 0, "a", 1, UNSTABLE, &before), NFS3_OK);
-	rig->gw.volume.graph->event(rig->gw.volume.graph->owner, XL_RESTARTED, NULL);
+	rig->volume->now->graph->event(rig->volume->now->graph->owner, XL_RESTARTED, NULL);
 	assert_int_equal(rig_write(rig, &fh, 0, "a", 1, UNSTABLE, &after), NFS3_OK);
 	assert_memory_not_equal(before.WRITE3res_u.resok.verf, after.WRITE3res_u.resok.verf, 8);
 }
@@ -461,7 +461,7 @@ static void coroutine_fn list_plus(struct rig *rig)
 
 	assert_int_equal(rig_mkdir(rig, &rig->root, "d", 0755, &args.dir), NFS3_OK);
 	make_names(rig, &args.dir);
-	stats = rig->gw.volume.graph->top->calls[FOP_lookup];
+	stats = rig->volume->now->graph->top->calls[FOP_lookup];
 	do {
 		NFS(rig, READDIRPLUS, &args, &res);
 		assert_int_equal(res.status, NFS3_OK);
@@ -489,7 +489,7 @@ static void coroutine_fn list_plus(struct rig *rig)
 		assert_int_equal(seen[i], 1);
 	assert_int_equal(dots, 2);
 	assert_true(pages > 3);
-	assert_int_equal(rig->gw.volume.graph->top->calls[FOP_lookup], stats);	/* never a lookup per entry */
+	assert_int_equal(rig->volume->now->graph->top->calls[FOP_lookup], stats);	/* never a lookup per entry */
 	args.cookieverf[0] ^= 1;
 	NFS(rig, READDIRPLUS, &args, &res);
 	assert_int_equal(res.status, NFS3ERR_BAD_COOKIE);
