@@ -54,6 +54,8 @@ static void tell_effect(const struct volume *v, const char *name, json_t *answer
 
 	if (row && !volume_option_is_live(row) && v->state == VOLUME_STARTED && row->place == PLACE_BRICK)
 		add_warning(answer, "%s takes effect when the volume is stopped and started again", row->name);
+	if (row && row->place == PLACE_EXPORTS && strcmp(row->name, "nfs.exports") != 0 && volume_option(v, "nfs.exports"))
+		add_warning(answer, "nfs.exports is set and says all by itself: %s changes nothing until it is reset", row->name);
 }
 
 static json_t *coroutine_fn change_options(struct manager *m, json_t *rq, const char *verb, volume_change *change, void *arg)

@@ -57,6 +57,29 @@ struct complaint {
 	const char *where;
 };
 
+/* What the schema wants of an element, in words. */
+static const char *expected(const xmlNode *n)
+{
+	static const struct { const char *element, *words; } all[] = {
+		{ "volume", "name, id (a uuid) and version, and in it state, layout, bricks, options and secrets" },
+		{ "state", "created, started or stopped" },
+		{ "layout", "replica, 1 to 64, and arbiter, 0 or 1" },
+		{ "bricks", "one brick or more" },
+		{ "brick", "host, host-id (a uuid) and path (from the root on)" },
+		{ "option", "name, and a value as text" },
+		{ "secrets", "handle-key and login" },
+		{ "handle-key", "64 hexadecimal digits" },
+		{ "login", "username and password, two uuids" },
+		{ "host", "name and uuid" },
+	};
+	unsigned i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (xmlStrEqual(n->name, X(all[i].element)))
+			return all[i].words;
+	return "nothing of that kind";
+}
+
 /* The first complaint that says where is the innermost, and tells most. */
 static void on_invalid(void *arg, xmlError *e)
 {
@@ -68,7 +91,8 @@ static void on_invalid(void *arg, xmlError *e)
 		return;
 	while (len && e->message[len - 1] == ' ')
 		len--;
-	error_set(c->err, -EINVAL, "%s:%d: element %s: %.*s", c->where, (int)xmlGetLineNo(n), (const char *)n->name, len, e->message);
+	error_set(c->err, -EINVAL, "%s:%d: element %s: %.*s; expected %s", c->where, (int)xmlGetLineNo(n), (const char *)n->name, len,
+		  e->message, expected(n));
 }
 
 static xmlRelaxNG *schema(void)

@@ -259,10 +259,25 @@ void host_gateway_leave(struct manager *m)
 	g->n = 0;
 }
 
+/* A volume whose document is damaged, and was when we began: what its exports were stands only in the files that there are. */
+static const char *unknown_volume(const struct manager *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->nvolumes; i++)
+		if (!m->volumes[i].v)
+			return m->volumes[i].name;
+	return NULL;
+}
+
 void coroutine_fn host_gateway_match(struct manager *m)
 {
 	struct desired d = { .m = m, .g = &m->gateway };
 
+	if (unknown_volume(m)) {
+		log_warning("the gateway is left as it is until the volume's document is mended", "volume=%s", unknown_volume(m));
+		return;
+	}
 	gather(&d);
 	loop_offload(write_blocking, &d);
 	if (d.failed)

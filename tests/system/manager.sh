@@ -31,7 +31,7 @@ refused "is started already" volume start demo
 refused "stop it first" volume delete demo
 online demo 4 || fail "not all bricks are online after the start"
 await 20 gateway_online demo
-gh volume set demo nfs.exports '127.0.0.1(rw,no_root_squash,insecure)'
+gh volume set demo nfs.rpc-auth-allow 127.0.0.1 nfs.root-squash off nfs.ports-insecure on
 await 20 proof demo
 gh volume status demo
 gh volume status demo detail
@@ -81,7 +81,7 @@ grep -q '<tiering speed="9"/>' "$doc" || fail "an element of a newer version was
 stop manager-h1
 sed -i 's|<state>started|<state>running|' "$doc"
 HOST_NAME=127.0.0.1 start_manager h1
-gh config check | grep -E 'demo.*:[0-9]+: element state' || fail "config check does not say where the document is damaged"
+{ gh config check || true; } | grep -E 'demo.*:[0-9]+: element state.*expected created, started or stopped' || fail "config check does not say where the document is damaged"
 refused "damaged" volume stop demo
 stop manager-h1
 cp "$T/good.xml" "$doc"
