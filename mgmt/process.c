@@ -261,6 +261,7 @@ static int spawn(const char *const *argv, const char *log_file, int out, pid_t *
 	else
 		posix_spawn_file_actions_adddup2(&files, out, 1);
 	posix_spawn_file_actions_adddup2(&files, 1, 2);
+	posix_spawn_file_actions_addclosefrom_np(&files, 3); /* also what a library forgot to close at exec */
 	ret = posix_spawn(ret_pid, argv[0], &files, &attr, (char *const *)argv, environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
