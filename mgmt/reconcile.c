@@ -1,7 +1,8 @@
 /* mgmt/reconcile.c: one coroutine makes this host as it is desired, again and again.
  *
- * Whatever changes what is desired counts `wanted` up; a pass that saw all of it sets `reached`. A pass looks at everything: there is no list of
- * steps that a crash could leave half done. Until the store has been read once nothing is started or stopped. */
+ * Whatever changes what is desired counts `wanted` up; a pass that saw all of it sets `reached`. A pass looks at everything: there is
+ * no list of steps that a crash could leave half done. Until the store has been read, and it is sure that no other manager is this
+ * host, nothing is started, stopped or announced. */
 #include "mgmt/manager.h"
 
 #include "runtime/log.h"
@@ -28,16 +29,22 @@ void reconcile_moved(struct manager *m)
 	wake_idle(m);
 }
 
+static bool has_work(const struct manager *m)
+{
+	return m->stopping || (m->registered && (m->wanted != m->reached || m->announce_due));
+}
+
 static int coroutine_fn await_work(struct manager *m)
 {
-	struct co_wait wait = CO_WAIT_INIT;
-	int ret;
+	int ret = 0;
 
-	if (m->wanted != m->reached || m->announce_due || m->stopping)
-		return 0;
-	m->idle = &wait;
-	ret = co_park(&wait);
-	m->idle = NULL;
+	while (ret == 0 && !has_work(m)) {
+		struct co_wait wait = CO_WAIT_INIT;
+
+		m->idle = &wait;
+		ret = co_park(&wait);
+		m->idle = NULL;
+	}
 	return ret;
 }
 
@@ -53,7 +60,7 @@ void coroutine_fn reconcile_main(void *arg)
 		if (m->stopping)
 			break;
 		seen = m->wanted;
-		if (seen != m->reached && store_is_loaded(m->store)) {
+		if (seen != m->reached) {
 			host_bricks_match(m);
 			host_gateway_match(m);
 		}
