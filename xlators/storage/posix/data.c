@@ -105,7 +105,8 @@ static int open_job(struct posix *px, struct call *call, const struct open_args 
 		return ret;
 	if ((args->flags & 040) && !(mask & 2))
 		mask = 1;			/* opened to be executed */
-	if (node->type != S_IFREG)
+	/* Samba opens directories so, to have something to close; reading them that way fails later, as open(2) has it. */
+	if (node->type != S_IFREG && (node->type != S_IFDIR || (mask & 2)))
 		ret = node->type == S_IFDIR ? -EISDIR : node->type == S_IFLNK ? -ELOOP : -ENXIO;
 	if (ret == 0)
 		ret = entry_may(px, call, node, mask);
