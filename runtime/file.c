@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,6 +96,51 @@ int file_replace(const char *path, const void *data, size_t len, unsigned mode)
 		ret = -errno;
 	if (ret < 0 && fd >= 0)
 		unlink(tmp);
+	free(tmp);
+	return ret;
+}
+
+/* The name of a file is in its directory's blocks. */
+static int sync_directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, ret;
+
+	ret = !dir ? -ENOMEM : fd < 0 || fsync(fd) < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	free(dir);
+	return ret;
+}
+
+static int store_as(const char *tmp, const char *path, const void *data, size_t len, unsigned mode, bool fresh)
+{
+	int fd, ret;
+
+	unlink(tmp);	/* left by a crash, with whatever mode */
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+	if (fd < 0)
+		return -errno;
+	ret = write_all(fd, data, len);
+	if (!ret && (fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0))
+		ret = -errno;
+	close(fd);
+	if (!ret && renameat2(AT_FDCWD, tmp, AT_FDCWD, path, fresh ? RENAME_NOREPLACE : 0) < 0)
+		ret = -errno;
+	if (ret < 0)
+		unlink(tmp);
+	return ret ? ret : sync_directory_of(path);
+}
+
+int file_store(const char *path, const void *data, size_t len, unsigned mode, bool fresh)
+{
+	char *tmp;
+	int ret;
+
+	if (asprintf(&tmp, "%s.tmp", path) < 0)
+		return -ENOMEM;
+	ret = store_as(tmp, path, data, len, mode, fresh);
 	free(tmp);
 	return ret;
 }
