@@ -134,15 +134,20 @@ static enum vote vote_login(const struct brick_server *bs, const char *username,
 	return secret && password && same_secret(secret, password) ? ACCEPT : REJECT;
 }
 
-/* Names may have blanks inside, but no commas: those are between them. */
+/* Patterns with commas between, as in a stock brick; a name may have blanks inside. */
 static bool names(const char *list, const char *name)
 {
-	size_t len, wanted = strlen(name);
+	char word[256];
+	size_t len;
 
 	for (; *list; list += len + (list[len] == ',')) {
 		list += strspn(list, " ");
 		len = strcspn(list, ",");
-		if ((len == 1 && *list == '*') || (len && len == wanted && !memcmp(list, name, len)))
+		if (!len || len >= sizeof(word))
+			continue;
+		memcpy(word, list, len);
+		word[len] = 0;
+		if (fnmatch(word, name, 0) == 0)
 			return true;
 	}
 	return false;

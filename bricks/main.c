@@ -42,7 +42,7 @@ static const struct option options[] = {
 	OPT_BOOL("ssl", struct conf, tls.enabled, "off", 0, "speak TLS only; clients must show a certificate"),
 	TLS_OPTION_ROWS("", struct conf, tls.conf),
 	OPT_STR("ssl-allow", struct conf, ssl_allow, NULL, 0,
-		"names of certificates (CN) that may connect, with commas between; * (default) any"),
+		"names of certificates (CN) that may connect: patterns, with commas between [*]"),
 	OPT_STR("option", struct conf, option, NULL, 0,
 		"LAYER.KEY=VALUE for one of the brick's layers, * for each that has it; may be repeated"),
 	OPT_INT("helpers", struct conf, helpers, "16", 1, 256, 0, "threads for file system calls that may block"),
