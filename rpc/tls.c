@@ -270,7 +270,8 @@ static void explain(struct tls *t)
 		tell(t, "the peer refuses us: %s (we are \"%.60s\")", alert_text(alert) ? alert_text(alert) : ERR_reason_error_string(code),
 		     t->ctx->name);
 	else if (!t->ready && ended && t->ctx->side == TLS_CLIENT)
-		tell(t, "the peer closed the connection during the TLS handshake%s", t->begun ? "" : " without a word: perhaps it speaks no TLS");
+		tell(t, "the peer closed the connection during the TLS handshake%s",
+		     t->begun ? "" : " without a word: perhaps it speaks no TLS");
 	else if (!t->ready && ended && t->begun)
 		tell(t, "the peer closed the connection during the TLS handshake");
 	else if (!ended && !t->io_error)

@@ -158,8 +158,8 @@ static int load(struct tls_context *ctx, const struct tls_conf *conf, struct err
 	int ret;
 
 	if (conf->revoked && *conf->revoked && strcasecmp(conf->revoked, "NULL"))
-		return error_set(err, -EOPNOTSUPP, "ssl-crl-path %s: revocation lists are not read here; take the option out, and keep revoked names "
-				 "off ssl-allow", conf->revoked);
+		return error_set(err, -EOPNOTSUPP, "ssl-crl-path %s: revocation lists are not read here; take the option out, and keep "
+				 "revoked names off ssl-allow", conf->revoked);
 	ret = set_up(ctx, conf, err);
 	if (!ret)
 		ret = load_certificate(ctx, certificate, err);

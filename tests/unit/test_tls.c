@@ -715,7 +715,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files), cmocka_unit_test(test_make), cmocka_unit_test(test_much), cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_plain_server), cmocka_unit_test(test_garbage), cmocka_unit_test(test_traitors), cmocka_unit_test(test_older),
+		cmocka_unit_test(test_plain_server), cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_traitors), cmocka_unit_test(test_older),
 	};
 
 	return cmocka_run_group_tests(tests, make_files, remove_files);
