@@ -1,4 +1,5 @@
-/* bricks/auth.c: who may use the brick: by address and by login, as a stock brick decides (facts/brick-wire.md section 6).
+/* bricks/auth.c: who may use the brick: by address, by login and by certificate, as a stock brick decides (facts/brick-wire.md
+ * sections 1 and 6).
  *
  * Each module has a vote: any "no" refuses, and one "yes" at least is needed. */
 #include <arpa/inet.h>
@@ -133,16 +134,52 @@ static enum vote vote_login(const struct brick_server *bs, const char *username,
 	return secret && password && same_secret(secret, password) ? ACCEPT : REJECT;
 }
 
-int auth_check(const struct brick_server *bs, const struct sockaddr *addr, const char *username, const char *password, bool *ret_trusted)
+/* Patterns with commas between, as in a stock brick; a name may have blanks inside. */
+static bool names(const char *list, const char *name)
 {
-	enum vote address, login;
+	char word[256];
+	size_t len;
+
+	for (; *list; list += len + (list[len] == ',')) {
+		list += strspn(list, " ");
+		len = strcspn(list, ",");
+		if (!len || len >= sizeof(word))
+			continue;
+		memcpy(word, list, len);
+		word[len] = 0;
+		if (fnmatch(word, name, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A list names who may come in, so who is not on it may not. Without a list any certificate of our CAs is as good as another. */
+static enum vote vote_certificate(const struct brick_server *bs, const char *name)
+{
+	const char *list = name ? option(bs, "auth.login.", bs->name, ".ssl-allow") : NULL;
+
+	if (!list)
+		return NO_OPINION;
+	return names(list, name) ? ACCEPT : REJECT;
+}
+
+int auth_check(const struct brick_server *bs, const struct auth_claim *claim, bool *ret_trusted, const char **ret_rule)
+{
+	enum vote address, login, certificate;
 	struct peer p;
 
-	peer_of(addr, &p);
+	peer_of(claim->peer, &p);
 	address = vote_address(bs, &p);
-	login = vote_login(bs, username, password);
+	login = vote_login(bs, claim->username, claim->password);
+	certificate = vote_certificate(bs, claim->certificate);
 	*ret_trusted = login == ACCEPT;
-	if (address == REJECT || login == REJECT)
-		return -EACCES;
-	return address == ACCEPT || login == ACCEPT ? 0 : -EACCES;
+	if (certificate == REJECT)
+		*ret_rule = "ssl-allow does not list its certificate's name";
+	else if (login == REJECT)
+		*ret_rule = "auth.login: wrong password";
+	else if (address == REJECT || (address != ACCEPT && login != ACCEPT && certificate != ACCEPT))
+		*ret_rule = "auth.addr";
+	else
+		return 0;
+	return -EACCES;
 }

@@ -64,7 +64,8 @@ int brick_server_new(struct loop *loop, struct graph *graph, const struct brick_
 {
 	struct brick_server *bs = calloc(1, sizeof(*bs));
 	struct rpc_service service = {
-		.name = "brick", .programs = programs, .user = bs, .opened = conn_opened, .closed = conn_closed, .cancel_on_close = true,
+		.name = "brick", .programs = programs, .tls = conf->tls,
+		.user = bs, .opened = conn_opened, .closed = conn_closed, .cancel_on_close = true,
 		.limits = { .max_conns = conf->max_conns, .max_inflight = conf->max_inflight ? conf->max_inflight : DEFAULT_INFLIGHT,
 			    .max_held = 16u << 20, .dead_s = DEAD_CLIENT_S },
 	};

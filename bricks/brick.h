@@ -14,14 +14,16 @@
 struct brick_server;
 struct graph;
 struct loop;
+struct tls_context;
 
 struct brick_conf {
 	const char *name;		/* what clients ask for (remote-subvolume); NULL: the name of the graph's top */
 	const char *volume_id;		/* text; a client that names another one is refused. NULL: not known */
-	/* auth.addr.NAME.allow, auth.addr.NAME.reject, auth.login.NAME.allow, auth.login.USER.password: the value, or NULL. No function:
-	 * everybody may connect. */
+	/* auth.addr.NAME.allow, auth.addr.NAME.reject, auth.login.NAME.allow, auth.login.USER.password, auth.login.NAME.ssl-allow: the
+	 * value, or NULL. No function: everybody may connect. */
 	const char *(*auth_option)(void *arg, const char *key);
 	void *auth_arg;
+	struct tls_context *tls;	/* NULL: plain; else each connection must speak TLS. Referenced */
 	unsigned max_fds;		/* of one client; 0: 65536 */
 	unsigned max_conns;		/* 0: 4096 */
 	unsigned max_inflight;		/* calls of one connection; 0: 256 */

@@ -1,5 +1,6 @@
 /* bricks/handshake.c: what we serve (DUMP), who the client is and which brick it wants (SETVOLUME), and answers to the rest of the
  * handshake program (facts/brick-wire.md sections 4 to 6). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -71,20 +72,39 @@ static struct answer_text check_names(const struct brick_server *bs, const gfx_d
 	return refuse(0, "Success");
 }
 
+/* A client that is refused asks again every few seconds: the log tells it once. */
+static bool may_come_in(struct brick_conn *conn, const gfx_dict *d, bool *ret_trusted)
+{
+	struct auth_claim claim = {
+		.peer = (const struct sockaddr *)rpc_conn_peer(conn->rpc), .certificate = rpc_conn_peer_name(conn->rpc),
+		.username = dict_get_str(d, "username"), .password = dict_get_str(d, "password"),
+	};
+	const char *rule = "";
+	char peer[64], reason[512];
+
+	if (auth_check(conn->bs, &claim, ret_trusted, &rule) == 0) {
+		refusal_over(&conn->bs->refusals, claim.peer);
+		return true;
+	}
+	snprintf(reason, sizeof(reason), "%s: %s", rule, claim.certificate ? claim.certificate : "none");
+	if (refusal_is_news(&conn->bs->refusals, claim.peer, reason))
+		log_warning("a client is refused", "rule=\"%s\" peer=%s certificate=%s client=%s", rule,
+			    sockaddr_text(claim.peer, peer, sizeof(peer)), claim.certificate ? log_quote(claim.certificate) : "none",
+			    log_quote(dict_get_str(d, "process-uuid")));
+	return false;
+}
+
 static struct answer_text attach(struct brick_conn *conn, const gfx_dict *d)
 {
 	const struct sockaddr *peer = (const struct sockaddr *)rpc_conn_peer(conn->rpc);
-	const char *uuid = dict_get_str(d, "process-uuid");
+	const char *uuid = dict_get_str(d, "process-uuid"), *name = rpc_conn_peer_name(conn->rpc);
 	struct brick_client *c;
 	bool trusted;
 	int64_t number = 0;
 	char text[64];
 
-	if (auth_check(conn->bs, peer, dict_get_str(d, "username"), dict_get_str(d, "password"), &trusted) < 0) {
-		log_warning("a client is refused by auth.addr or auth.login", "peer=%s client=%s", sockaddr_text(peer, text, sizeof(text)),
-			    log_quote(uuid));
+	if (!may_come_in(conn, d, &trusted))
 		return refuse(EACCES, "Authentication failed");
-	}
 	if (conn->client)
 		return strcmp(conn->client->uuid, uuid) ? refuse(EINVAL, "this connection has another process-uuid already") :
 							  refuse(0, "Success");
@@ -92,8 +112,11 @@ static struct answer_text attach(struct brick_conn *conn, const gfx_dict *d)
 		return refuse(ENOMEM, "out of memory");
 	c->base.trusted = trusted;
 	c->base.acknowledges = dict_get_int(d, GATE_KEY_EXTENSION, &number) && number == 1;
+	if (c->base.acknowledges)	/* it has our extension: it is one of ours */
+		rpc_conn_mix(conn->rpc);
 	c->owner_required = dict_get_int(d, "opversion", &number) && number >= OWNER_REQUIRED_FROM;
-	log_info("client connected", "peer=%s client=%s", sockaddr_text(peer, text, sizeof(text)), log_quote(uuid));
+	log_info("client connected", "peer=%s certificate=%s client=%s", sockaddr_text(peer, text, sizeof(text)),
+		 name ? log_quote(name) : "none", log_quote(uuid));
 	return refuse(0, "Success");
 }
 

@@ -3,6 +3,7 @@
 #define BRICKS_INTERNAL_H
 
 #include "bricks/brick.h"
+#include "rpc/refusal.h"
 #include "rpc/rpc.h"
 #include "runtime/list.h"
 #include "xlators/gfwire.h"
@@ -43,6 +44,7 @@ struct brick_server {
 	unsigned max_fds, nclients, waiting;	/* waiting: calls of all clients that wait for locks */
 	bool up;
 	struct list clients;
+	struct refusals refusals;	/* hosts that may not come in: said once */
 };
 
 int client_attach(struct brick_conn *conn, const char *uuid, struct brick_client **ret_client);
@@ -53,8 +55,10 @@ static inline struct brick_conn *brick_conn_of(const struct rpc_request *rq) { r
 int callback_upcall(struct client *client, const struct xl_upcall *upcall);
 void callback_child(struct brick_client *c, bool up);
 
-/* auth.c: 0 or -EACCES. @trusted: a login was accepted. */
-int auth_check(const struct brick_server *bs, const struct sockaddr *peer, const char *username, const char *password, bool *ret_trusted);
+/* auth.c. Who wants to come in; @certificate: the CN of its certificate, NULL without TLS. */
+struct auth_claim { const struct sockaddr *peer; const char *certificate, *username, *password; };
+/* 0, or -EACCES and which rule refuses. @trusted: a login was accepted. */
+int auth_check(const struct brick_server *bs, const struct auth_claim *claim, bool *ret_trusted, const char **ret_rule);
 
 /* handshake.c and server.c: the programs. */
 extern const struct rpc_program brick_dump_program, brick_handshake_program;

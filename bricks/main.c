@@ -20,7 +20,9 @@
 #define COROUTINES 16384	/* one for each call in flight; those that wait for locks are the many */
 
 struct conf {
-	char *volfile, *volfile_server, *volfile_id, *sign_in, *directory, *volume_id, *volume, *brick_name, *listen, *allow, *option, *pid_file, *log_file;
+	char *volfile, *volfile_server, *volfile_id, *sign_in, *directory, *volume_id, *volume, *brick_name, *listen, *allow, *option;
+	char *pid_file, *log_file, *ssl_allow;
+	struct brick_tls tls;
 	bool help, version, arbiter;
 	int log_level;
 	int64_t port, helpers, idle_inodes;
@@ -42,6 +44,10 @@ static const struct option options[] = {
 	OPT_STR("listen", struct conf, listen, "0.0.0.0,::", 0, "addresses to listen on"),
 	OPT_INT("port", struct conf, port, "0", 0, 65535, 0, "TCP port (default: the volfile's, else 49152)"),
 	OPT_STR("allow", struct conf, allow, "*", 0, "addresses that may connect: patterns and networks, with commas between"),
+	OPT_BOOL("ssl", struct conf, tls.enabled, "off", 0, "speak TLS only; clients must show a certificate"),
+	TLS_OPTION_ROWS("", struct conf, tls.conf),
+	OPT_STR("ssl-allow", struct conf, ssl_allow, NULL, 0,
+		"names of certificates (CN) that may connect: patterns, with commas between [*]"),
 	OPT_STR("option", struct conf, option, NULL, 0,
 		"LAYER.KEY=VALUE for one of the brick's layers, * for each that has it; may be repeated"),
 	OPT_INT("helpers", struct conf, helpers, "16", 1, 256, 0, "threads for file system calls that may block"),
@@ -66,6 +72,7 @@ struct brickd {
 	struct glusterd *glusterd;		/* NULL: none has to do with us */
 	struct graph *graph;
 	struct brick_server *server;
+	struct tls_context *tls;
 	struct daemon_signals signals;
 	struct error err;
 	bool stopping, down, signals_open, reloading;
@@ -74,14 +81,23 @@ struct brickd {
 
 /* --- start --- */
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+
+	return len >= n && !strcmp(text + len - n, end);
+}
+
 /* A stock volfile brings its own rules; else the command line's --allow. */
 static const char *auth_option(void *arg, const char *key)
 {
 	const struct brickd *d = arg;
 
+	if (d->conf.ssl_allow && ends_with(key, ".ssl-allow"))
+		return d->conf.ssl_allow;
 	if (d->stock)
 		return volfile_option(d->rules, d->section.index, key);
-	return strncmp(key, "auth.addr.", 10) == 0 && strlen(key) > 6 && !strcmp(key + strlen(key) - 6, ".allow") ? d->conf.allow : NULL;
+	return strncmp(key, "auth.addr.", 10) == 0 && ends_with(key, ".allow") ? d->conf.allow : NULL;
 }
 
 static void graph_event(void *owner, enum xl_event ev, const struct xl_upcall *upcall)
@@ -132,13 +148,33 @@ static const char *brick_name(const struct brickd *d)
 	return d->conf.brick_name ? d->conf.brick_name : d->stock ? d->section.name : d->conf.directory;
 }
 
+/* --ssl and its files, or what the volfile's section says. */
+static int load_tls(struct brickd *d, struct error *err)
+{
+	struct brick_tls section = { .enabled = false }, *use = &d->conf.tls;
+	int ret = 0;
+
+	if (!use->enabled && d->stock) {
+		ret = brick_section_tls(d->vf, d->section.index, &section, err);
+		use = &section;
+	}
+	if (!ret && use->enabled) {
+		d->tls = tls_context_new(&use->conf, TLS_SERVER, err);
+		ret = d->tls ? 0 : -EINVAL;
+	}
+	brick_tls_free(&section);
+	if (!ret && d->conf.ssl_allow && !d->tls)
+		ret = error_set(err, -EINVAL, "--ssl-allow names certificates, but TLS is off (--ssl turns it on)");
+	return ret;
+}
+
 static int coroutine_fn start_server(struct brickd *d, struct error *err)
 {
 	static const char *const skip[] = { "protocol/server", NULL };
 	struct graph_conf gconf = {
 		.loop = d->loop, .max_idle_inodes = (unsigned)d->conf.idle_inodes, .event = graph_event, .owner = d, .skip_types = skip,
 	};
-	struct brick_conf bconf = { .volume_id = d->conf.volume_id, .auth_option = auth_option, .auth_arg = d };
+	struct brick_conf bconf = { .volume_id = d->conf.volume_id, .auth_option = auth_option, .auth_arg = d, .tls = d->tls };
 	unsigned i;
 	int ret;
 
@@ -200,6 +236,8 @@ static int coroutine_fn bring_up(struct brickd *d, struct error *err)
 	if (!ret)
 		ret = load_volfile(d, err);
 	if (!ret)
+		ret = load_tls(d, err);
+	if (!ret)
 		ret = start_server(d, err);
 	if (!ret)
 		ret = start_listening(d, err);
@@ -232,6 +270,7 @@ static void coroutine_fn tear_down(struct brickd *d)
 		graph_free(d->graph);
 	if (d->rules != d->vf)
 		volfile_free(d->rules);
+	tls_context_unref(d->tls);
 	volfile_free(d->vf);
 	if (d->signals_open)
 		daemon_signals_close(&d->signals);
@@ -333,7 +372,8 @@ static void coroutine_fn start(void *arg)
 		loop_stop(d->loop);
 		return;
 	}
-	log_notice("serving", "brick=%s port=%d", d->conf.directory ? d->conf.directory : d->section.name, (int)d->conf.port);
+	log_notice("serving", "brick=%s port=%d certificate=%s", d->conf.directory ? d->conf.directory : d->section.name, (int)d->conf.port,
+		   d->tls ? log_quote(tls_context_name(d->tls)) : "none");
 	daemon_notify("READY=1");
 }
 

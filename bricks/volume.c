@@ -169,3 +169,34 @@ int brick_server_section(const struct volfile *vf, struct brick_server_section *
 		return error_set(err, -EINVAL, "the volfile's listen-port %s is no port", port);
 	return 0;
 }
+
+/* --- TLS in that section --- */
+
+static const struct option tls_rows[] = {
+	OPT_BOOL("transport.socket.ssl-enabled", struct brick_tls, enabled, "off", 0, ""),
+	TLS_OPTION_ROWS("transport.socket.", struct brick_tls, conf),
+	OPT_END
+};
+
+int brick_section_tls(const struct volfile *vf, unsigned index, struct brick_tls *t, struct error *err)
+{
+	const struct option *row;
+	const char *value;
+	int ret = 0;
+
+	memset(t, 0, sizeof(*t));
+	options_init(tls_rows, t);
+	for (row = tls_rows; !ret && row->name; row++) {
+		value = volfile_option(vf, index, row->name);
+		if (value)
+			ret = option_set(tls_rows, t, row->name, value, err);
+	}
+	if (ret < 0)
+		error_prefix(err, "the volfile's section protocol/server");
+	return ret;
+}
+
+void brick_tls_free(struct brick_tls *t)
+{
+	options_free(tls_rows, t);
+}

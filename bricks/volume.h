@@ -2,6 +2,7 @@
 #ifndef BRICKS_VOLUME_H
 #define BRICKS_VOLUME_H
 
+#include "rpc/tls.h"
 #include "runtime/error.h"
 #include "xlators/graph.h"
 
@@ -24,5 +25,11 @@ int brick_option_parse(char *word, struct brick_layer_option *ret_option, struct
 /* What a stock brick volfile says about serving: its last section must be protocol/server. */
 struct brick_server_section { unsigned index; const char *name; int port; };	/* name: the brick's; port 0: not said */
 int brick_server_section(const struct volfile *vf, struct brick_server_section *ret, struct error *err);
+
+/* TLS as options say it; the rows are those of the command line, without ssl-enabled. */
+struct brick_tls { bool enabled; struct tls_conf conf; };
+/* What a volfile's section @index says of it (transport.socket.ssl-...). 0 or -errno; brick_tls_free() in any case. */
+int brick_section_tls(const struct volfile *vf, unsigned index, struct brick_tls *ret, struct error *err);
+void brick_tls_free(struct brick_tls *t);
 
 #endif

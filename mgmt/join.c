@@ -35,7 +35,7 @@ static int save_settings(struct manager *m, const char *store_url, struct error 
 	free(m->self->store);
 	m->self->store = store_url ? need(strdup(store_url)) : NULL;
 	text = host_text(m->self, &len);
-	ret = file_replace_durably(path, text, len, 0600);
+	ret = file_store(path, text, len, 0600, false);
 	if (ret < 0)
 		error_set(err, ret, "%s cannot be written: %s", path, strerror(-ret));
 	free(text);

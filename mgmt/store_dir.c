@@ -151,7 +151,7 @@ static int write_blocking(void *arg)
 {
 	struct job *j = arg;
 
-	return file_replace_durably(j->path, j->text, j->len, 0600);
+	return file_store(j->path, j->text, j->len, 0600, false);
 }
 
 static int remove_blocking(void *arg)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,11 +25,22 @@ static struct rpc_client *client_of(struct rpc_link *l)
 	return container_of(l, struct rpc_client, link);
 }
 
+/* What speaks TLS only closes without a word when it is spoken to plainly. */
+static bool turned_away(const struct rpc_client *c, int why)
+{
+	return !c->link.tls && !c->link.heard && c->state == RPC_CLIENT_HANDSHAKE && c->pending.count &&
+	       (why == -ECONNRESET || why == -EPIPE);
+}
+
 void rpc_client_drop(struct rpc_client *c, int why)
 {
 	if (!c->link.stream)
 		return;
 	c->why = why;
+	if (turned_away(c, why))
+		snprintf(c->reason, sizeof(c->reason), "the peer closed the connection at our first call: perhaps it requires TLS");
+	else
+		snprintf(c->reason, sizeof(c->reason), "%s", rpc_link_story(&c->link, why));
 	c->state = RPC_CLIENT_DOWN;
 	timer_cancel(&c->watchdog);
 	rpc_link_close(&c->link);
@@ -49,7 +61,16 @@ static void on_nothing(struct rpc_link *l)
 	(void)l;
 }
 
-static const struct rpc_link_ops client_ops = { rpc_client_record, on_lost, on_nothing, on_nothing, on_nothing };
+static void on_ready(struct rpc_link *l)
+{
+	struct rpc_client *c = client_of(l);
+
+	if (c->waiting)
+		co_wake(&c->lost, 0);
+	c->waiting = false;
+}
+
+static const struct rpc_link_ops client_ops = { on_ready, rpc_client_record, on_lost, on_nothing, on_nothing, on_nothing };
 
 /* --- one attempt --- */
 
@@ -115,7 +136,21 @@ static int coroutine_fn shake_hands(struct rpc_client *c)
 	old = co_set_deadline(loop_now_ns(c->loop) + HANDSHAKE_FACTOR * c->conf.connect_ms * MS);
 	ret = c->conf.handshake(c, c->conf.user);
 	co_restore_deadline(old);
-	if (!ret && !c->link.stream)	/* lost in the last moment */
+	if ((!ret || ret == -ENOTCONN) && !c->link.stream)	/* lost: why, tells more than that it is */
+		ret = c->why;
+	return ret;
+}
+
+/* The link bounds it in time. */
+static int coroutine_fn shake_hands_tls(struct rpc_client *c)
+{
+	int ret;
+
+	c->lost = (struct co_wait)CO_WAIT_INIT;
+	c->waiting = true;
+	ret = co_park(&c->lost);
+	c->waiting = false;
+	if (!ret && !c->link.stream)
 		ret = c->why;
 	return ret;
 }
@@ -123,17 +158,25 @@ static int coroutine_fn shake_hands(struct rpc_client *c)
 static int coroutine_fn attempt(struct rpc_client *c)
 {
 	struct stream *stream = NULL;
-	int ret = open_stream(c, &stream);
+	struct tls *tls = NULL;
+	int ret;
 
+	c->reason[0] = '\0';
+	ret = open_stream(c, &stream);
 	if (ret < 0)
 		return ret;
-	if (c->closing) {
+	if (c->conf.tls)
+		tls = tls_new(c->conf.tls, stream);
+	if (c->closing || (c->conf.tls && !tls)) {
+		tls_free(tls);
 		stream_close(stream);
-		return -ECANCELED;
+		return c->closing ? -ECANCELED : -ENOMEM;
 	}
-	rpc_link_open(&c->link, c->loop, stream, c->conf.max_record, &client_ops);
+	rpc_link_open(&c->link, c->loop, stream, tls, c->conf.max_record, &client_ops);
 	c->state = RPC_CLIENT_HANDSHAKE;
-	ret = shake_hands(c);
+	ret = tls ? shake_hands_tls(c) : 0;
+	if (!ret)
+		ret = shake_hands(c);
 	if (ret < 0)
 		rpc_client_drop(c, ret);
 	return ret;
@@ -190,6 +233,12 @@ static int coroutine_fn wait_until_lost(struct rpc_client *c)
 	return c->why;
 }
 
+static void keep_reason(struct rpc_client *c, int why)
+{
+	if (!c->reason[0])
+		snprintf(c->reason, sizeof(c->reason), "%s", strerror(-why));
+}
+
 static void coroutine_fn be_up(struct rpc_client *c)
 {
 	int why;
@@ -198,14 +247,16 @@ static void coroutine_fn be_up(struct rpc_client *c)
 	c->epoch++;
 	c->ever = true;
 	c->kicked = false;
-	log_info("connected", "name=%s", c->conf.name);
+	c->said[0] = '\0';
+	log_info("connected", "name=%s certificate=%s", c->conf.name, c->link.tls ? log_quote(tls_peer_name(c->link.tls)) : "none");
 	if (c->conf.up)
 		c->conf.up(c->conf.user);
 	why = wait_until_lost(c);
 	if (c->closing)
 		return;
+	keep_reason(c, why);
 	if (!c->conf.quiet)
-		log_warning("connection lost, connecting again", "name=%s reason=\"%s\"", c->conf.name, strerror(-why));
+		log_warning("connection lost, connecting again", "name=%s reason=%s", c->conf.name, log_quote(c->reason));
 	if (c->conf.down)
 		c->conf.down(c->conf.user, why);
 }
@@ -214,8 +265,10 @@ static void coroutine_fn failed(struct rpc_client *c, int why, bool first)
 {
 	if (c->closing)
 		return;
-	if (first && !c->conf.quiet)
-		log_warning("cannot connect, trying again", "name=%s reason=\"%s\"", c->conf.name, strerror(-why));
+	keep_reason(c, why);
+	if (!c->conf.quiet && strcmp(c->reason, c->said))	/* a connection's attempts mostly fail all for one reason */
+		log_warning("cannot connect, trying again", "name=%s reason=%s", c->conf.name, log_quote(c->reason));
+	memcpy(c->said, c->reason, sizeof(c->said));
 	if (first && !c->ever && c->conf.down)
 		c->conf.down(c->conf.user, why);
 	c->ever = true;
@@ -264,6 +317,7 @@ static void release(struct rpc_client *c)
 	free((char *)c->conf.host);
 	free((struct sockaddr *)c->conf.from);
 	free(c->pending.slots);
+	tls_context_unref(c->conf.tls);
 	free(c);
 }
 
@@ -273,6 +327,7 @@ static bool copy_conf(struct rpc_client *c, const struct rpc_client_conf *conf)
 	struct sockaddr_storage *from = NULL;
 
 	c->conf = *conf;
+	tls_context_ref(conf->tls);
 	c->conf.name = strdup(conf->name ? conf->name : "rpc");
 	c->conf.host = strdup(conf->host ? conf->host : "");
 	if (conf->from)
@@ -331,6 +386,16 @@ bool rpc_client_is_up(const struct rpc_client *c)
 void rpc_client_disconnect(struct rpc_client *c, int why)
 {
 	rpc_client_drop(c, why);
+}
+
+void rpc_client_mix(struct rpc_client *c)
+{
+	c->link.mix = true;
+}
+
+const char *rpc_client_reason(const struct rpc_client *c)
+{
+	return c->state == RPC_CLIENT_UP ? "" : c->reason;
 }
 
 uint64_t rpc_client_epoch(const struct rpc_client *c)

@@ -24,6 +24,7 @@ struct rpc_client {
 	struct co_gate gate;		/* main, calls, callbacks, pings: all that must end before the struct goes */
 	bool closing, waiting, napping, kicked, ever;
 	int why;			/* the connection was lost for this reason */
+	char reason[256], said[256];	/* ... for a human; and what the log has of it already */
 	uint32_t next_xid, callbacks;
 	uint64_t epoch;
 	struct rpc_pending_table pending;

@@ -13,32 +13,42 @@
 #define OUT_SIZE (16u << 10)
 #define OUT_MAX (RPC_MAX_RECORD_DEFAULT - 16u)
 #define OUT_LOW 512u		/* with less room left a new buffer is begun at once */
-#define IOV_BATCH 64
+#define IOV_BATCH 64		/* as many as tls_writev() takes */
 #define KEEP_SEGMENTS 16
 #define READS_PER_ROUND 16	/* then the others have their turn */
 #define LAST_FRAGMENT 0x80000000u
+#define HANDSHAKE_S 10u
+#define CLIENT_HELLO 0x1603u	/* how TLS begins, where a record's mark is expected */
 
 static void on_flush(void *arg);
 static void on_resume(void *arg);
 static void on_readable(void *arg);
 static void on_writable(void *arg);
+static void on_late(void *arg);
 
 static const struct stream_events link_events = { on_readable, on_writable };
 
-void rpc_link_open(struct rpc_link *l, struct loop *loop, struct stream *stream, uint32_t max_record,
+void rpc_link_open(struct rpc_link *l, struct loop *loop, struct stream *stream, struct tls *tls, uint32_t max_record,
 		   const struct rpc_link_ops *ops)
 {
 	memset(l, 0, sizeof(*l));
 	l->ops = ops;
 	l->loop = loop;
 	l->stream = stream;
+	l->tls = tls;
+	l->ready = !tls;
 	l->received_ns = l->sent_ns = loop_now_ns(loop);
 	l->flush.fn = on_flush;
 	l->flush.arg = l;
 	l->resume.fn = on_resume;
 	l->resume.arg = l;
 	rpc_reader_init(&l->reader, max_record);
+	timer_init(&l->late, on_late, l);
 	stream_start(stream, &link_events, l);
+	if (!tls)
+		return;
+	timer_arm(loop, &l->late, loop_now_ns(loop) + HANDSHAKE_S * 1000000000ull);
+	loop_defer(loop, &l->resume);	/* a client speaks first */
 }
 
 static struct rpc_segment *segment(struct rpc_link *l, uint32_t i)
@@ -76,6 +86,9 @@ void rpc_link_close(struct rpc_link *l)
 	l->stream = NULL;
 	loop_defer_cancel(&l->flush);
 	loop_defer_cancel(&l->resume);
+	timer_cancel(&l->late);
+	tls_free(l->tls);
+	l->tls = NULL;
 	stream_close(s);
 	rpc_reader_fini(&l->reader);
 	forget_unsent(l);
@@ -88,6 +101,30 @@ static void lose(struct rpc_link *l, int why)
 		return;
 	l->lost = true;
 	l->ops->lost(l, why);
+}
+
+static void on_late(void *arg)
+{
+	struct rpc_link *l = arg;
+
+	l->ops->hold(l);
+	tls_give_up(l->tls, HANDSHAKE_S);
+	lose(l, -ETIMEDOUT);
+	l->ops->drop(l);
+}
+
+const char *rpc_link_story(const struct rpc_link *l, int why)
+{
+	if (l->tls)
+		return tls_story(l->tls);
+	if (why == -EMSGSIZE && l->reader.left >> 16 == CLIENT_HELLO)
+		return "the peer speaks TLS, and none is spoken here";
+	return "";
+}
+
+bool rpc_link_partial(const struct rpc_link *l)
+{
+	return rpc_reader_partial(&l->reader) || (l->tls && tls_partial(l->tls));
 }
 
 /* --- in --- */
@@ -113,28 +150,64 @@ static int read_once(struct rpc_link *l)
 	ret = rpc_reader_space(&l->reader, &space);
 	if (ret < 0)
 		return ret;
-	n = stream_readv(l->stream, &space, 1);
+	n = l->tls ? tls_read(l->tls, space.iov_base, space.iov_len) : stream_readv(l->stream, &space, 1);
 	if (n == -EAGAIN)
 		return 0;
 	if (n <= 0)
 		return n ? (int)n : -ECONNRESET;
 	l->received_ns = loop_now_ns(l->loop);
 	l->received += (uint64_t)n;
+	l->heard = true;
 	rpc_reader_filled(&l->reader, (uint32_t)n);
 	ret = serve(l);
 	if (ret < 0)
 		return ret;
-	return (size_t)n == space.iov_len;
+	return l->tls && l->stream ? tls_more(l->tls) : (size_t)n == space.iov_len;
+}
+
+/* As much as is there and wanted, but not for ever. */
+static int read_some(struct rpc_link *l)
+{
+	int i, ret = 1;
+
+	for (i = 0; i < READS_PER_ROUND && ret > 0 && l->stream && !l->paused; i++)
+		ret = read_once(l);
+	if (!l->tls || ret < 0)
+		return ret;
+	if (ret > 0 && !l->paused)
+		loop_defer(l->loop, &l->resume);	/* what the layer holds makes no descriptor readable */
+	if (tls_unsent(l->tls))
+		rpc_link_queue_flush(l);
+	return ret;
+}
+
+static int shake_hands(struct rpc_link *l)
+{
+	int ret = tls_handshake(l->tls);
+
+	if (tls_unsent(l->tls))
+		rpc_link_queue_flush(l);
+	if (ret == 0) {
+		timer_cancel(&l->late);
+		l->ready = true;
+		l->received_ns = l->sent_ns = loop_now_ns(l->loop);
+		l->ops->ready(l);
+	}
+	return ret == -EAGAIN ? 0 : ret;
 }
 
 static void on_readable(void *arg)
 {
 	struct rpc_link *l = arg;
-	int i, ret = 1;
+	int ret = 0;
 
 	l->ops->hold(l);
-	for (i = 0; i < READS_PER_ROUND && ret > 0 && l->stream && !l->paused; i++)
-		ret = read_once(l);
+	if (l->tls)
+		tls_readable(l->tls);
+	if (!l->ready)
+		ret = shake_hands(l);
+	if (!ret && l->ready)
+		ret = read_some(l);
 	if (ret < 0)
 		lose(l, ret);
 	else if (l->stream && !l->paused)
@@ -142,14 +215,16 @@ static void on_readable(void *arg)
 	l->ops->drop(l);
 }
 
-/* Records may wait in the buffer though the socket has nothing new. */
+/* Records may wait in the buffer, or in the TLS layer, though the socket has nothing new. */
 static void on_resume(void *arg)
 {
 	struct rpc_link *l = arg;
 	int ret;
 
 	l->ops->hold(l);
-	ret = l->paused ? 0 : serve(l);
+	ret = !l->ready ? shake_hands(l) : l->paused ? 0 : serve(l);
+	if (!ret && l->tls && l->ready && !l->paused)
+		ret = read_some(l);
 	if (ret < 0) {
 		lose(l, ret);
 	} else if (l->stream && !l->paused) {
@@ -198,18 +273,18 @@ static int reserve(struct rpc_link *l, uint32_t n)
 	return ret;
 }
 
-static void add_segment(struct rpc_link *l, struct iobuf *buf, uint32_t offset, uint32_t len)
+static void add_segment(struct rpc_link *l, struct iobuf *buf, uint32_t offset, uint32_t len, bool begins)
 {
 	struct rpc_segment *last = l->count ? segment(l, l->count - 1) : NULL;
 
 	if (!len)
 		return;
 	count_unsent(l, len);
-	if (last && last->buf == buf && last->offset + last->len == offset) {
+	if (last && !begins && last->buf == buf && last->offset + last->len == offset) {
 		last->len += len;
 		return;
 	}
-	*segment(l, l->count++) = (struct rpc_segment){ iobuf_ref(buf), offset, len };
+	*segment(l, l->count++) = (struct rpc_segment){ iobuf_ref(buf), offset, len, begins };
 }
 
 /* An output buffer with at least @room bytes free. */
@@ -232,6 +307,7 @@ static int out_room(struct rpc_link *l, uint32_t room)
 static void queue_message(struct rpc_link *l, uint32_t used, const struct wire *w, const struct payload *tail)
 {
 	uint32_t total = used + (tail ? tail->len : 0), at = l->out_used, from = 0, upto, i;
+	bool begins = l->tls && !l->mix;
 
 	for (i = 0; i < w->ngaps; i++)
 		total += w->gaps[i].data.len;
@@ -239,13 +315,14 @@ static void queue_message(struct rpc_link *l, uint32_t used, const struct wire *
 	used += 4;
 	for (i = 0; i < w->ngaps; i++) {
 		upto = w->gaps[i].at + 4;
-		add_segment(l, l->out, at + from, upto - from);
-		add_segment(l, w->gaps[i].data.buf, w->gaps[i].data.offset, w->gaps[i].data.len);
+		add_segment(l, l->out, at + from, upto - from, begins);
+		add_segment(l, w->gaps[i].data.buf, w->gaps[i].data.offset, w->gaps[i].data.len, false);
 		from = upto;
+		begins = false;
 	}
-	add_segment(l, l->out, at + from, used - from);
+	add_segment(l, l->out, at + from, used - from, begins);
 	if (tail && tail->len)
-		add_segment(l, tail->buf, tail->offset, tail->len);
+		add_segment(l, tail->buf, tail->offset, tail->len, false);
 	l->out_used += used;
 	rpc_link_queue_flush(l);
 }
@@ -257,7 +334,7 @@ int rpc_link_send(struct rpc_link *l, rpc_encode_fn *fn, void *arg, const struct
 	XDR xdrs;
 	int ret;
 
-	if (!l->stream)
+	if (!l->stream || !l->ready)
 		return -ENOTCONN;
 	ret = reserve(l, 2 * WIRE_GAPS_MAX + 2);
 	while (!ret) {
@@ -326,15 +403,22 @@ static void sent(struct rpc_link *l, size_t bytes)
 static int flush(struct rpc_link *l)
 {
 	struct iovec iov[IOV_BATCH];
+	uint64_t ends;
 	ssize_t n;
 	int i;
 
-	while (l->count) {
-		for (i = 0; i < IOV_BATCH && i < (int)l->count; i++) {
+	if (l->tls && !l->count) {
+		i = tls_push(l->tls);
+		return i == -EAGAIN ? 0 : i;
+	}
+	while (l->count && l->ready) {
+		for (i = 0, ends = 0; i < IOV_BATCH && i < (int)l->count; i++) {
+			if (i && segment(l, (uint32_t)i)->begins)
+				ends |= 1ull << (i - 1);
 			iov[i].iov_base = segment(l, (uint32_t)i)->buf->data + segment(l, (uint32_t)i)->offset;
 			iov[i].iov_len = segment(l, (uint32_t)i)->len;
 		}
-		n = stream_writev(l->stream, iov, i);
+		n = l->tls ? tls_writev(l->tls, iov, i, ends) : stream_writev(l->stream, iov, i);
 		if (n < 0)
 			return n == -EAGAIN ? 0 : (int)n;
 		l->sent_ns = loop_now_ns(l->loop);
@@ -347,7 +431,7 @@ static int flush(struct rpc_link *l)
 /* After a flush: wait for room in the socket, or hold nothing. */
 static void ask_for_more(struct rpc_link *l)
 {
-	bool want = l->count > 0;
+	bool want = l->count > 0 || (l->tls && tls_unsent(l->tls));
 
 	if (want != l->want_write)
 		stream_want_write(l->stream, want);

@@ -3,7 +3,8 @@
  * In: one read fills a receive buffer and every complete record in it is handed out where it lies; a large record
  * gets a buffer of its own size. Nothing is held while nothing is half received. Out: messages of a round are
  * encoded one behind the other into a shared buffer and leave in one writev at the end of the round; payloads stay
- * where they are and are sent from there. */
+ * where they are and are sent from there. With TLS (tls.h) a layer lies between the link and its stream; records are
+ * exchanged once its handshake is done. */
 #ifndef RPC_LINK_H
 #define RPC_LINK_H
 
@@ -12,6 +13,7 @@
 #include <rpc/types.h>
 #include <rpc/xdr.h>
 
+#include "rpc/tls.h"
 #include "rpcgen/wire.h"
 #include "runtime/iobuf.h"
 #include "runtime/loop.h"
@@ -49,6 +51,7 @@ struct iobuf *rpc_record_keep(const struct payload *record, uint32_t *ret_offset
 
 struct rpc_link;
 struct rpc_link_ops {
+	void (*ready)(struct rpc_link *l);		/* the TLS handshake is done; without TLS never called */
 	void (*record)(struct rpc_link *l, const struct payload *record);
 	/* end of file, an error, a record past the limit; the owner closes */
 	void (*lost)(struct rpc_link *l, int why);
@@ -57,14 +60,19 @@ struct rpc_link_ops {
 	void (*drop)(struct rpc_link *l);
 };
 
-struct rpc_segment { struct iobuf *buf; uint32_t offset, len; };
+struct rpc_segment { struct iobuf *buf; uint32_t offset, len; bool begins; };	/* begins: a message, and that matters */
 
 struct rpc_link {
 	const struct rpc_link_ops *ops;
 	struct loop *loop;
 	struct stream *stream;		/* NULL once closed */
+	struct tls *tls;		/* NULL: none */
 	struct rpc_reader reader;
-	bool paused, want_write, lost;
+	bool paused, want_write, lost, ready;
+	bool heard;			/* something has come */
+	/* Messages may share a TLS record. Stock peers read one message an event and then ask their socket, which does not know
+	 * what OpenSSL still holds: for them each message ends its record. */
+	bool mix;
 	struct iobuf *out;		/* what messages are encoded into */
 	uint32_t out_used;
 	struct rpc_segment *queue;	/* ring */
@@ -73,9 +81,11 @@ struct rpc_link {
 	uint64_t received_ns, sent_ns;	/* when bytes last moved */
 	uint64_t received, sent;	/* bytes in all */
 	struct loop_defer flush, resume;
+	struct timer late;		/* bounds the handshake */
 };
 
-void rpc_link_open(struct rpc_link *l, struct loop *loop, struct stream *stream, uint32_t max_record,
+/* @tls: NULL, or the layer on @stream; the link owns both. Its handshake has 10 s, then the link is lost. */
+void rpc_link_open(struct rpc_link *l, struct loop *loop, struct stream *stream, struct tls *tls, uint32_t max_record,
 		   const struct rpc_link_ops *ops);
 void rpc_link_close(struct rpc_link *l);	/* forgets what is unsent; may be called twice */
 void rpc_link_pause(struct rpc_link *l, bool paused);
@@ -86,5 +96,9 @@ int rpc_link_send(struct rpc_link *l, rpc_encode_fn *fn, void *arg, const struct
 /* one whole message, without its mark */
 int rpc_link_send_bytes(struct rpc_link *l, const void *data, uint32_t len);
 void rpc_link_queue_flush(struct rpc_link *l);
+/* Half a record, or half of what TLS made of it, has come. */
+bool rpc_link_partial(const struct rpc_link *l);
+/* Of a link that was lost and is not closed yet: why, for the log, when more can be told than an errno does. "" otherwise. */
+const char *rpc_link_story(const struct rpc_link *l, int why);
 
 #endif

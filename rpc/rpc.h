@@ -23,6 +23,7 @@ struct rpc_conn;
 struct rpc_server;
 struct rpc_client;
 struct rpc_replay_cache;
+struct tls_context;
 
 enum {
 	RPC_FLAVOR_NONE = 0, RPC_FLAVOR_SYS = 1,
@@ -106,11 +107,12 @@ struct rpc_service {
 	const struct rpc_program *const *programs;
 	struct rpc_limits limits;
 	void *user;
-	void (*opened)(struct rpc_conn *conn, void *user);	/* may be NULL */
+	void (*opened)(struct rpc_conn *conn, void *user);	/* with TLS: after its handshake; may be NULL */
 	void (*closed)(struct rpc_conn *conn, void *user);	/* after the last call of @conn ended; may be NULL */
 	/* calls of a gone peer are cancelled (bricks: yes; NFS: no, they finish) */
 	bool cancel_on_close;
 	struct rpc_replay_cache *replay;	/* NULL: none. replay.h */
+	struct tls_context *tls;		/* NULL: plain. Referenced. Over TCP every connection must speak TLS then. tls.h */
 };
 
 int rpc_server_new(struct loop *loop, const struct rpc_service *service, struct rpc_server **ret_server);
@@ -131,6 +133,10 @@ void rpc_conn_set_user(struct rpc_conn *conn, void *user);
 void *rpc_conn_user(const struct rpc_conn *conn);
 const struct sockaddr_storage *rpc_conn_peer(const struct rpc_conn *conn);
 void rpc_conn_bytes(const struct rpc_conn *conn, uint64_t *ret_received, uint64_t *ret_sent);
+/* With TLS: the CN of the peer's certificate, "" when it has none; NULL without. Lives as long as @conn. */
+const char *rpc_conn_peer_name(const struct rpc_conn *conn);
+/* The peer is one of ours: its messages may share TLS records, which a stock peer would not read to their end. */
+void rpc_conn_mix(struct rpc_conn *conn);
 struct rpc_conn *rpc_conn_ref(struct rpc_conn *conn);	/* the struct stays; the socket may be gone */
 void rpc_conn_unref(struct rpc_conn *conn);
 void rpc_conn_close(struct rpc_conn *conn);		/* from the server's side */
@@ -159,6 +165,9 @@ struct rpc_client_conf {
 				      struct arena *arena);
 	void *user;
 	bool quiet;				/* connections that fail or break are for the owner to tell of */
+	/* NULL: plain. Referenced. handshake() runs inside TLS; have one, because a server refuses our certificate only after
+	 * TLS is done on our side */
+	struct tls_context *tls;
 	uint32_t max_record;			/* 0: 1 MiB + 64 KiB */
 	uint32_t connect_ms, backoff_min_ms, backoff_max_ms;	/* 0: 5000, 100, 3000 */
 	/* silence while calls are outstanding before a ping, and how long that may take; 0: none */
@@ -174,6 +183,9 @@ bool rpc_client_is_up(const struct rpc_client *c);
 void rpc_client_kick(struct rpc_client *c);		/* drop the backoff: try now */
 void rpc_client_disconnect(struct rpc_client *c, int why);	/* drops the connection; it comes back */
 uint64_t rpc_client_epoch(const struct rpc_client *c);	/* counts successful handshakes */
+void rpc_client_mix(struct rpc_client *c);		/* in handshake(): the server is one of ours. As rpc_conn_mix() */
+/* Why there is no connection, for a human: the TLS layer's sentence or the errno's text; "" while there is one. */
+const char *rpc_client_reason(const struct rpc_client *c);
 
 struct rpc_call {
 	uint32_t prog, vers, proc;

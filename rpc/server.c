@@ -40,8 +40,10 @@ struct rpc_conn *rpc_conn_ref(struct rpc_conn *conn)
 
 void rpc_conn_unref(struct rpc_conn *conn)
 {
-	if (conn && !--conn->refs)
-		free(conn);
+	if (!conn || --conn->refs)
+		return;
+	free(conn->name);
+	free(conn);
 }
 
 void rpc_conn_set_user(struct rpc_conn *conn, void *user)
@@ -57,6 +59,16 @@ void *rpc_conn_user(const struct rpc_conn *conn)
 const struct sockaddr_storage *rpc_conn_peer(const struct rpc_conn *conn)
 {
 	return &conn->peer;
+}
+
+const char *rpc_conn_peer_name(const struct rpc_conn *conn)
+{
+	return conn->name;
+}
+
+void rpc_conn_mix(struct rpc_conn *conn)
+{
+	conn->link.mix = true;
 }
 
 static void pause_listeners(struct rpc_server *s, bool paused)
@@ -76,7 +88,7 @@ static void conn_gone(struct rpc_conn *conn)
 	if (conn->gone || conn->link.stream || conn->inflight)
 		return;
 	conn->gone = true;
-	if (s->service.closed)
+	if (conn->opened && s->service.closed)
 		s->service.closed(conn, s->service.user);
 	list_remove(&conn->in_server);
 	s->nconns--;
@@ -216,12 +228,48 @@ static void on_starved(void *arg)
 	}
 }
 
+/* The connection may be used: with TLS it is known by now who that is. */
+static void open_conn(struct rpc_conn *conn)
+{
+	struct rpc_server *s = conn->server;
+
+	conn->opened = true;
+	if (s->service.opened)
+		s->service.opened(conn, s->service.user);
+}
+
+static void on_ready(struct rpc_link *l)
+{
+	struct rpc_conn *conn = conn_of(l);
+
+	refusal_over(&conn->server->refusals, (struct sockaddr *)&conn->peer);
+	conn->name = strdup(tls_peer_name(l->tls));
+	if (conn->name)
+		open_conn(conn);
+	else
+		rpc_conn_close(conn);
+}
+
+/* Such a peer tries again every few seconds. */
+static void tell_once(struct rpc_conn *conn, const char *story)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&conn->peer;
+	char text[64];
+
+	if (refusal_is_news(&conn->server->refusals, peer, story))
+		log_warning("a connection is refused", "service=%s peer=%s reason=%s", conn->server->service.name,
+			    sockaddr_text(peer, text, sizeof(text)), log_quote(story));
+}
+
 static void on_lost(struct rpc_link *l, int why)
 {
 	struct rpc_conn *conn = conn_of(l);
+	const char *story = rpc_link_story(l, why);
 	char peer[64];
 
-	if (why == -EMSGSIZE)
+	if (*story)
+		tell_once(conn, story);
+	else if (why == -EMSGSIZE)
 		log_warning("record past the limit, closing the connection", "service=%s peer=%s limit=%u",
 			    conn->server->service.name,
 			    sockaddr_text((struct sockaddr *)&conn->peer, peer, sizeof(peer)),
@@ -245,7 +293,7 @@ static void on_drop(struct rpc_link *l)
 	rpc_conn_unref(conn_of(l));
 }
 
-static const struct rpc_link_ops conn_ops = { on_record, on_lost, on_sent, on_hold, on_drop };
+static const struct rpc_link_ops conn_ops = { on_ready, on_record, on_lost, on_sent, on_hold, on_drop };
 
 /* --- notifications --- */
 
@@ -281,7 +329,7 @@ static bool stands_still(const struct rpc_conn *conn, uint64_t now_ns)
 
 	if (l->count && now_ns - l->sent_ns > idle_ns && now_ns - l->received_ns > idle_ns)
 		return true;
-	return !l->paused && rpc_reader_partial(&l->reader) && now_ns - l->received_ns > idle_ns;
+	return !l->paused && rpc_link_partial(l) && now_ns - l->received_ns > idle_ns;
 }
 
 static void arm_sweep(struct rpc_server *s)
@@ -313,8 +361,10 @@ static void on_accepted(void *arg, struct stream *stream)
 {
 	struct rpc_server *s = ((struct rpc_listener *)arg)->server;
 	struct rpc_conn *conn = calloc(1, sizeof(*conn));
+	struct tls *tls = conn && s->service.tls ? tls_new(s->service.tls, stream) : NULL;
 
-	if (!conn) {
+	if (!conn || (s->service.tls && !tls)) {
+		free(conn);
 		stream_close(stream);
 		return;
 	}
@@ -329,10 +379,10 @@ static void on_accepted(void *arg, struct stream *stream)
 		pause_listeners(s, true);
 	if (s->service.limits.dead_s)
 		stream_dead_after(stream, s->service.limits.dead_s);
-	rpc_link_open(&conn->link, s->loop, stream, s->service.limits.max_record, &conn_ops);
+	rpc_link_open(&conn->link, s->loop, stream, tls, s->service.limits.max_record, &conn_ops);
 	conn->link.total = &s->unsent;
-	if (s->service.opened)
-		s->service.opened(conn, s->service.user);
+	if (!tls)
+		open_conn(conn);
 }
 
 static void set_default(uint32_t *limit, uint32_t value)
@@ -350,6 +400,7 @@ int rpc_server_new(struct loop *loop, const struct rpc_service *service, struct 
 		return -ENOMEM;
 	s->loop = loop;
 	s->service = *service;
+	tls_context_ref(service->tls);
 	set_default(&s->service.limits.max_record, RPC_MAX_RECORD_DEFAULT);
 	set_default(&s->service.limits.max_inflight, INFLIGHT_DEFAULT);
 	set_default(&s->service.limits.max_conns, CONNS_DEFAULT);
@@ -489,5 +540,6 @@ void rpc_server_free(struct rpc_server *s)
 		rpc_udp_close(list_entry(link, struct rpc_socket, in_server));
 	timer_cancel(&s->sweep);
 	timer_cancel(&s->starved);
+	tls_context_unref(s->service.tls);
 	free(s);
 }

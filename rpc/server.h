@@ -10,6 +10,7 @@
 
 #include "rpc/link.h"
 #include "rpc/message.h"
+#include "rpc/refusal.h"
 #include "rpc/replay_private.h"
 #include "rpc/rpc.h"
 #include "runtime/list.h"
@@ -25,6 +26,7 @@ struct rpc_server {
 	struct timer sweep;		/* closes what stands still */
 	struct timer starved;		/* serves what found no coroutine */
 	struct co_queue changed;	/* a call ended or bytes left, while draining */
+	struct refusals refusals;	/* hosts whose TLS failed: said once */
 };
 
 struct rpc_conn {
@@ -36,7 +38,8 @@ struct rpc_conn {
 	unsigned refs, inflight, waiting;	/* waiting: of those in flight, not counted against the bound */
 	uint32_t notify_xid;
 	uint64_t held;			/* bytes of calls in flight and of the replies they announced */
-	bool gone;			/* closed() has been called */
+	char *name;			/* of the peer, from its certificate */
+	bool opened, gone;		/* opened(), closed() have been called */
 	struct payload stash;		/* a record for which there was no coroutine */
 };
 

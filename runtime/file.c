@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,61 +82,66 @@ static int write_all(int fd, const char *from, size_t len)
 	return 0;
 }
 
-static int write_aside(const char *tmp, const void *data, size_t len, unsigned mode, bool durably)
+int file_replace(const char *path, const void *data, size_t len, unsigned mode)
 {
-	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode), ret;
+	char *tmp;
+	int fd, ret;
 
-	if (fd < 0)
-		return -errno;
-	ret = write_all(fd, data, len);
-	if (ret == 0 && durably && fsync(fd) < 0)
+	if (asprintf(&tmp, "%s.tmp", path) < 0)
+		return -ENOMEM;
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+	ret = fd < 0 ? -errno : write_all(fd, data, len);
+	if (fd >= 0)
+		close(fd);
+	if (ret == 0 && rename(tmp, path) < 0)
 		ret = -errno;
-	close(fd);
-	if (ret < 0)
+	if (ret < 0 && fd >= 0)
 		unlink(tmp);
+	free(tmp);
 	return ret;
 }
 
-static int replace(const char *path, const void *data, size_t len, unsigned mode, bool durably)
+/* The name of a file is in its directory's blocks. */
+int file_flush_directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, ret;
+
+	ret = !dir ? -ENOMEM : fd < 0 || fsync(fd) < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	free(dir);
+	return ret;
+}
+
+static int store_as(const char *tmp, const char *path, const void *data, size_t len, unsigned mode, bool fresh)
+{
+	int fd, ret;
+
+	unlink(tmp);	/* left by a crash, with whatever mode */
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+	if (fd < 0)
+		return -errno;
+	ret = write_all(fd, data, len);
+	if (!ret && (fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0))
+		ret = -errno;
+	close(fd);
+	if (!ret && renameat2(AT_FDCWD, tmp, AT_FDCWD, path, fresh ? RENAME_NOREPLACE : 0) < 0)
+		ret = -errno;
+	if (ret < 0)
+		unlink(tmp);
+	return ret ? ret : file_flush_directory_of(path);
+}
+
+int file_store(const char *path, const void *data, size_t len, unsigned mode, bool fresh)
 {
 	char *tmp;
 	int ret;
 
 	if (asprintf(&tmp, "%s.tmp", path) < 0)
 		return -ENOMEM;
-	ret = write_aside(tmp, data, len, mode, durably);
-	if (ret == 0 && rename(tmp, path) < 0) {
-		ret = -errno;
-		unlink(tmp);
-	}
+	ret = store_as(tmp, path, data, len, mode, fresh);
 	free(tmp);
 	return ret;
-}
-
-int file_replace(const char *path, const void *data, size_t len, unsigned mode)
-{
-	return replace(path, data, len, mode, false);
-}
-
-int file_flush_directory_of(const char *path)
-{
-	char *copy = strdup(path);
-	int fd, ret = 0;
-
-	if (!copy)
-		return -ENOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		ret = -errno;
-	if (fd >= 0)
-		close(fd);
-	free(copy);
-	return ret;
-}
-
-int file_replace_durably(const char *path, const void *data, size_t len, unsigned mode)
-{
-	int ret = replace(path, data, len, mode, true);
-
-	return ret < 0 ? ret : file_flush_directory_of(path);
 }

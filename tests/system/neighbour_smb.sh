@@ -36,13 +36,14 @@ cat >"$T/smb.conf" <<END
     glusterfs:volume = files
     glusterfs:volfile_server = 127.0.0.1
     glusterfs:logfile = $T/vfs.log
+    glusterfs:loglevel = 8
     kernel share modes = no
     oplocks = no
     posix locking = no
 END
 serve smbd smbd --foreground --no-process-group --configfile="$T/smb.conf"
 await 20 nc -z 127.0.0.1 445
-smb() { (cd "$T" && smbclient -N //127.0.0.1/files -c "$1") >"$T/smb.out" 2>&1 || { cat "$T/smb.out"; fail "smbclient: $1"; }; }
+smb() { (cd "$T" && smbclient -N //127.0.0.1/files -c "$1") >"$T/smb.out" 2>&1 || { cat "$T/smb.out"; cp $T/vfs.log /tmp/smbt/x.log; fail "smbclient: $1"; }; }
 nfs() { python3 - "$TOP/tests/system" "$@"; }
 
 head -c 3000000 /dev/urandom >"$T/one"

@@ -7,7 +7,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-#include "bricks/brick.h"
+#include "bricks/internal.h"
 #include "rpc/rpc.h"
 #include "runtime/log.h"
 #include "runtime/sim.h"
@@ -331,11 +331,57 @@ static void test_sharing(void **state) { in_world(sharing); }
 static void test_refused_programs(void **state) { in_world(refused_programs); }
 static void test_names(void **state) { in_world(names); }
 
+/* --- the rules alone --- */
+
+static const char *rules(void *arg, const char *key)
+{
+	const char *const *pairs = arg;
+
+	for (; *pairs; pairs += 2)
+		if (!strcmp(key, pairs[0]))
+			return pairs[1];
+	return NULL;
+}
+
+static bool comes_in(const char *const *pairs, const char *certificate)
+{
+	struct brick_server bs = { .name = (char *)"b", .auth_option = rules, .auth_arg = (void *)pairs };
+	struct sockaddr_in addr;
+	struct auth_claim claim = { .peer = (struct sockaddr *)&addr, .certificate = certificate };
+	const char *rule = NULL;
+	bool trusted, in;
+
+	address("192.0.2.7", 1000, &addr);
+	in = auth_check(&bs, &claim, &trusted, &rule) == 0;
+	assert_false(trusted);
+	assert_int_equal(in, !rule);
+	return in;
+}
+
+static void test_certificates(void **state)
+{
+	static const char *const some[] = { "auth.login.b.ssl-allow", "node1, the gateway,lab-*", NULL };
+	static const char *const any[] = { "auth.login.b.ssl-allow", "*", NULL };
+	static const char *const nobody[] = { "auth.login.b.ssl-allow", "", NULL };
+	static const char *const none[] = { NULL };
+	static const char *const elsewhere[] = { "auth.login.b.ssl-allow", "node1", "auth.addr.b.allow", "192.0.2.8", NULL };
+	static const char *const rejected[] = { "auth.login.b.ssl-allow", "node1", "auth.addr.b.reject", "192.0.2.7", NULL };
+
+	assert_true(comes_in(some, "node1") && comes_in(some, "the gateway") && comes_in(some, "lab-7"));
+	assert_false(comes_in(some, "node") || comes_in(some, "node11") || comes_in(some, "gateway") || comes_in(some, ""));
+	assert_false(comes_in(some, "node1, the gateway,lab-*") || comes_in(some, "*"));
+	assert_true(comes_in(any, "whoever") && comes_in(any, ""));
+	assert_false(comes_in(nobody, "node1") || comes_in(nobody, ""));
+	assert_true(comes_in(none, "whoever") && comes_in(none, NULL));
+	assert_true(comes_in(elsewhere, "node1"));
+	assert_false(comes_in(elsewhere, "node2") || comes_in(rejected, "node1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_addresses), cmocka_unit_test(test_sharing),
-		cmocka_unit_test(test_refused_programs), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_refused_programs), cmocka_unit_test(test_names), cmocka_unit_test(test_certificates),
 	};
 
 	log_open("test_brick", "/dev/null", LOG_LEVEL_ERROR);

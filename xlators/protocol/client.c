@@ -352,7 +352,13 @@ static int coroutine_fn client_init(struct xlator *xl, struct error *err)
 	gfid_text(context, pc->context);
 	if (!*pc->remote_host || !*pc->remote_subvolume)
 		return error_set(err, -EINVAL, "volume %s: remote-host and remote-subvolume must not be empty", xl->name);
-	return 0;
+	if (!pc->tls_enabled)
+		return 0;
+	pc->tls = tls_context_new(&pc->tls_conf, TLS_CLIENT, err);
+	if (pc->tls)
+		return 0;
+	error_prefix(err, "volume %s", xl->name);
+	return -EINVAL;
 }
 
 static void coroutine_fn client_start(struct xlator *xl)
@@ -362,6 +368,7 @@ static void coroutine_fn client_start(struct xlator *xl)
 	struct rpc_client_conf conf = {
 		.name = xl->name, .host = pc->remote_host, .port = (uint16_t)pc->remote_port, .locate = client_locate,
 		.handshake = client_handshake, .up = connection_up, .down = connection_down, .callback = client_callback, .user = pc,
+		.tls = pc->tls,
 		.ping_ms = (uint32_t)pc->ping_timeout_ms / 2, .ping_timeout_ms = (uint32_t)pc->ping_timeout_ms / 2, .ping = client_ping,
 	};
 
@@ -387,6 +394,8 @@ static void coroutine_fn client_fini(struct xlator *xl)
 	if (pc->rpc)
 		rpc_client_free(pc->rpc);
 	pc->rpc = NULL;
+	tls_context_unref(pc->tls);
+	pc->tls = NULL;
 }
 
 #define IGNORED(name) OPT_STR(name, struct pclient, ignored, NULL, 0, "accepted for stock volfiles; changes nothing here")
@@ -402,7 +411,10 @@ static const struct option client_options[] = {
 		    "how long a brick may be silent while calls wait before it counts as down"),
 	OPT_TIME_MS("frame-timeout", struct pclient, frame_timeout_ms, "1800", 1000, 86400000, 0, "how long one call may take"),
 	OPT_BOOL("send-gids", struct pclient, send_gids, "on", 0, "send the caller's groups"),
-	IGNORED("transport-type"), IGNORED("transport.address-family"), IGNORED("transport.socket.ssl-enabled"),
+	OPT_BOOL("transport.socket.ssl-enabled", struct pclient, tls_enabled, "off", 0, "speak TLS with the brick"),
+	TLS_OPTION_ROWS("transport.socket.", struct pclient, tls_conf),
+	IGNORED("transport.socket.ssl-dh-param"), IGNORED("transport.socket.ssl-ec-curve"),
+	IGNORED("transport-type"), IGNORED("transport.address-family"),
 	IGNORED("transport.tcp-user-timeout"), IGNORED("transport.socket.keepalive-time"), IGNORED("transport.socket.keepalive-interval"),
 	IGNORED("transport.socket.keepalive-count"), IGNORED("transport.socket.nodelay"), IGNORED("transport.socket.read-fail-log"),
 	IGNORED("transport.socket.lowlat"), IGNORED("strict-locks"), IGNORED("filter-O_DIRECT"), IGNORED("event-threads"),

@@ -3,6 +3,7 @@
 #define XLATORS_PROTOCOL_CLIENT_H
 
 #include "rpc/rpc.h"
+#include "rpc/tls.h"
 #include "runtime/sync.h"
 #include "xlators/gfwire.h"
 
@@ -12,17 +13,20 @@ struct pclient {
 	char *remote_host, *remote_subvolume, *username, *password, *volume_id;
 	int64_t remote_port;
 	uint64_t ping_timeout_ms, frame_timeout_ms;
-	bool send_gids;
+	bool send_gids, tls_enabled;
+	struct tls_conf tls_conf;
 	char *ignored;			/* options of stock volfiles that change nothing here land here, as text */
 
 	struct xlator *xl;
 	struct rpc_client *rpc;
+	struct tls_context *tls;	/* NULL: plain */
 	enum client_state state;
 	bool extension;			/* the peer serves GATE_PROGRAM */
 	bool child_down;		/* handshake done, but the brick's file system is away */
 	bool stopping;
 	struct co_gate background;	/* coroutines that outlive the call that started them */
 	unsigned connects;
+	uint64_t refused;		/* a hash of what the brick's last refusal said: the log has it; 0: none */
 	char context[GFID_TEXT_SIZE];
 	char server_uuid[128];
 	struct client_scratch {		/* client_durable.c: the unlinked file whose fsync commits entry changes of a stock brick */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/stream.h"
 #include "xlators/graph.h"
@@ -162,13 +163,16 @@ static int introduce(struct pclient *pc, struct arena *arena, bool extension, gf
 	return ret_bytes->data ? dict_flat_encode(&d, ret_bytes->data, ret_bytes->len) : -ENOMEM;
 }
 
-static int refused(const struct pclient *pc, const struct gf_setvolume_rsp *rsp, const gfx_dict *d)
+static int refused(struct pclient *pc, const struct gf_setvolume_rsp *rsp, const gfx_dict *d)
 {
 	const char *text = dict_get_str(d, "ERROR");
 	int ret = client_status((const struct gfwire_head *)rsp);
+	uint64_t said = hash_bytes(text ? text : "", text ? strlen(text) : 0, (uint64_t)-ret) | 1;
 
-	log_warning("the brick refuses us, trying again", "volume=%s host=%s brick=%s errno=%d said=%s", pc->xl->name, pc->remote_host,
-		    log_quote(pc->remote_subvolume), -ret, log_quote(text ? text : ""));
+	if (said != pc->refused)
+		log_warning("the brick refuses us, trying again", "volume=%s host=%s brick=%s errno=%d said=%s", pc->xl->name, pc->remote_host,
+			    log_quote(pc->remote_subvolume), -ret, log_quote(text ? text : ""));
+	pc->refused = said;
 	return ret;
 }
 
@@ -189,6 +193,7 @@ static int accepted(struct pclient *pc, const gfx_dict *d)
 	pc->xl->releases_locks = releases == 1;
 	pc->xl->graph->lease_epoch++;	/* a new connection: what the brick promised over the old one is off */
 	pc->child_down = up == 0;
+	pc->refused = 0;
 	if (!uuid)
 		return 0;
 	if (pc->server_uuid[0] && strcmp(pc->server_uuid, uuid))
@@ -236,6 +241,8 @@ int coroutine_fn client_handshake(struct rpc_client *c, void *user)
 			    pc->xl->name, pc->remote_host);
 		ret = -EPROTONOSUPPORT;
 	}
+	if (!ret && extension)
+		rpc_client_mix(c);
 	if (!ret)
 		ret = setvolume(pc, c, extension, arena);
 	if (!ret)
