@@ -372,7 +372,7 @@ static void txn_fill(struct txn *t, const struct answer *ans, void *res)
 
 		if (speaker_about(t, t->row->iatts[i].whose, ans, from, &child))
 			*st = *iatt_in(&ans[child], t->row->iatts[i].at);
-		else
+		else if (!t->row->makes || t->row->iatts[i].whose != OBJECT)	/* of what is new its maker is always told */
 			memset(st, 0, sizeof(*st));
 	}
 }
