@@ -793,8 +793,11 @@ int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop
 		return -ENOTCONN;
 	for (again = 0; again < 4; again++) {
 		uint32_t gen = rp->gen;
+		bool unclear = tried.unclear;
 
 		ret = modify_once(xl, call, op, args, res, &tried);
+		if (unclear && op == FOP_rename && ret == -ENOENT && gfid_is_null(tried.object))
+			ret = -ENOTCONN;	/* moved by the first try, or never there: the caller, told of the doubt, will look */
 		if (!errno_is_loss(ret) || co_interrupted())
 			break;
 		if (tried.unclear ? !quorum_returns(rp, xl_loop(xl)) : gen == rp->gen || !quorum_met(rp, rp->up))
