@@ -387,11 +387,34 @@ static const uint8_t *new_gfid(const struct txn *t)
 	}
 }
 
-/* Answers about another object than the whole copies have made or found count as failures. */
+static const struct xattrs *new_xattrs(const struct txn *t)
+{
+	switch (t->op) {
+	case FOP_mknod: return &((const struct mknod_args *)t->args)->xattrs;
+	case FOP_mkdir: return &((const struct mkdir_args *)t->args)->xattrs;
+	case FOP_create: return &((const struct create_args *)t->args)->xattrs;
+	default: return &((const struct symlink_args *)t->args)->xattrs;
+	}
+}
+
+/* Who of @ok speaks of the same object as @child. */
+static child_set same_gfid(const struct txn *t, const struct answer *ans, child_set ok, unsigned child)
+{
+	const uint8_t *gfid = iatt_in(&ans[child], t->row->iatts[0].at)->gfid;
+	child_set same = 0;
+	unsigned i;
+
+	for (i = 0; ok >> i; i++)
+		if ((ok & bit(i)) && gfid_equal(iatt_in(&ans[i], t->row->iatts[0].at)->gfid, gfid))
+			same |= bit(i);
+	return same;
+}
+
+/* Answers about another object than the whole copies have made or found count as lost. Where these differ among themselves (lookup.c,
+ * same_object) the side that is a quorum is right. */
 static void distrust_other_gfids(struct txn *t, struct answer *ans)
 {
-	child_set ok = 0, from;
-	const uint8_t *gfid;
+	child_set ok = 0, same = 0, left;
 	unsigned i;
 
 	if (t->row->iatts[0].whose != OBJECT)
@@ -433,14 +456,38 @@ static void txn_note_birth(struct txn *t, const struct answer *ans)
 
 struct repetition { struct txn *t; struct answer *ans; struct lookup_args args; struct lookup_res *found; };
 
+/* A brick that dies while it makes an object leaves one without a gfid. Then its other attributes may be missing, too, a directory's
+ * range among them: it is made one of ours first. */
+static int coroutine_fn finish_made(struct repetition *r, struct call *call, unsigned i)
+{
+	const struct xattrs *want = new_xattrs(r->t);
+	struct setxattr_args set = { .xattrs = *want, .internal = true };
+	struct lookup_args adopting = r->args;
+	struct setxattr_res unused;
+	int ret;
+
+	adopting.gfid_req = new_gfid(r->t);
+	ret = xl_lookup(r->t->xl->children[i], call, &adopting, &r->found[i]);
+	if (ret < 0 || !want->n)
+		return ret;
+	set.inode = inode_get(xl_inodes(r->t->xl), new_gfid(r->t));
+	ret = set.inode ? xl_setxattr(r->t->xl->children[i], call, &set, &unused) : -ENOMEM;
+	inode_unref(set.inode);
+	return ret;
+}
+
 /* Does the name stand for the very object now, as it would if the first try came this far? */
 static int coroutine_fn found_task(void *ctx, unsigned i)
 {
 	struct repetition *r = ctx;
 	struct call call;
+	int ret;
 
 	call_init(&call, r->t->arena);
-	if (xl_lookup(r->t->xl->children[i], &call, &r->args, &r->found[i]) < 0 || !gfid_equal(r->found[i].stat.gfid, r->t->tried.object))
+	ret = xl_lookup(r->t->xl->children[i], &call, &r->args, &r->found[i]);
+	if (ret == -ENODATA && r->t->row->makes)
+		ret = finish_made(r, &call, i);
+	if (ret < 0 || !gfid_equal(r->found[i].stat.gfid, r->t->tried.object))
 		return -ENOENT;
 	memset(r->ans[i].res, 0, fop_res_sizes[r->t->op]);
 	memcpy((char *)r->ans[i].res + r->t->row->iatts[0].at, &r->found[i].stat, sizeof(struct iatt));
@@ -452,11 +499,9 @@ static int coroutine_fn found_task(void *ctx, unsigned i)
 static void coroutine_fn forgive_repetition(struct txn *t, struct answer *ans)
 {
 	const struct place *p = &t->places[t->nplaces - 1];
-	/* what a brick half made before it died gets the gfid that it was to have */
-	const uint8_t *made = t->row->makes ? new_gfid(t) : NULL;
 	bool removes = t->op == FOP_unlink || t->op == FOP_rmdir;
 	int own = removes || t->op == FOP_rename ? -ENOENT : -EEXIST;
-	struct repetition r = { t, ans, { .parent = p->inode, .name = p->name, .gfid_req = made },
+	struct repetition r = { t, ans, { .parent = p->inode, .name = p->name },
 				arena_alloc(t->arena, REPLICATE_MAX * sizeof(*r.found)) };
 	child_set ask = 0;
 	unsigned i;
