@@ -422,13 +422,14 @@ static void distrust_other_gfids(struct txn *t, struct answer *ans)
 	for (i = 0; t->part >> i; i++)
 		if ((t->part & bit(i)) && ans[i].err == 0)
 			ok |= bit(i);
-	from = ok & t->good;
-	if (!from)
-		return;
-	gfid = iatt_in(&ans[__builtin_ctzll(from)], t->row->iatts[0].at)->gfid;
-	for (i = 0; t->part >> i; i++)
-		if ((ok & bit(i)) && !gfid_equal(iatt_in(&ans[i], t->row->iatts[0].at)->gfid, gfid))
-			ans[i].err = -EIO;
+	for (left = ok & t->good; left; left &= ~same) {
+		same = same_gfid(t, ans, ok, (unsigned)__builtin_ctzll(left));
+		if (!(ok & t->good & ~same) || quorum_met(replicate_of(t->xl), same))
+			break;
+	}
+	for (i = 0; same && ok >> i; i++)
+		if (ok & ~same & bit(i))
+			ans[i].err = -ENOTCONN;
 }
 
 static void txn_note_birth(struct txn *t, const struct answer *ans)
