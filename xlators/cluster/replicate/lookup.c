@@ -167,6 +167,7 @@ static void learn(const struct replicate *rp, struct copies *c, uint32_t gen, ui
 			copies_hear(rp, c, i, NULL, gen, overtaken);
 	c->present = (uint8_t)ok;
 	c->absent = (uint8_t)absent_in(ans, asked);
+	c->partial = asked & ~ok & ~absent_in(ans, asked);
 	c->smaller = (uint8_t)smaller_copies(rp, ans, ok & ~copies_accused(rp, c, DATA));
 	c->gen = c->doubted_at > seq ? 0 : gen;	/* 0: asked before somebody changed it */
 	copies_update(rp, c);
@@ -370,6 +371,7 @@ int coroutine_fn copies_refresh(struct xlator *xl, struct inode *inode, bool for
 	if (!c)
 		return -ENOMEM;
 	*ret_c = c;
+	force = force || c->partial;
 	for (tries = 0; tries < 3 && (force || !copies_fresh(rp, c)); tries++) {
 		if (!quorum_reads_allowed(rp))
 			return -ENOTCONN;
