@@ -283,11 +283,35 @@ static void rumour_body(void)
 
 static void test_rumour(void **state) { world_run(1, 3, automatic, rumour_body); }
 
+/* A copy that goes down with data that was not synced is accused by the fsync that succeeds without it: no restart was heard of by then. */
+static void unsynced_body(void)
+{
+	uint8_t byte = 0;
+	uint32_t len = 0;
+
+	assert_int_equal(do_create(0, ROOT, "f", 5, NULL), 0);
+	assert_int_equal(do_write(0, id_gfid(5), 0, 'o', 10, O_DSYNC, NULL), 0);
+	assert_int_equal(do_write(0, id_gfid(5), 0, 'n', 10, 0, NULL), 0);
+	world_kill(1);
+	memset(disk_object(1, id_gfid(5))->data, 'o', 10);	/* the power went, too */
+	co_sleep_ns(100000000);
+	assert_int_equal(do_fsync(0, id_gfid(5)), 0);
+	world_rest();
+	assert_true(accuses(0, id_gfid(5), 1, 0));
+	world_start(1);
+	world_rest();
+	assert_int_equal(do_read(0, id_gfid(5), &byte, &len), 0);
+	assert_int_equal(byte, 'n');
+}
+
+static void test_unsynced(void **state) { world_run(1, 2, automatic, unsynced_body); }
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_alone), cmocka_unit_test(test_alone_dir), cmocka_unit_test(test_cut), cmocka_unit_test(test_maker),
 		cmocka_unit_test(test_half), cmocka_unit_test(test_moved), cmocka_unit_test(test_rumour),
+		cmocka_unit_test(test_unsynced),
 	};
 
 	log_open("test_replicate_marks", "/dev/null", LOG_LEVEL_ERROR);

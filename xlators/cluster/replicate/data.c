@@ -182,6 +182,8 @@ static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, con
 		if (v.took_effect && seq > e->synced)
 			e->synced = seq;
 		if (v.ret == 0)
+			e->copies->unsynced = 0;
+		if (v.ret == 0)
 			take_result(rp, e, ans, v.ok & good, sizeof(*res), res);
 	}
 	epoch_leave(e);
@@ -189,7 +191,9 @@ static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, con
 	return ans || v.ret < 0 ? v.ret : -ENOMEM;
 }
 
-/* Without an epoch nothing of ours is unsynced on one copy only: one round, and only when the copies differ the whole transaction. */
+/* Without an epoch nothing of ours is unsynced on one copy only: one round, and only when the copies differ the whole transaction. What a copy
+ * took with it when it went down is promised by this answer, and no restart has been heard of that would make the caller write it again: so
+ * that copy is accused, by the marks of a new epoch. */
 int coroutine_fn replicate_fsync(struct xlator *xl, struct call *call, const struct fsync_args *args, struct fsync_res *res)
 {
 	struct replicate *rp = replicate_of(xl);
@@ -201,7 +205,7 @@ int coroutine_fn replicate_fsync(struct xlator *xl, struct call *call, const str
 
 	if (ret < 0)
 		return ret;
-	if (c->epoch)
+	if (c->epoch || (c->unsynced & ~rp->up))
 		return fsync_in_epoch(xl, call, args, res);
 	asked = rp->up & ~c->absent;
 	if (!quorum_holds(rp, asked, rp->up & c->absent))

@@ -425,8 +425,10 @@ void epochs_lost_child(struct xlator *xl, unsigned child)
 
 		if (!(e->part & bit(child)))
 			continue;
-		if (e->overwrote > e->synced)
+		if (e->overwrote > e->synced) {
 			e->doubt = true;
+			e->copies->unsynced |= (uint8_t)bit(child);
+		}
 		e->part &= ~bit(child);
 		e->good &= ~bit(child);
 		start_end(e);

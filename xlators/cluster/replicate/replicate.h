@@ -60,6 +60,7 @@ struct copies {
 	const uint8_t *gfid;
 	uint32_t gen;				/* learned at this generation; 0: never */
 	uint8_t present, absent, smaller, heard;	/* copies that exist; that do not; that are too short; whose rows are known */
+	uint8_t unsynced;			/* went down with data of ours that a crash loses without a trace */
 	bool partial;				/* somebody who was asked did not say: ask again before it decides */
 	uint8_t blames[REPLICATE_MAX][CHANGES];	/* rows of the pending matrix: whom each copy accuses */
 	uint32_t heard_at[REPLICATE_MAX];
