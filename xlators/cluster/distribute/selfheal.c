@@ -238,6 +238,52 @@ static int coroutine_fn new_layout(struct xlator *xl, struct call *call, struct 
 	return ret;
 }
 
+int coroutine_fn dht_level_range(struct xlator *xl, struct call *call, struct inode *dir, unsigned child)
+{
+	struct dht_layout *nothing = dht_layout_new(xl->nchildren);
+	struct dht_copies c = { .layout = NULL };
+	struct dht_locks locks;
+	int ret;
+
+	if (!nothing)
+		return -ENOMEM;
+	dht_locks_init(xl, &locks);
+	dht_locks_add(&locks, child, dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
+	ret = heal_lock(xl, call, &locks);
+	if (ret == 0) {
+		co_shield();
+		ret = read_again(xl, call, &(struct lookup_args){ .inode = dir }, -1, &c);
+		for (unsigned i = 0; ret == 0 && i < xl->nchildren; i++) {
+			nothing->v[i].err = -ENODATA;
+			if (i != child)
+				c.layout->v[i].err = -ENODATA;
+		}
+		if (ret == 0)
+			ret = write_layout(xl, call, dir, nothing, c.layout);
+		co_unshield();
+	}
+	dht_locks_release_later(xl, call, &locks);
+	dht_layout_unref(nothing);
+	dht_layout_unref(c.layout);
+	return ret;
+}
+
+int coroutine_fn dht_layout_refused(struct xlator *xl, struct call *call, struct inode *dir, int child, const struct dht_range *refused)
+{
+	struct dht_layout *l;
+	int ret = dht_layout_reread(xl, call, dir, &l);
+	bool same;
+
+	if (ret < 0)
+		return ret;
+	same = refused && child >= 0 && !l->v[child].err && memcmp(&l->v[child], refused, sizeof(*refused)) == 0;
+	dht_layout_unref(l);
+	if (!same)
+		return 0;
+	ret = dht_level_range(xl, call, dir, (unsigned)child);
+	return ret == -EAGAIN ? 0 : ret;	/* somebody is at it */
+}
+
 static int coroutine_fn heal_layout(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct inode *dir,
 				    struct dht_copies *c)
 {
