@@ -1,7 +1,8 @@
 /* tests/unit/test_replicate_layout.c: cluster/distribute over pairs of copies that do not have the same range of a directory.
  *
  * A brick that dies while a directory is made, or while its range is written, may come back without it. The other copy shows the range, names
- * are made under the condition that every copy has it, and one refuses: that must be put right, and is no error for anybody. */
+ * are made under the condition that every copy has it, and one refuses: that must be put right, and is no error for anybody. Nor is a directory that
+ * a whole subvolume does not have, to those who know nothing but its gfid. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 
 static struct loop *loop;
 static struct graph *graph;
-static unsigned victim;			/* the brick that lacks the range; 4 and more: has a wrong one */
+static unsigned victim;			/* the brick that lacks the range; 4 and more: has a wrong one; 8 and more: a pair lacks the directory */
 static const uint8_t dir_gfid[16] = { 0xd1 };
 
 static char *volume(void)
@@ -78,13 +79,28 @@ static int spoil(unsigned brick)
 	DONE(dir);
 }
 
+static int spoil_pair(unsigned pair)
+{
+	struct rmdir_args args = { .parent = inode_get(graph->inodes, gfid_root), .name = "d" };
+	char name[16];
+	unsigned i;
+	FRAME(rmdir);
+
+	for (i = 2 * pair, ret = 0; ret == 0 && i < 2 * pair + 2; i++) {
+		snprintf(name, sizeof(name), "m%u", i);
+		ret = xl_rmdir(graph_find(graph, name), &call, &args, res);
+	}
+	DONE(args.parent);
+}
+
 static void body(void)
 {
 	unsigned i;
 
 	assert_int_equal(make_dir(gfid_root, "d", dir_gfid), 0);
-	assert_int_equal(make_file("before", (const uint8_t[16]){ 0xf0 }), 0);
-	assert_int_equal(spoil(victim), 0);
+	if (victim < 8)
+		assert_int_equal(make_file("before", (const uint8_t[16]){ 0xf0 }), 0);
+	assert_int_equal(victim < 8 ? spoil(victim) : spoil_pair(victim - 8), 0);
 	for (i = 0; i < 12; i++) {
 		uint8_t gfid[16] = { 0xfa, (uint8_t)i, 1 };
 		char name[16];
@@ -116,7 +132,7 @@ static void entry(void *arg)
 
 static void test_ranges(void **state)
 {
-	for (victim = 0; victim < 8; victim++) {
+	for (victim = 0; victim < 10; victim++) {
 		loop = loop_new_sim(7 + victim);
 		co_start(loop, entry, NULL);
 		assert_int_equal(loop_run(loop), 0);

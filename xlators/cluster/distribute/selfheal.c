@@ -295,13 +295,14 @@ static int coroutine_fn heal_layout(struct xlator *xl, struct call *call, struct
 	if (dht_locks_room(&locks, call, xl->nchildren) < 0)
 		return -ENOMEM;
 	for (unsigned k = 0; k < xl->nchildren; k++)
-		dht_locks_add(&locks, d->order[k], dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
+		if (c->layout->v[d->order[k]].err != -ENOENT)
+			dht_locks_add(&locks, d->order[k], dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
 	ret = heal_lock(xl, call, &locks);
 	if (ret < 0)
 		return ret;
 	co_shield();
 	ret = read_again(xl, call, &(struct lookup_args){ .inode = dir }, -1, c);
-	if (ret == 0 && !c->layout->complete && !c->layout->missing)
+	if (ret == 0 && !c->layout->complete && (!c->layout->missing || !no_ranges(c->layout)))
 		ret = new_layout(xl, call, parent, name, dir, c);
 	co_unshield();
 	dht_locks_release_later(xl, call, &locks);
@@ -356,6 +357,8 @@ static void coroutine_fn heal_xattrs(struct xlator *xl, struct call *call, struc
 		c->mds_pending = 0;
 }
 
+/* A copy that is missing can only be made by who knows the directory's name. Others close the hole that it leaves with the ranges of those that
+ * are there: the missing one has no names in it, and takes no part when it is made. A directory without any range is just being made. */
 int coroutine_fn dht_heal_dir(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_copies *c)
 {
 	struct inode *dir = inode_get(xl_inodes(xl), c->stat.gfid);
@@ -365,7 +368,7 @@ int coroutine_fn dht_heal_dir(struct xlator *xl, struct call *call, struct inode
 		return -ENOMEM;
 	if (c->layout->missing)
 		ret = parent && name ? heal_missing(xl, call, parent, name, dir, c) : -ENOENT;
-	if (ret == 0 && (c->layout->missing || !c->layout->complete))
+	if ((ret == 0 || ret == -ENOENT) && (c->layout->missing || !c->layout->complete))
 		ret = heal_layout(xl, call, parent, name, dir, c);
 	if (ret == 0 && c->differ)
 		heal_owner(xl, call, dir, c);
