@@ -1,8 +1,8 @@
 /* tests/unit/test_replicate_layout.c: cluster/distribute over pairs of copies that do not have the same range of a directory.
  *
  * A brick that dies while a directory is made, or while its range is written, may come back without it. The other copy shows the range, names
- * are made under the condition that every copy has it, and one refuses: that must be put right, and is no error for anybody. Nor is a directory that
- * a whole subvolume does not have, to those who know nothing but its gfid. */
+ * are made under the condition that every copy has it, and one refuses: that must be put right, and is no error for anybody. Nor is a directory
+ * that a whole subvolume does not have, to those who know nothing but its gfid. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,8 @@ static char *volume(void)
 	unsigned i;
 
 	for (i = 0; i < 4; i++)
-		fprintf(f, "volume m%u\n type storage/memory\nend-volume\nvolume vol-client-%u\n type features/locks\n subvolumes m%u\nend-volume\n", i, i, i);
+		fprintf(f, "volume m%u\n type storage/memory\nend-volume\n"
+			"volume vol-client-%u\n type features/locks\n subvolumes m%u\nend-volume\n", i, i, i);
 	for (i = 0; i < 2; i++)
 		fprintf(f, "volume vol-replicate-%u\n type cluster/replicate\n option quorum-type auto\n"
 			" subvolumes vol-client-%u vol-client-%u\nend-volume\n", i, 2 * i, 2 * i + 1);

@@ -219,6 +219,8 @@ static int coroutine_fn look_again(struct xlator *xl, struct call *call, struct 
 	if (!call->durable)
 		return 0;
 	ans = dht_fanout_same(xl, &own, FOP_setattr, &same, -1);
+	if (ans && dht_gone(ans[n->hashed].err))
+		return -ENOTCONN;	/* a power cut took what was not forced yet: to be made again */
 	return ans ? ans[n->hashed].err : -ENOMEM;
 }
 
