@@ -124,6 +124,9 @@ static const struct { uint64_t seed; const char *without; } found[] = {
 	{ 112, "" }, { 158, "" },	/* no copy is whole in both directories of a rename */
 	{ 381, "" },			/* what is not there accused somebody */
 	{ 21, "" }, { 110, "" }, { 96, "" }, { 895, "" },	/* a rename between subvolumes left a name behind */
+	{ 70, "" }, { 770, "" },	/* a range that some copies had, a directory that a subvolume lacked: EIO */
+	{ 417, "" }, { 555, "" },	/* names on one copy, and no mark */
+	{ 1140, "" },			/* a power cut took a new directory before it was forced */
 };
 
 static void run_or_exit(uint64_t seed, bool verbose, const char *without)
