@@ -9,6 +9,7 @@
 #include "xlators/cluster/distribute/distribute.h"
 
 #define HEAL_XATTRS_MAX 256
+#define MAKING_SECONDS 10
 #define HEAL_ATTEMPTS 6
 #define HEAL_PAUSE_NS 10000000ull	/* and twice as long each time */
 
@@ -284,6 +285,16 @@ int coroutine_fn dht_layout_refused(struct xlator *xl, struct call *call, struct
 	return ret == -EAGAIN ? 0 : ret;	/* somebody is at it */
 }
 
+/* Whoever makes it will make the missing copies and give all of them ranges. */
+static bool perhaps_just_made(struct xlator *xl, const struct dht_copies *c)
+{
+	int64_t now;
+	uint32_t nsec;
+
+	loop_wallclock(xl_loop(xl), &now, &nsec);
+	return no_ranges(c->layout) && now - c->stat.ctime.sec < MAKING_SECONDS;
+}
+
 static int coroutine_fn heal_layout(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct inode *dir,
 				    struct dht_copies *c)
 {
@@ -302,7 +313,7 @@ static int coroutine_fn heal_layout(struct xlator *xl, struct call *call, struct
 		return ret;
 	co_shield();
 	ret = read_again(xl, call, &(struct lookup_args){ .inode = dir }, -1, c);
-	if (ret == 0 && !c->layout->complete && (!c->layout->missing || !no_ranges(c->layout)))
+	if (ret == 0 && !c->layout->complete && (!c->layout->missing || !perhaps_just_made(xl, c)))
 		ret = new_layout(xl, call, parent, name, dir, c);
 	co_unshield();
 	dht_locks_release_later(xl, call, &locks);
@@ -358,7 +369,7 @@ static void coroutine_fn heal_xattrs(struct xlator *xl, struct call *call, struc
 }
 
 /* A copy that is missing can only be made by who knows the directory's name. Others close the hole that it leaves with the ranges of those that
- * are there: the missing one has no names in it, and takes no part when it is made. A directory without any range is just being made. */
+ * are there: the missing one has no names in it, and takes no part when it is made. */
 int coroutine_fn dht_heal_dir(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_copies *c)
 {
 	struct inode *dir = inode_get(xl_inodes(xl), c->stat.gfid);
