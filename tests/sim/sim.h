@@ -46,7 +46,7 @@ struct sim_world {
 	struct loop *loop;
 	unsigned sets, copies, ngateways, nusers, rounds;
 	bool quiet, verbose;
-	const char *without;		/* g: no gateway dies; p: no partitions */
+	const char *without;		/* g: no gateway dies; p: no partitions; t: nothing but copies that go in turn */
 	struct sim_brick bricks[BRICKS_MAX];
 	struct sim_gateway *gateways[GATEWAYS_MAX];
 	unsigned burying;		/* dead processes whose remains are being cleared away */
@@ -74,6 +74,7 @@ void world_free(void);
 
 /* sim_users.c */
 void sim_users_start(void);
+void coroutine_fn sim_users_change(void);	/* everybody is there: everything can be changed, soon */
 void coroutine_fn sim_users_verify(void);	/* all that was answered is there, seen through a gateway */
 void sim_users_free(void);
 const uint8_t *sim_user_gfid(unsigned user, unsigned file);	/* NULL: no such file now */

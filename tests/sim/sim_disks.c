@@ -74,6 +74,31 @@ static bool in_doubt(unsigned set, unsigned brick)
 	return false;
 }
 
+static void say_xattrs(const struct xattrs *set)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < set->n; i++) {
+		printf(" %s=", set->v[i].name);
+		for (k = 0; k < set->v[i].len && k < 24; k++)
+			printf(strstr(set->v[i].name, "linkto") ? "%c" : "%02x", ((const uint8_t *)set->v[i].value)[k]);
+	}
+}
+
+/* With --verbose: what the disks of a set have of the object that was found last. */
+static void say_copies(unsigned set)
+{
+	unsigned i;
+
+	for (i = set * sw.copies; sw.verbose && i < (set + 1) * sw.copies; i++) {
+		printf("  brick %u%s: %d mode=%o nlink=%u size=%u", i, sw.bricks[i].up ? "" : " (down)", copies[i].ret,
+		       copies[i].found.stat.mode, copies[i].found.stat.nlink, (unsigned)copies[i].found.stat.size);
+		if (copies[i].ret == 0)
+			say_xattrs(&copies[i].found.xattrs);
+		putchar('\n');
+	}
+}
+
 /* @parent_doubt: brick's copy of the directory may lack or keep names. */
 static void compare(unsigned set, const char *path, const bool *parent_doubt)
 {
@@ -90,6 +115,8 @@ static void compare(unsigned set, const char *path, const bool *parent_doubt)
 		}
 		a = &copies[first].found;
 		b = &copies[i].found;
+		if (copies[first].ret != copies[i].ret)
+			say_copies(set);
 		CHECK(copies[first].ret == copies[i].ret, "%s is on brick %u (%d) but not on %u (%d), and no mark says so", path, first,
 		      copies[first].ret, i, copies[i].ret);
 		if (copies[i].ret < 0 || sw.failed)
@@ -115,8 +142,8 @@ static void push(struct dir **list, const uint8_t *gfid, const char *parent, con
 	*list = d;
 }
 
-/* Every name that some copy of the directory has, looked at on all copies. */
-static void coroutine_fn walk(unsigned set, unsigned brick, const struct dir *d, const bool *doubt, struct dir **todo)
+/* Every name that this copy of the directory has, looked at on all copies. */
+static void coroutine_fn walk(unsigned set, unsigned brick, bool first, const struct dir *d, const bool *doubt, struct dir **todo)
 {
 	struct copy *c = &copies[brick];
 	struct inode *inode = inode_get(c->graph->inodes, d->gfid);
@@ -135,7 +162,7 @@ static void coroutine_fn walk(unsigned set, unsigned brick, const struct dir *d,
 		for (k = set * sw.copies; k < (set + 1) * sw.copies; k++)
 			find(k, res.entries[i].stat.gfid);
 		compare(set, path, doubt);
-		if (S_ISDIR(res.entries[i].stat.mode) && brick % sw.copies == 0)
+		if (S_ISDIR(res.entries[i].stat.mode) && first)
 			push(todo, res.entries[i].stat.gfid, d->path, res.entries[i].name);
 	}
 	inode_unref(inode);
@@ -144,7 +171,7 @@ static void coroutine_fn walk(unsigned set, unsigned brick, const struct dir *d,
 static void coroutine_fn verify_set(unsigned set)
 {
 	struct dir *todo = NULL;
-	unsigned i, first = set * sw.copies;
+	unsigned i, n, first = set * sw.copies;
 
 	push(&todo, gfid_root, "", "");
 	while (todo) {
@@ -156,20 +183,13 @@ static void coroutine_fn verify_set(unsigned set)
 			find(i, d->gfid);
 		for (i = first; i < first + sw.copies; i++)
 			doubt[i] = in_doubt(set, i);
-		for (i = first; i < first + sw.copies && !sw.failed; i++)
-			walk(set, i, d, doubt, &todo);
+		/* a stale copy may have the name of an object that is elsewhere on the others */
+		for (n = 0, i = first; i < first + sw.copies && !sw.failed; i++)
+			if (!doubt[i])
+				walk(set, i, !n++, d, doubt, &todo);
+		if (!n && !sw.failed)
+			walk(set, first, true, d, doubt, &todo);
 		free(d);
-	}
-}
-
-static void say_xattrs(const struct xattrs *set)
-{
-	uint32_t i, k;
-
-	for (i = 0; i < set->n; i++) {
-		printf(" %s=", set->v[i].name);
-		for (k = 0; k < set->v[i].len && k < 24; k++)
-			printf(strstr(set->v[i].name, "linkto") ? "%c" : "%02x", ((const uint8_t *)set->v[i].value)[k]);
 	}
 }
 

@@ -83,10 +83,42 @@ static void coroutine_fn fall_ill(void *arg)
 	sick--;
 }
 
+/* As tests/system/replica3.sh does: every copy in turn misses something, then all but one go at once and come back one by one. */
+static void coroutine_fn in_turn(void)
+{
+	unsigned set = (unsigned)rnd(sw.sets) * sw.copies, i;
+
+	for (i = 0; i < sw.copies; i++) {
+		brick_kill(&sw.bricks[set + i], false, false);
+		co_sleep_ns(rnd(2 * SEC));
+		brick_start(&sw.bricks[set + i]);
+		co_sleep_ns(rnd(SEC));
+	}
+	co_sleep_ns(rnd(SEC));
+	for (i = 0; i < sw.copies; i += 2) {
+		brick_kill(&sw.bricks[set + i], false, false);
+		co_sleep_ns(rnd(2) ? 0 : rnd(5 * MSEC));
+	}
+	co_sleep_ns(rnd(2 * SEC));
+	for (i = sw.copies; i-- > 0; ) {
+		if (sw.bricks[set + i].up)
+			continue;
+		brick_start(&sw.bricks[set + i]);
+		co_sleep_ns(rnd(4 * SEC));
+	}
+}
+
 void coroutine_fn sim_nemesis(void *arg)
 {
 	struct sickness s;
 	unsigned i;
+
+	if (strchr(sw.without, 't')) {
+		in_turn();
+		sw.quiet = true;
+		sim_trace("quiet");
+		return;
+	}
 
 	for (i = 0; i < sw.rounds && !sw.failed; i++) {
 		co_sleep_ns(rnd(3) ? rnd(300 * MSEC) : rnd(4 * SEC));

@@ -3,6 +3,7 @@
  * The one idea: a call that waiting may cure is made again, through whatever gateway there is, until it is answered, as a hard NFS mount does;
  * so after each step the books say exactly what every later reader must see. A repeated call may find that its first try took effect. */
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,9 @@ struct file {
 
 struct user {
 	unsigned index, serial;
-	uint8_t dirs[2][16];
+	uint8_t dirs[3][16];		/* its own, "sub" in it, the one it made last */
 	struct file files[FILES];
-	bool done;
+	bool unsure;			/* gave something up: its books say nothing any more */
 };
 
 static struct user users[USERS_MAX];
@@ -43,6 +44,7 @@ struct step {
 	const char *what;
 	bool again;			/* an earlier try may have taken effect */
 	bool needs_healing;		/* may have to wait for a healer */
+	bool hasty;			/* everybody has been there for a while: no reason to wait long */
 	unsigned dir;
 	char name[16];
 	uint8_t gfid[16];
@@ -94,9 +96,10 @@ static int coroutine_fn one_try(struct step *st, struct sim_gateway *gw)
 }
 
 /* A rename needs one copy that is whole in both directories and has the file. Where each copy missed something else only healing makes one,
- * and there is no healer here: the user goes on without. */
+ * and there is no healer here: the user stops, and does not know what became of it. */
 static int sim_gives_up(const struct step *st, int ret)
 {
+	st->u->unsure = true;
 	sim_trace("user %u: %s of %s waits for healing: given up", st->u->index, st->what, st->name);
 	return ret;
 }
@@ -113,9 +116,9 @@ static int coroutine_fn perform(struct step *st)
 		sw.retries++;
 		if (sw.quiet && loop_now_ns(sw.loop) - start > 600 * SEC && st->needs_healing)
 			return sim_gives_up(st, ret);
-		if (sw.quiet && loop_now_ns(sw.loop) - start > 600 * SEC) {
-			sim_fail("user %u: %s of %s hangs: all is well for ten minutes, and it still answers %s", st->u->index, st->what,
-				 st->name, strerror(-ret));
+		if (sw.quiet && loop_now_ns(sw.loop) - start > (st->hasty ? 30 : 600) * SEC) {
+			sim_fail("user %u: %s of %s hangs: all is well for %u s, and it still answers %s", st->u->index, st->what,
+				 st->name, st->hasty ? 30 : 600, strerror(-ret));
 			return ret;
 		}
 		co_sleep_ns(100 * MSEC + rnd(400 * MSEC));
@@ -163,13 +166,17 @@ static int coroutine_fn was_it_me(struct step *st, struct xlator *top, struct ca
 
 static int coroutine_fn try_mkdir(struct step *st, struct xlator *top, struct call *call, struct inode_table *t)
 {
-	struct inode *parent = inode_for(t, st->dir ? st->u->dirs[0] : gfid_root);
+	struct inode *parent = inode_for(t, st->dir ? st->u->dirs[st->dir - 1] : gfid_root);
 	struct mkdir_args args = { .parent = parent, .name = st->name, .mode = 0755, .gfid = st->gfid };
+	struct lookup_args look = { .parent = parent, .name = st->name };
 	struct mkdir_res *res = arena_alloc(call->arena, sizeof(*res));
+	struct lookup_res *found = arena_alloc(call->arena, sizeof(*found));
 	int ret = xl_mkdir(top, call, &args, res);
 
+	if (ret == -EEXIST && st->again)	/* the name is its own; what was half made becomes whole when it is looked up */
+		ret = xl_lookup(top, call, &look, found);
 	inode_unref(parent);
-	return ret == -EEXIST && st->again ? 0 : ret;	/* the name is its own; what it leads to shows later */
+	return ret;
 }
 
 static int coroutine_fn try_create(struct step *st, struct xlator *top, struct call *call, struct inode_table *t)
@@ -247,6 +254,17 @@ static int coroutine_fn try_unlink(struct step *st, struct xlator *top, struct c
 	return ret == -ENOENT && st->again ? 0 : ret;
 }
 
+static int coroutine_fn try_setattr(struct step *st, struct xlator *top, struct call *call, struct inode_table *t)
+{
+	struct inode *inode = inode_for(t, st->f ? st->f->gfid : st->u->dirs[st->dir]);
+	struct setattr_args args = { .inode = inode, .stat = { .mode = st->f ? 0644 : 0755 }, .valid = SET_MODE };
+	struct setattr_res *res = arena_alloc(call->arena, sizeof(*res));
+	int ret = xl_setattr(top, call, &args, res);
+
+	inode_unref(inode);
+	return ret;
+}
+
 /* A rename between subvolumes that was cut short leaves the file with both names (brick-format.md B8: LINK first,
  * UNLINK last). Sent again it does
  * nothing, as POSIX wants of two names of one file: whoever repeats it has to look whether the old one is still there. */
@@ -313,7 +331,8 @@ static int coroutine_fn try_list(struct step *st, struct xlator *top, struct cal
 		for (i = 0; ret == 0 && i < res->n; i++) {
 			args.offset = res->entries[i].off;
 			sim_trace("user %u: lists %s at %llx", st->u->index, res->entries[i].name, (unsigned long long)args.offset);
-			known = res->entries[i].name[0] == '.' || (st->dir == 0 && strcmp(res->entries[i].name, "sub") == 0);
+			known = res->entries[i].name[0] == '.' || (st->dir == 0 && strcmp(res->entries[i].name, "sub") == 0) ||
+				(st->dir == 1 && res->entries[i].name[0] == 'd');
 			for (k = 0; k < FILES; k++)
 				if (st->u->files[k].exists && st->u->files[k].dir == st->dir &&
 				    strcmp(st->u->files[k].name, res->entries[i].name) == 0)
@@ -335,14 +354,14 @@ static int coroutine_fn try_list(struct step *st, struct xlator *top, struct cal
 
 /* ---- a day's work ---- */
 
-/* SIM_WATCH=user/name in the environment: what the disks have after each step on it. */
+/* SIM_WATCH=user/name, a pattern, in the environment: what the disks have after each step on it. */
 static bool sim_watched(const struct step *st)
 {
 	const char *watch = sw.verbose ? getenv("SIM_WATCH") : NULL;
 	char text[32];
 
 	snprintf(text, sizeof(text), "%u/%s", st->u->index, st->f ? st->f->name : st->name);
-	return watch && strcmp(watch, text) == 0;
+	return watch && fnmatch(watch, text, 0) == 0;
 }
 
 static int coroutine_fn run_step(struct step *st, try_fn *fn, const char *what)
@@ -361,7 +380,7 @@ static int coroutine_fn run_step(struct step *st, try_fn *fn, const char *what)
 		       st->f ? st->f->dir : 0, st->f ? st->f->name : "");
 	if ((ret < 0 || sim_watched(st)) && st->f)
 		sim_disks_tell(st->f->gfid);
-	if (ret < 0)
+	if (ret < 0 || sim_watched(st))
 		sim_disks_tell(st->u->dirs[st->dir]);
 	CHECK(ret == 0 || sw.failed, "user %u: %s of %u/%s failed with %s", st->u->index, what, st->dir, st->name, strerror(-ret));
 	return ret;
@@ -472,17 +491,39 @@ static void coroutine_fn make_home(struct user *u)
 	run_step(&st, try_mkdir, "mkdir");
 }
 
+/* A tree is unpacked: a directory, and at once names in it, while its ranges may have reached some copies only. */
+static void coroutine_fn unpack_some(struct user *u)
+{
+	struct step st = { .u = u, .dir = 2 };
+	unsigned i, serial = u->serial++;
+
+	snprintf(st.name, sizeof(st.name), "d%u", serial);
+	gfid_new(sw.loop, st.gfid);
+	memcpy(u->dirs[2], st.gfid, 16);
+	if (run_step(&st, try_mkdir, "mkdir") < 0)
+		return;
+	for (i = 0; i < 4 && !sw.failed; i++) {
+		struct step in = { .u = u, .dir = 2 };
+
+		snprintf(in.name, sizeof(in.name), "i%u", i);
+		gfid_new(sw.loop, in.gfid);
+		run_step(&in, try_create, "create in a new directory");
+	}
+}
+
 static void coroutine_fn user_main(void *arg)
 {
 	struct user *u = arg;
 	unsigned i;
 
 	make_home(u);
-	for (i = 0; (i < STEPS || !sw.quiet) && i < STEPS * 10 && !sw.failed; i++) {
+	for (i = 0; (i < STEPS || !sw.quiet) && i < STEPS * 10 && !sw.failed && !u->unsure; i++) {
 		struct file *f = &u->files[rnd(FILES)];
 		uint64_t what = rnd(16);
 
-		if (!f->exists)
+		if (rnd(20) == 0)
+			unpack_some(u);
+		else if (!f->exists)
 			create_some(u, f);
 		else if (what < 6)
 			write_some(u, f);
@@ -515,11 +556,52 @@ void sim_users_start(void)
 	}
 }
 
+/* Whatever a directory missed: its mode can be set, and a new name in it can be made, used and removed. */
+static void coroutine_fn change_dir(struct user *u, unsigned dir)
+{
+	struct file *f = calloc(1, sizeof(*f));
+	struct step st = { .u = u, .dir = dir, .hasty = true };
+
+	run_step(&st, try_setattr, "setattr of a directory");
+	snprintf(f->name, sizeof(f->name), "n%u", u->serial++);
+	gfid_new(sw.loop, f->gfid);
+	f->dir = dir;
+	memcpy(st.gfid, f->gfid, 16);
+	memcpy(st.name, f->name, sizeof(st.name));
+	if (!sw.failed && run_step(&st, try_create, "create in the end") == 0) {
+		st = (struct step){ .u = u, .f = f, .dir = dir, .hasty = true, .len = 10, .data = f->data };
+		run_step(&st, try_write, "write in the end");
+		run_step(&st, try_unlink, "remove in the end");
+	}
+	free(f);
+}
+
+void coroutine_fn sim_users_change(void)
+{
+	unsigned i, k;
+
+	for (i = 0; i < sw.nusers; i++) {
+		for (k = 0; k < FILES && !sw.failed && !users[i].unsure; k++) {
+			struct file *f = &users[i].files[k];
+			struct step st = { .u = &users[i], .f = f, .dir = f->dir, .hasty = true, .len = f->size };
+
+			if (!f->exists)
+				continue;
+			run_step(&st, try_setattr, "setattr in the end");
+			run_step(&st, try_truncate, "truncate in the end");
+		}
+		for (k = 0; k < 2 && !sw.failed; k++)
+			change_dir(&users[i], k);
+	}
+}
+
 void coroutine_fn sim_users_verify(void)
 {
 	unsigned i, k;
 
 	for (i = 0; i < sw.nusers && !sw.failed; i++) {
+		if (users[i].unsure)
+			continue;
 		for (k = 0; k < FILES && !sw.failed; k++)
 			if (users[i].files[k].exists)
 				read_some(&users[i], &users[i].files[k]);

@@ -32,6 +32,7 @@ done
 say "killing two bricks"
 acknowledged two endure "$T/two" 10 >"$T/two.out" &
 two=$!
+await 20 test -s "$T/two"
 sleep 1
 stop brick0 KILL
 stop brick2 KILL

@@ -56,6 +56,9 @@ static int begin(struct xlator *xl, enum fop op, bool unlock, int *ret_late)
 	case FAIL_AFTER:
 		*ret_late = w.fault.err;
 		return 0;
+	case DIE_HALF:
+		w.disks[leaf_of(xl)->brick].half = true;
+		/* fall through */
 	default:
 		*ret_late = -ENOTCONN;
 		return 0;
@@ -135,6 +138,13 @@ static bool index_busy(const struct disk *d)
 #define BEGIN(op) int late, ret = begin(xl, FOP_##op, false, &late); if (ret < 0) return ret
 #define END return end(xl, ret, late)
 
+static int name_it(struct xlator *xl, struct entry *e, const uint8_t *gfid)
+{
+	memcpy(find(xl, e->gfid)->gfid, gfid, 16);
+	memcpy(e->gfid, gfid, 16);
+	return 0;
+}
+
 CALL(lookup)
 {
 	struct object *o;
@@ -143,6 +153,8 @@ CALL(lookup)
 
 	if (a->name && (!find(xl, a->parent->gfid) || !(e = disk_entry(leaf_of(xl)->brick, a->parent->gfid, a->name))))
 		ret = -ENOENT;
+	if (ret == 0 && e && gfid_is_null(e->gfid))
+		ret = a->gfid_req ? name_it(xl, e, a->gfid_req) : -ENODATA;
 	o = ret == 0 ? find(xl, e ? e->gfid : a->inode->gfid) : NULL;
 	if (ret == 0 && !o)
 		ret = a->name ? -ENOENT : -ESTALE;
@@ -193,19 +205,23 @@ static int add_entry(struct xlator *xl, const uint8_t *parent, const char *name,
 	return 0;
 }
 
-static int make(struct xlator *xl, const uint8_t *parent, const char *name, const uint8_t *gfid, uint32_t mode)
+static int make(struct xlator *xl, const uint8_t *parent, const char *name, const uint8_t *gfid, uint32_t mode, uint32_t xattrs)
 {
+	static const uint8_t none[16];
 	struct disk *d = disk_of(xl);
-	int ret = add_entry(xl, parent, name, gfid);
+	bool half = w.disks[leaf_of(xl)->brick].half;
+	int ret = add_entry(xl, parent, name, half ? none : gfid);
 	unsigned i;
 
 	if (ret < 0)
 		return ret;
+	d->half = false;
 	for (i = 0; d->objects[i].exists; i++)
 		;
 	memset(&d->objects[i], 0, sizeof(d->objects[i]));
 	d->objects[i].exists = true;
-	memcpy(d->objects[i].gfid, gfid, 16);
+	memcpy(d->objects[i].gfid, half ? none : gfid, 16);
+	d->objects[i].xattrs = half ? 0 : xattrs;
 	d->objects[i].mode = mode;
 	d->objects[i].nlink = 1;
 	return 0;
@@ -216,7 +232,7 @@ static int make(struct xlator *xl, const uint8_t *parent, const char *name, cons
 	{ \
 		BEGIN(op); \
 		fill(xl, find(xl, a->parent->gfid), &r->preparent); \
-		ret = make(xl, a->parent->gfid, a->name, a->gfid, mode_); \
+		ret = make(xl, a->parent->gfid, a->name, a->gfid, mode_, a->xattrs.n); \
 		if (ret == 0) \
 			fill(xl, find(xl, a->gfid), &r->stat); \
 		fill(xl, find(xl, a->parent->gfid), &r->postparent); \
@@ -356,6 +372,18 @@ CALL(setattr)
 	if (o && (a->valid & SET_MODE))
 		o->mode = (o->mode & S_IFMT) | (a->stat.mode & 07777);
 	fill(xl, o, &r->post);
+	ret = o ? 0 : -ESTALE;
+	END;
+}
+
+CALL(setxattr)
+{
+	struct object *o;
+	BEGIN(setxattr);
+
+	o = find(xl, a->inode->gfid);
+	if (o)
+		o->xattrs = a->xattrs.n;
 	ret = o ? 0 : -ESTALE;
 	END;
 }
@@ -600,7 +628,7 @@ CALL(inodelk)
 	describe(xl, call, a->domain, a->inode, &want);
 	want.start = a->start;
 	want.len = a->len;
-	ret = find(xl, a->inode->gfid) || a->cmd == LOCK_UNLOCK ? lock(xl, &want, a->cmd) : -ESTALE;
+	ret = w.lax || find(xl, a->inode->gfid) || a->cmd == LOCK_UNLOCK ? lock(xl, &want, a->cmd) : -ESTALE;
 	END;
 }
 
@@ -615,7 +643,7 @@ CALL(entrylk)
 	want.is_entry = true;
 	want.whole = !a->name;
 	strncpy(want.name, a->name ? a->name : "", sizeof(want.name) - 1);
-	ret = find(xl, a->inode->gfid) || a->cmd == LOCK_UNLOCK ? lock(xl, &want, a->cmd) : -ESTALE;
+	ret = w.lax || find(xl, a->inode->gfid) || a->cmd == LOCK_UNLOCK ? lock(xl, &want, a->cmd) : -ESTALE;
 	END;
 }
 
@@ -654,7 +682,8 @@ const struct xlator_class test_brick_class = {
 		.lookup = brick_lookup, .stat = brick_stat, .access = brick_access, .create = brick_create, .mkdir = brick_mkdir,
 		.mknod = brick_mknod,
 		.symlink = brick_symlink, .unlink = brick_unlink, .rmdir = brick_rmdir, .link = brick_link, .rename = brick_rename,
-		.writev = brick_writev, .truncate = brick_truncate, .readv = brick_readv, .setattr = brick_setattr, .fsync = brick_fsync,
+		.writev = brick_writev, .truncate = brick_truncate, .readv = brick_readv, .setattr = brick_setattr,
+		.setxattr = brick_setxattr, .fsync = brick_fsync,
 		.flush = brick_flush, .readdir = brick_readdir, .xattrop = brick_xattrop, .inodelk = brick_inodelk, .entrylk = brick_entrylk,
 		.statfs = brick_statfs, .getxattr = brick_getxattr,
 	},

@@ -16,7 +16,7 @@
 struct object {
 	bool exists;
 	uint8_t gfid[16];
-	uint32_t mode, nlink;
+	uint32_t mode, nlink, xattrs;	/* number of attributes that it was given */
 	uint64_t size;
 	uint8_t data[CONTENT];
 	int32_t dirty[3], pending[BRICKS][3];
@@ -32,7 +32,7 @@ struct held {
 struct waiter;
 
 struct disk {
-	bool down;
+	bool down, half;
 	struct object objects[OBJECTS];
 	struct entry entries[OBJECTS * 2];
 	struct held held[64];
@@ -40,7 +40,8 @@ struct disk {
 	unsigned contentions;		/* callbacks sent */
 };
 
-enum how { FAIL_BEFORE, FAIL_AFTER, DIE_BEFORE, DIE_AFTER, HOWS };
+/* DIE_HALF: what is being made has its name, and neither gfid nor attributes. */
+enum how { FAIL_BEFORE, FAIL_AFTER, DIE_BEFORE, DIE_AFTER, HOWS, DIE_HALF = HOWS };
 struct fault { bool armed, fired; unsigned brick; int op; unsigned countdown; enum how how; int err; enum fop fired_op; bool fired_unlock; };
 
 struct client_world {
@@ -58,6 +59,7 @@ struct world {
 	struct client_world clients[CLIENTS];
 	struct fault fault;
 	uint64_t max_delay_ns;
+	bool lax;			/* bricks lock what they do not have, as ours do */
 	unsigned calls;			/* on all bricks */
 };
 extern struct world w;

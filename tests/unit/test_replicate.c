@@ -243,13 +243,17 @@ static void test_split_brain(void **state) { RUN(2, automatic, split_body); }
 
 static void gfid_mismatch_body(void)
 {
+	struct iatt st;
+
 	assert_int_equal(create_f(), 0);
 	memcpy(disk_entry(1, ROOT, "f")->gfid, id_gfid(9), 16);
 	memcpy(disk_object(1, id_gfid(1))->gfid, id_gfid(9), 16);
-	assert_int_equal(do_lookup(0, ROOT, "f", NULL), -EIO);
-	disk_object(0, ROOT)->pending[1][2] = 1;	/* once the second is blamed, the first is believed */
+	assert_int_equal(do_lookup(0, ROOT, "f", &st), 0);
+	assert_true(gfid_equal(st.gfid, id_gfid(1)));	/* of two the first decides */
+	disk_object(1, ROOT)->pending[0][2] = 1;	/* once it is blamed, the second is believed */
 	world_client_new(1);
-	assert_int_equal(do_lookup(1, ROOT, "f", NULL), 0);
+	assert_int_equal(do_lookup(1, ROOT, "f", &st), 0);
+	assert_true(gfid_equal(st.gfid, id_gfid(9)));
 }
 
 static void test_gfid_mismatch(void **state) { RUN(2, automatic, gfid_mismatch_body); }

@@ -193,6 +193,10 @@ int coroutine_fn dht_linkto_remove(struct xlator *xl, struct call *call, struct 
 
 /* --- selfheal.c ---------------------------------------------------------------------------------------------------- */
 /* Makes what is missing of a directory; @name NULL: only its layout. Reads the copies again into @c. Best effort: 0 when whole. */
+/* The bricks of @child compare with another range of @dir than is read from it: its copies differ. Writes it once more, on all of them. */
+int coroutine_fn dht_level_range(struct xlator *xl, struct call *call, struct inode *dir, unsigned child);
+/* The layout may have changed under us: reads it again. Where the range that @child refused is still the one that is read, levels it. */
+int coroutine_fn dht_layout_refused(struct xlator *xl, struct call *call, struct inode *dir, int child, const struct dht_range *refused);
 int coroutine_fn dht_heal_dir(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_copies *c);
 bool dht_needs_heal(const struct dht_copies *c);
 

@@ -18,6 +18,8 @@ struct make {
 	void *res;
 	struct iatt *stat, *pre, *post;
 	bool excl, overflow;
+	int hashed;
+	struct dht_range range;		/* what the last attempt went by */
 	int coroutine_fn (*run)(struct make *m, struct xlator *child, struct call *call, const struct preop *preop, bool *ret_stale);
 };
 
@@ -149,7 +151,9 @@ static int coroutine_fn make_once(struct xlator *xl, struct call *call, struct m
 	hashed = dht_hashed(xl, call, m->parent, m->name, &l);
 	if (hashed < 0)
 		return hashed;
-	dht_range_encode(&l->v[hashed], range);
+	m->hashed = hashed;
+	m->range = l->v[hashed];
+	dht_range_encode(&m->range, range);
 	settled = dht_settled(d, l);
 	dht_layout_unref(l);
 	if (!settled) {
@@ -171,20 +175,18 @@ static int coroutine_fn make_once(struct xlator *xl, struct call *call, struct m
 
 static int coroutine_fn make(struct xlator *xl, struct call *call, struct make *m)
 {
-	struct dht_layout *l;
 	bool stale;
-	int ret = -EIO;
+	int ret = -ESTALE;
 
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		ret = make_once(xl, call, m, &stale);
 		if (!stale && !dht_gone(ret))
 			return ret;
 		/* The layout changed, or this child misses the directory: look at all copies, heal, and try again. */
-		ret = dht_layout_reread(xl, call, m->parent, &l);
+		ret = dht_layout_refused(xl, call, m->parent, m->hashed, stale ? &m->range : NULL);
 		if (ret < 0)
 			return ret;
-		dht_layout_unref(l);
-		ret = stale ? -EIO : -ESTALE;
+		ret = stale ? -ENOTCONN : -ESTALE;	/* somebody else is at the layout all the time: later, then */
 	}
 	return ret;
 }
@@ -192,7 +194,7 @@ static int coroutine_fn make(struct xlator *xl, struct call *call, struct make *
 int coroutine_fn distribute_create(struct xlator *xl, struct call *call, const struct create_args *args, struct create_res *res)
 {
 	struct make m = { args->parent, args->name, args->gfid, args, res, &res->stat, &res->preparent, &res->postparent,
-			  (args->flags & O_EXCL) != 0, true, run_create };
+			  (args->flags & O_EXCL) != 0, true, -1, { 0 }, run_create };
 
 	if (dht_single(xl))
 		return xl_create(xl->children[0], call, args, res);
@@ -202,7 +204,7 @@ int coroutine_fn distribute_create(struct xlator *xl, struct call *call, const s
 int coroutine_fn distribute_mknod(struct xlator *xl, struct call *call, const struct mknod_args *args, struct mknod_res *res)
 {
 	struct make m = { args->parent, args->name, args->gfid, args, res, &res->stat, &res->preparent, &res->postparent,
-			  true, true, run_mknod };
+			  true, true, -1, { 0 }, run_mknod };
 
 	if (dht_single(xl))
 		return xl_mknod(xl->children[0], call, args, res);
@@ -212,7 +214,7 @@ int coroutine_fn distribute_mknod(struct xlator *xl, struct call *call, const st
 int coroutine_fn distribute_symlink(struct xlator *xl, struct call *call, const struct symlink_args *args, struct symlink_res *res)
 {
 	struct make m = { args->parent, args->name, args->gfid, args, res, &res->stat, &res->preparent, &res->postparent,
-			  true, false, run_symlink };
+			  true, false, -1, { 0 }, run_symlink };
 
 	if (dht_single(xl))
 		return xl_symlink(xl->children[0], call, args, res);

@@ -155,7 +155,7 @@ int coroutine_fn dht_layout_get(struct xlator *xl, struct call *call, struct ino
 }
 
 static int coroutine_fn hashed_once(struct xlator *xl, struct call *call, struct inode *dir, const char *name,
-				    struct dht_layout **ret_layout)
+				    struct dht_layout **ret_layout, bool *ret_missing)
 {
 	struct distribute *d = xl->priv;
 	struct dht_layout *l;
@@ -167,23 +167,26 @@ static int coroutine_fn hashed_once(struct xlator *xl, struct call *call, struct
 	ret = dht_layout_search(l, dht_hash_name(d, name));
 	if (ret < 0)
 		ret = dht_all_up(xl) && !l->unheard ? -EIO : -ENOTCONN;	/* a hole: its owner is away, or healing failed */
+	*ret_missing = l->missing;
 	if (ret >= 0 && ret_layout)
 		*ret_layout = dht_layout_ref(l);
 	dht_layout_unref(l);
 	return ret;
 }
 
-/* A hole may be a directory that another client is making or removing right now: look a few times more. */
+/* A hole may be a directory that another client is making or removing right now: look a few times more. While a subvolume lacks it altogether it
+ * will be closed in the end (selfheal.c): that is a reason to wait. */
 int coroutine_fn dht_hashed(struct xlator *xl, struct call *call, struct inode *dir, const char *name, struct dht_layout **ret_layout)
 {
-	int ret = hashed_once(xl, call, dir, name, ret_layout);
+	bool missing = false;
+	int ret = hashed_once(xl, call, dir, name, ret_layout, &missing);
 
 	for (unsigned attempt = 0; ret == -EIO && attempt < HOLE_ATTEMPTS; attempt++) {
 		if (co_sleep_ns(HOLE_PAUSE_NS << attempt) < 0)
 			break;
-		ret = hashed_once(xl, call, dir, name, ret_layout);
+		ret = hashed_once(xl, call, dir, name, ret_layout, &missing);
 	}
-	return ret;
+	return ret == -EIO && missing ? -ENOTCONN : ret;
 }
 
 int coroutine_fn dht_locate(struct xlator *xl, struct call *call, struct inode *inode)

@@ -52,8 +52,11 @@ static int coroutine_fn directory_found(struct xlator *xl, struct call *call, co
 		dht_layout_unref(c.layout);
 		return -ENOMEM;
 	}
-	if (heal && dht_needs_heal(&c))
-		dht_heal_dir(xl, call, args->name ? args->parent : NULL, args->name, &c);
+	if (heal && dht_needs_heal(&c)) {
+		ret = dht_heal_dir(xl, call, args->name ? args->parent : NULL, args->name, &c);
+		if (ret == -EAGAIN || ret == -ENOTCONN || ret == -ETIMEDOUT)
+			c.layout->unheard = true;	/* what is missing now may be there later: no hole, but a reason to wait */
+	}
 	keep_unheard(xl, inode, c.layout);
 	ret = dht_set_dir(xl, inode, c.layout, c.mds);
 	*res = ans[prefer].res->lookup;

@@ -23,7 +23,7 @@ struct newdir {
 	bool early;			/* ranges went out with the directories */
 	bool failed;			/* one of the others did not make it */
 	bool existed;			/* on one of the other children, from somebody's earlier attempt */
-	bool stale;
+	bool stale, refused;		/* the parent is not as we believe; that is, its range */
 	struct iatt stat, post;
 };
 
@@ -52,7 +52,8 @@ static int coroutine_fn make_on_hashed(struct xlator *xl, struct call *call, str
 	dht_range_encode(&n->parent_layout->v[n->hashed], range);
 	args.preop = (struct preop){ DHT_XATTR, range, sizeof(range) };
 	ret = xl_mkdir(xl->children[n->hashed], call, &args, &res);
-	n->stale = res.preop_failed || dht_gone(ret);
+	n->refused = res.preop_failed;
+	n->stale = n->refused || dht_gone(ret);
 	if (ret < 0)
 		return ret;
 	n->dir = inode_get(xl_inodes(xl), args.gfid);
@@ -218,6 +219,8 @@ static int coroutine_fn look_again(struct xlator *xl, struct call *call, struct 
 	if (!call->durable)
 		return 0;
 	ans = dht_fanout_same(xl, &own, FOP_setattr, &same, -1);
+	if (ans && dht_gone(ans[n->hashed].err))
+		return -ENOTCONN;	/* a power cut took what was not forced yet: to be made again */
 	return ans ? ans[n->hashed].err : -ENOMEM;
 }
 
@@ -305,8 +308,8 @@ static int coroutine_fn mkdir_once(struct xlator *xl, struct call *call, struct 
 int coroutine_fn distribute_mkdir(struct xlator *xl, struct call *call, const struct mkdir_args *args, struct mkdir_res *res)
 {
 	struct newdir *n;
-	struct dht_layout *l;
-	int ret = -EIO;
+	struct dht_range range;
+	int ret = -ESTALE;
 
 	if (dht_single(xl))
 		return xl_mkdir(xl->children[0], call, args, res);
@@ -316,16 +319,17 @@ int coroutine_fn distribute_mkdir(struct xlator *xl, struct call *call, const st
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		*n = (struct newdir){ .args = args };
 		ret = mkdir_once(xl, call, n);
+		if (n->refused)
+			range = n->parent_layout->v[n->hashed];
 		inode_unref(n->dir);
 		dht_layout_unref(n->layout);
 		dht_layout_unref(n->parent_layout);
 		if (!n->stale)
 			break;
-		ret = dht_layout_reread(xl, call, args->parent, &l);
+		ret = dht_layout_refused(xl, call, args->parent, n->hashed, n->refused ? &range : NULL);
 		if (ret < 0)
 			return ret;
-		dht_layout_unref(l);
-		ret = -EIO;
+		ret = n->refused ? -ENOTCONN : -ESTALE;	/* somebody else is at the layout all the time: later, then */
 	}
 	if (ret < 0)
 		return ret;

@@ -9,6 +9,7 @@
 #include "xlators/cluster/distribute/distribute.h"
 
 #define HEAL_XATTRS_MAX 256
+#define MAKING_SECONDS 10
 #define HEAL_ATTEMPTS 6
 #define HEAL_PAUSE_NS 10000000ull	/* and twice as long each time */
 
@@ -238,6 +239,62 @@ static int coroutine_fn new_layout(struct xlator *xl, struct call *call, struct 
 	return ret;
 }
 
+int coroutine_fn dht_level_range(struct xlator *xl, struct call *call, struct inode *dir, unsigned child)
+{
+	struct dht_layout *nothing = dht_layout_new(xl->nchildren);
+	struct dht_copies c = { .layout = NULL };
+	struct dht_locks locks;
+	int ret;
+
+	if (!nothing)
+		return -ENOMEM;
+	dht_locks_init(xl, &locks);
+	dht_locks_add(&locks, child, dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
+	ret = heal_lock(xl, call, &locks);
+	if (ret == 0) {
+		co_shield();
+		ret = read_again(xl, call, &(struct lookup_args){ .inode = dir }, -1, &c);
+		for (unsigned i = 0; ret == 0 && i < xl->nchildren; i++) {
+			nothing->v[i].err = -ENODATA;
+			if (i != child)
+				c.layout->v[i].err = -ENODATA;
+		}
+		if (ret == 0)
+			ret = write_layout(xl, call, dir, nothing, c.layout);
+		co_unshield();
+	}
+	dht_locks_release_later(xl, call, &locks);
+	dht_layout_unref(nothing);
+	dht_layout_unref(c.layout);
+	return ret;
+}
+
+int coroutine_fn dht_layout_refused(struct xlator *xl, struct call *call, struct inode *dir, int child, const struct dht_range *refused)
+{
+	struct dht_layout *l;
+	int ret = dht_layout_reread(xl, call, dir, &l);
+	bool same;
+
+	if (ret < 0)
+		return ret;
+	same = refused && child >= 0 && !l->v[child].err && memcmp(&l->v[child], refused, sizeof(*refused)) == 0;
+	dht_layout_unref(l);
+	if (!same)
+		return 0;
+	ret = dht_level_range(xl, call, dir, (unsigned)child);
+	return ret == -EAGAIN ? 0 : ret;	/* somebody is at it */
+}
+
+/* Whoever makes it will make the missing copies and give all of them ranges. */
+static bool perhaps_just_made(struct xlator *xl, const struct dht_copies *c)
+{
+	int64_t now;
+	uint32_t nsec;
+
+	loop_wallclock(xl_loop(xl), &now, &nsec);
+	return no_ranges(c->layout) && now - c->stat.ctime.sec < MAKING_SECONDS;
+}
+
 static int coroutine_fn heal_layout(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct inode *dir,
 				    struct dht_copies *c)
 {
@@ -249,13 +306,14 @@ static int coroutine_fn heal_layout(struct xlator *xl, struct call *call, struct
 	if (dht_locks_room(&locks, call, xl->nchildren) < 0)
 		return -ENOMEM;
 	for (unsigned k = 0; k < xl->nchildren; k++)
-		dht_locks_add(&locks, d->order[k], dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
+		if (c->layout->v[d->order[k]].err != -ENOENT)
+			dht_locks_add(&locks, d->order[k], dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
 	ret = heal_lock(xl, call, &locks);
 	if (ret < 0)
 		return ret;
 	co_shield();
 	ret = read_again(xl, call, &(struct lookup_args){ .inode = dir }, -1, c);
-	if (ret == 0 && !c->layout->complete && !c->layout->missing)
+	if (ret == 0 && !c->layout->complete && (!c->layout->missing || !perhaps_just_made(xl, c)))
 		ret = new_layout(xl, call, parent, name, dir, c);
 	co_unshield();
 	dht_locks_release_later(xl, call, &locks);
@@ -310,6 +368,8 @@ static void coroutine_fn heal_xattrs(struct xlator *xl, struct call *call, struc
 		c->mds_pending = 0;
 }
 
+/* A copy that is missing can only be made by who knows the directory's name. Others close the hole that it leaves with the ranges of those that
+ * are there: the missing one has no names in it, and takes no part when it is made. */
 int coroutine_fn dht_heal_dir(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_copies *c)
 {
 	struct inode *dir = inode_get(xl_inodes(xl), c->stat.gfid);
@@ -319,7 +379,7 @@ int coroutine_fn dht_heal_dir(struct xlator *xl, struct call *call, struct inode
 		return -ENOMEM;
 	if (c->layout->missing)
 		ret = parent && name ? heal_missing(xl, call, parent, name, dir, c) : -ENOENT;
-	if (ret == 0 && (c->layout->missing || !c->layout->complete))
+	if ((ret == 0 || ret == -ENOENT) && (c->layout->missing || !c->layout->complete))
 		ret = heal_layout(xl, call, parent, name, dir, c);
 	if (ret == 0 && c->differ)
 		heal_owner(xl, call, dir, c);

@@ -58,7 +58,7 @@ int coroutine_fn replicate_adopt(struct xlator *xl, const struct call *call, con
 	child_set held;
 	int ret;
 
-	locks.v[0] = (struct lockee){ args->parent, args->name, true, 0, 0, 0 };
+	locks.v[0] = (struct lockee){ args->parent, args->name, true, 0, 0, 0, 0, false };
 	replicate_new_owner(rp, owner);
 	replicate_sub_call(&sub, call, arena, owner);
 	ret = copies_refresh(xl, args->parent, false, &c);

@@ -27,20 +27,20 @@ static child_set coroutine_fn who_agrees(struct xlator *xl, struct arena *arena,
 	return same;
 }
 
-/* @name, and the object that is to get a name, or NULL. */
-bool coroutine_fn replicate_agreed(struct xlator *xl, struct inode *parent, const char *name, struct inode *object, child_set part,
-				   child_set good)
+/* The name, and the object that is to get a name, or NULL. With everybody there the whole ones decide. */
+bool coroutine_fn replicate_agreed(struct xlator *xl, const struct agreement *a)
 {
 	const struct replicate *rp = replicate_of(xl);
-	struct lookup_args by_name = { .parent = parent, .name = name }, by_gfid = { .inode = object };
+	struct lookup_args by_name = { .parent = a->parent, .name = a->name }, by_gfid = { .inode = a->object };
+	child_set part = a->part;
 	struct arena *arena;
 
-	if (part == rp->all || quorum_met(rp, part & good))
+	if (a->everybody || quorum_met(rp, part & a->good))
 		return true;
 	arena = arena_new(1 << 20);
-	part = who_agrees(xl, arena, &by_name, part, good);
-	if (object && (part & good))
-		part &= who_agrees(xl, arena, &by_gfid, part, good);
+	part = who_agrees(xl, arena, &by_name, part, a->good);
+	if (a->object && (part & a->good))
+		part &= who_agrees(xl, arena, &by_gfid, part, a->good);
 	arena_free(arena);
 	return quorum_met(rp, part);
 }

@@ -33,19 +33,19 @@ static bool operands(const struct replicate *rp, struct arena *arena, const stru
 	return true;
 }
 
-void coroutine_fn changelog_apply(struct xlator *xl, struct call *call, struct changelog *log)
+static void coroutine_fn tell(struct xlator *xl, struct call *call, struct changelog *log, child_set to)
 {
 	const struct replicate *rp = replicate_of(xl);
 	struct xattrop_args args[REPLICATE_MAX];
 	const void *each[REPLICATE_MAX];
+	struct answer *ans;
+	child_set ok = 0;
 	int same = -1;
 	unsigned i;
 
-	log->ok = 0;
-	log->ans = NULL;
 	for (i = 0; i < rp->n; i++) {
 		each[i] = &args[i];
-		if (!(log->to & bit(i)))
+		if (!(to & bit(i)))
 			continue;
 		args[i] = (struct xattrop_args){ .inode = log->inode, .op = XATTROP_ADD32,
 						 .entry_create = log->entry_create, .entry_delete = log->entry_delete };
@@ -56,8 +56,30 @@ void coroutine_fn changelog_apply(struct xlator *xl, struct call *call, struct c
 		if (same < 0)
 			same = (int)i;
 	}
-	if (log->to)
-		log->ans = xl_fanout_each(xl, call, log->to, FOP_xattrop, each, &log->ok);
+	ans = xl_fanout_each(xl, call, to, FOP_xattrop, each, &ok);
+	log->ok |= ok;
+	for (i = 0; ans && i < rp->n; i++) {
+		if ((to & bit(i)) && (ans[i].err == -ENOENT || ans[i].err == -ESTALE))
+			log->lacking |= bit(i);
+		if (log->ans && (to & bit(i)))
+			log->ans[i] = ans[i];
+	}
+	if (!log->ans)
+		log->ans = ans;
+}
+
+void coroutine_fn changelog_apply(struct xlator *xl, struct call *call, struct changelog *log)
+{
+	const struct replicate *rp = replicate_of(xl);
+	child_set first = log->to & ~log->last, last = log->to & log->last;
+
+	log->ok = log->lacking = 0;
+	log->ans = NULL;
+	if (first)
+		tell(xl, call, log, first);
+	log->held_back = last && first && !(log->ans && quorum_holds(rp, log->ok | last, log->lacking));
+	if (last && !log->held_back)
+		tell(xl, call, log, last);
 }
 
 void changelog_accuse(struct changelog *log, child_set by, child_set missed, enum change type, int32_t by_how_much)

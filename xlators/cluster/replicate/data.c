@@ -77,19 +77,19 @@ static int coroutine_fn change_in_epoch(struct xlator *xl, struct call *call, st
 	struct answer *ans;
 	struct verdict v;
 
-	if (!quorum_met(rp, part) || !good)
+	if (!epoch_holds(e, part) || !good)
 		return -ENOTCONN;
 	ans = xl_fanout(xl, call, part, d->op, d->args, NULL);
 	if (!ans)
 		return -ENOMEM;
 	if (d->op == FOP_writev)
 		distrust_short_writes(ans, part);
-	quorum_judge(rp, ans, part, e->whole & ~e->missed, &v);
+	quorum_judge(rp, ans, part, e->lacking & rp->up, e->whole & ~e->missed, &v);
 	if (v.took_effect)
 		note_stability(e, d, ans, v.ok);
 	if (d->op == FOP_writev && others_want_lock(ans, v.ok))
 		e->end = true;
-	epoch_record(e, call, &v);
+	v.ret = epoch_record(e, call, &v);
 	if (v.ret == 0)
 		take_result(rp, e, ans, v.ok & good, fop_res_sizes[d->op], res);
 	return v.ret;
@@ -173,14 +173,16 @@ static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, con
 	seq = e->seq;
 	part = copies_still(rp, e->part, e->gen);
 	good = e->good & part;
-	if (!quorum_met(rp, part) || !good)
+	if (!epoch_holds(e, part) || !good)
 		v.ret = -ENOTCONN;
 	ans = v.ret < 0 ? NULL : xl_fanout(xl, call, part, FOP_fsync, args, NULL);
 	if (ans) {
-		quorum_judge(rp, ans, part, e->whole & ~e->missed, &v);
-		epoch_record(e, call, &v);
+		quorum_judge(rp, ans, part, e->lacking & rp->up, e->whole & ~e->missed, &v);
+		v.ret = epoch_record(e, call, &v);
 		if (v.took_effect && seq > e->synced)
 			e->synced = seq;
+		if (v.ret == 0)
+			e->copies->unsynced = 0;
 		if (v.ret == 0)
 			take_result(rp, e, ans, v.ok & good, sizeof(*res), res);
 	}
@@ -189,7 +191,9 @@ static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, con
 	return ans || v.ret < 0 ? v.ret : -ENOMEM;
 }
 
-/* Without an epoch nothing of ours is unsynced on one copy only: one round, and only when the copies differ the whole transaction. */
+/* Without an epoch nothing of ours is unsynced on one copy only: one round, and only when the copies differ the whole transaction. What a copy
+ * took with it when it went down is promised by this answer, and no restart has been heard of that would make the caller write it again: so
+ * that copy is accused, by the marks of a new epoch. */
 int coroutine_fn replicate_fsync(struct xlator *xl, struct call *call, const struct fsync_args *args, struct fsync_res *res)
 {
 	struct replicate *rp = replicate_of(xl);
@@ -201,11 +205,13 @@ int coroutine_fn replicate_fsync(struct xlator *xl, struct call *call, const str
 
 	if (ret < 0)
 		return ret;
-	if (c->epoch)
+	if (c->epoch || (c->unsynced & ~rp->up))
 		return fsync_in_epoch(xl, call, args, res);
-	asked = rp->up;
-	if (!quorum_met(rp, asked) || !(asked & c->good[DATA]))
-		return quorum_met(rp, asked) ? copies_excuse_change(rp, c, DATA) : -ENOTCONN;
+	asked = rp->up & ~c->absent;
+	if (!quorum_holds(rp, asked, rp->up & c->absent))
+		return -ENOTCONN;
+	if (!(asked & c->good[DATA]))
+		return copies_excuse_change(rp, c, DATA);
 	ans = xl_fanout(xl, call, asked, FOP_fsync, args, &ok);
 	if (!ans)
 		return -ENOMEM;

@@ -89,7 +89,7 @@ static struct epoch *epoch_new(struct xlator *xl, struct inode *inode, struct co
 	e->xl = xl;
 	e->inode = inode_ref(inode);
 	e->copies = c;
-	e->locks = (struct locks){ xl->name, LOCK_WRITE, 1, { { e->inode, NULL, false, 0, 0, 0 } }, false };
+	e->locks = (struct locks){ xl->name, LOCK_WRITE, 1, { { e->inode, NULL, false, 0, 0, 0, 0, false } }, false };
 	timer_init(&e->idle, idle_over, e);
 	list_append(&rp->epochs, &e->link);
 	rp->nepochs++;
@@ -122,12 +122,15 @@ static int coroutine_fn raise_marks(struct epoch *e, struct call *sub)
 	changelog_dirty(&log, part, DATA, 1);
 	changelog_accuse(&log, part, e->absent, DATA, 1);	/* a quorum remembers it */
 	changelog_confess(&log, e->shorter, DATA);
+	log.last = copies_last(rp, e->copies, part, e->absent, DATA);
 	copies_blame(rp, e->copies, part, e->absent, DATA);
 	copies_confess(rp, e->copies, e->shorter, DATA);
 	changelog_apply(e->xl, sub, &log);
 	if (!log.ans)
 		return -ENOMEM;
 	e->dirty = e->part = log.ok;
+	e->lacking |= log.lacking;
+	copies_told(rp, e->copies, part, log.ok, log.lacking);
 	e->missed = e->accused = e->absent | e->shorter;
 	hear_marks(rp, e, &log);
 	if (!log.ok)
@@ -135,11 +138,18 @@ static int coroutine_fn raise_marks(struct epoch *e, struct call *sub)
 	return 0;
 }
 
+bool epoch_holds(const struct epoch *e, child_set part)
+{
+	const struct replicate *rp = replicate_of(e->xl);
+
+	return quorum_holds(rp, part, e->lacking & rp->up);
+}
+
 static int part_is_enough(const struct epoch *e)
 {
 	const struct replicate *rp = replicate_of(e->xl);
 
-	if (!quorum_met(rp, e->part))
+	if (!epoch_holds(e, e->part))
 		return -ENOTCONN;
 	if (e->part & e->copies->good[DATA])
 		return 0;
@@ -162,7 +172,8 @@ static int coroutine_fn epoch_take(struct epoch *e, struct call *call)
 		ret = copies_refresh(e->xl, e->inode, e->locks.waited, &e->copies);
 	if (ret == 0) {
 		co_shield();
-		e->part = copies_still(rp, held, e->gen);
+		e->lacking = locks_lacking(&e->locks) | e->copies->absent;
+		e->part = copies_still(rp, held & ~(child_set)e->copies->absent, e->gen);
 		ret = part_is_enough(e);
 		if (ret == 0)
 			ret = raise_marks(e, &sub);
@@ -254,10 +265,23 @@ void coroutine_fn epoch_leave(struct epoch *e)
 		timer_arm(loop, &e->idle, loop_now_ns(loop) + rp->post_op_delay_ms * 1000000);
 }
 
-static void coroutine_fn accuse(struct epoch *e, const struct call *call, const struct verdict *v)
+static void confess(struct epoch *e, struct call *sub, child_set who)
 {
-	struct arena *arena = arena_new(256 << 10);
 	struct changelog log = { .inode = e->inode };
+
+	copies_confess(replicate_of(e->xl), e->copies, who, DATA);
+	changelog_confess(&log, who, DATA);
+	changelog_apply(e->xl, sub, &log);
+	e->missed |= who;
+	e->good &= ~who;
+}
+
+/* False: no quorum has it on record. The whole ones, who were not told to accuse anybody then, are a minority that acted. */
+static bool coroutine_fn accuse(struct epoch *e, const struct call *call, const struct verdict *v, child_set last)
+{
+	struct replicate *rp = replicate_of(e->xl);
+	struct arena *arena = arena_new(256 << 10);
+	struct changelog log = { .inode = e->inode, .last = last };
 	struct call sub;
 
 	replicate_sub_call(&sub, call, arena, e->copies->owner);
@@ -265,29 +289,36 @@ static void coroutine_fn accuse(struct epoch *e, const struct call *call, const 
 	changelog_accuse(&log, v->blamers, v->missed, DATA, 1);
 	changelog_confess(&log, v->confess, DATA);
 	changelog_apply(e->xl, &sub, &log);
+	copies_told(rp, e->copies, log.to, log.ok, log.lacking);
 	e->accused |= v->missed | v->confess;
+	if (log.held_back)
+		confess(e, &sub, last);
 	arena_free(arena);
+	return !log.held_back && epoch_holds(e, log.ok);
 }
 
-void coroutine_fn epoch_record(struct epoch *e, struct call *call, const struct verdict *v)
+/* What the caller is to be told: -ENOTCONN where a copy failed and no quorum knows of it, for then the change is not safe. */
+int coroutine_fn epoch_record(struct epoch *e, struct call *call, const struct verdict *v)
 {
-	child_set news = v->missed & ~e->accused;
+	struct replicate *rp = replicate_of(e->xl);
+	child_set news = v->missed & ~e->accused, last;
 
 	if (v->took_effect)
 		e->took_effect = true;
 	if (!v->ok && !v->refused)
 		e->unclear = true;
 	if (!v->missed && !v->confess)
-		return;
-	copies_blame(replicate_of(e->xl), e->copies, v->blamers, v->missed, DATA);
-	copies_confess(replicate_of(e->xl), e->copies, v->confess, DATA);
+		return v->ret;
+	last = copies_last(rp, e->copies, v->blamers, v->missed, DATA);
+	copies_blame(rp, e->copies, v->blamers, v->missed, DATA);
+	copies_confess(rp, e->copies, v->confess, DATA);
 	if (v->took_effect)
 		e->missed |= v->missed | v->confess;
 	e->good &= ~e->missed;
 	if (!news && v->took_effect && !v->confess)
-		return;
+		return v->ret;
 	e->end = true;			/* the next change begins with marks that name it in advance */
-	accuse(e, call, v);
+	return accuse(e, call, v, last) || v->ret < 0 ? v->ret : -ENOTCONN;
 }
 
 /* Without an answer to judge: on record when the epoch ends. A stale copy's word against the last whole one counts for nothing. */
@@ -298,6 +329,7 @@ static void epoch_found_wanting(struct epoch *e, child_set who)
 		return;
 	e->missed |= who;
 	e->good &= ~who;
+	e->last |= copies_last(replicate_of(e->xl), e->copies, e->part & ~e->missed, who, DATA);
 	copies_blame(replicate_of(e->xl), e->copies, e->part & ~e->missed, who, DATA);
 }
 
@@ -333,6 +365,7 @@ static void coroutine_fn lower_marks(struct epoch *e, struct call *sub)
 		changelog_dirty(&log, e->took_effect ? e->dirty & ~(e->missed & ~e->shorter) : e->dirty, DATA, -1);
 	if (news) {
 		changelog_accuse(&log, by, news, DATA, 1);
+		log.last = e->last;
 		sub->durable = e->durable;
 	}
 	if (!e->took_effect)
@@ -392,8 +425,10 @@ void epochs_lost_child(struct xlator *xl, unsigned child)
 
 		if (!(e->part & bit(child)))
 			continue;
-		if (e->overwrote > e->synced)
+		if (e->overwrote > e->synced) {
 			e->doubt = true;
+			e->copies->unsynced |= (uint8_t)bit(child);
+		}
 		e->part &= ~bit(child);
 		e->good &= ~bit(child);
 		start_end(e);

@@ -29,10 +29,15 @@ static int coroutine_fn lock_one(struct xlator *child, struct call *call, const 
 	}
 }
 
+static bool is_lack(int err)
+{
+	return err == -ENOENT || err == -ESTALE;
+}
+
 /* A refusal that says nothing of a lock: whether it was taken is not known, so it is given back. */
 static void coroutine_fn take_back(struct xlator *child, struct call *call, const struct locks *l, const struct lockee *v, int err)
 {
-	if (err != -EAGAIN && err != -ENOENT && err != -ESTALE && err != -ENOTCONN && err != -EINVAL)
+	if (err != -EAGAIN && !is_lack(err) && err != -ENOTCONN && err != -EINVAL)
 		lock_one(child, call, l, v, LOCK_UNLOCK);
 }
 
@@ -65,6 +70,8 @@ static int coroutine_fn round_task(void *ctx, unsigned i)
 		r->lost = true;
 	else
 		r->err = ret;
+	if (is_lack(ret))
+		v->lacking |= bit(child);
 	if (ret < 0)
 		take_back(r->xl->children[child], r->call, r->l, v, ret);
 	return ret;
@@ -92,6 +99,16 @@ bool locks_held(const struct locks *l)
 	return k < l->n;
 }
 
+child_set locks_lacking(const struct locks *l)
+{
+	child_set lacking = ~(child_set)0;
+	unsigned k;
+
+	for (k = 0; k < l->n; k++)
+		lacking &= l->v[k].if_there ? ~(child_set)0 : l->v[k].lacking;
+	return lacking;
+}
+
 void coroutine_fn locks_release(struct xlator *xl, struct call *call, struct locks *l)
 {
 	struct round r = { xl, call, l, LOCK_UNLOCK, 0, 0, false };
@@ -107,7 +124,7 @@ static child_set held_all(const struct locks *l)
 	unsigned k;
 
 	for (k = 0; k < l->n; k++)
-		held &= l->v[k].held;
+		held &= l->v[k].held | (l->v[k].if_there ? l->v[k].lacking : 0);
 	return held;
 }
 
@@ -152,6 +169,8 @@ static void coroutine_fn patience_run(void *arg)
 				v->held |= bit(i);
 			else
 				take_back(p->xl->children[i], &p->call, &p->locks, v, ret);
+			if (is_lack(ret))
+				v->lacking |= bit(i);
 			if (errno_is_loss(ret))
 				p->lost = true;
 			else if (ret < 0)
@@ -212,8 +231,10 @@ static int coroutine_fn locks_wait(struct xlator *xl, struct call *call, struct 
 		p->abandoned = true;
 		return ret;
 	}
-	for (k = 0; k < l->n; k++)
+	for (k = 0; k < l->n; k++) {
 		l->v[k].held = p->locks.v[k].held;
+		l->v[k].lacking = p->locks.v[k].lacking;
+	}
 	*ret_refused = p->lost ? -ENOTCONN : p->err;
 	patience_free(p);
 	return ret;
@@ -286,7 +307,7 @@ static int coroutine_fn pass_locks(struct xlator *xl, struct call *call, struct 
 	if (!quorum_met(rp, rp->up))
 		return -ENOTCONN;
 	ret = locks_take(xl, call, l, rp->up, cmd == LOCK_WAIT, &held);
-	if (ret == 0 && !quorum_met(rp, held)) {
+	if (ret == 0 && !quorum_holds(rp, held, locks_lacking(l))) {
 		locks_release(xl, call, l);
 		ret = -ENOTCONN;
 	}
@@ -295,14 +316,14 @@ static int coroutine_fn pass_locks(struct xlator *xl, struct call *call, struct 
 
 int coroutine_fn replicate_inodelk(struct xlator *xl, struct call *call, const struct inodelk_args *args, struct inodelk_res *res)
 {
-	struct locks l = { args->domain, args->type, 1, { { args->inode, NULL, false, args->start, args->len, 0 } }, false };
+	struct locks l = { args->domain, args->type, 1, { { args->inode, NULL, false, args->start, args->len, 0, 0, false } }, false };
 
 	return pass_locks(xl, call, &l, args->cmd);
 }
 
 int coroutine_fn replicate_entrylk(struct xlator *xl, struct call *call, const struct entrylk_args *args, struct entrylk_res *res)
 {
-	struct locks l = { args->domain, args->type, 1, { { args->inode, args->name, true, 0, 0, 0 } }, false };
+	struct locks l = { args->domain, args->type, 1, { { args->inode, args->name, true, 0, 0, 0, 0, false } }, false };
 
 	return pass_locks(xl, call, &l, args->cmd);
 }

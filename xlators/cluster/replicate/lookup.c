@@ -28,12 +28,12 @@ static child_set absent_in(const struct answer *ans, child_set asked)
 	return set;
 }
 
-/* The copies in @ok that show the same object as the first of @from. -EIO when those in @from do not agree among themselves. */
-static int same_object(const struct answer *ans, child_set ok, child_set from, child_set *ret_same)
+/* The copies in @ok that show the same object as @child. */
+static child_set shown_with(const struct answer *ans, child_set ok, unsigned child)
 {
-	unsigned first = (unsigned)__builtin_ctzll(from), i;
-	const struct iatt *st = stat_of(ans, first);
+	const struct iatt *st = stat_of(ans, child);
 	child_set same = 0;
+	unsigned i;
 
 	for (i = 0; ok >> i; i++) {
 		if (!(ok & bit(i)))
@@ -41,10 +41,25 @@ static int same_object(const struct answer *ans, child_set ok, child_set from, c
 		if (gfid_equal(stat_of(ans, i)->gfid, st->gfid) && (stat_of(ans, i)->mode & S_IFMT) == (st->mode & S_IFMT))
 			same |= bit(i);
 	}
-	if (from & ~same)
-		return -EIO;
-	*ret_same = same;
-	return 0;
+	return same;
+}
+
+/* The copies in @ok that show what those in @from do. Where these do not agree, because a rename over the name was cut short, the side that is
+ * a quorum is right, as it is for the next change; without one somebody who is away decides, else nobody. */
+static int same_object(const struct replicate *rp, const struct answer *ans, child_set ok, child_set from, child_set *ret_same)
+{
+	child_set left = from;
+
+	while (left) {
+		child_set same = shown_with(ans, ok, (unsigned)__builtin_ctzll(left));
+
+		if (!(from & ~same) || quorum_met(rp, same)) {
+			*ret_same = same;
+			return 0;
+		}
+		left &= ~same;
+	}
+	return rp->up == rp->all ? -EIO : -ENOTCONN;
 }
 
 /* Which answers about a name to believe: *ret_ok is narrowed to the copies of the one true object. */
@@ -55,7 +70,7 @@ static int coroutine_fn believe_name(struct xlator *xl, struct inode *parent, co
 	struct copies *c;
 	int ret;
 
-	if (ok == rp->all && same_object(ans, ok, ok, ret_ok) == 0)
+	if (ok == rp->all && shown_with(ans, ok, 0) == ok)
 		return 0;
 	if (absent == rp->all)
 		return -ENOENT;
@@ -72,7 +87,7 @@ static int coroutine_fn believe_name(struct xlator *xl, struct inode *parent, co
 		good = asked;
 	}
 	if (ok & good)
-		return same_object(ans, ok, ok & good, ret_ok);
+		return same_object(rp, ans, ok, ok & good, ret_ok);
 	return absent & good ? -ENOENT : quorum_error(ans, asked, good);
 }
 
@@ -152,6 +167,7 @@ static void learn(const struct replicate *rp, struct copies *c, uint32_t gen, ui
 			copies_hear(rp, c, i, NULL, gen, overtaken);
 	c->present = (uint8_t)ok;
 	c->absent = (uint8_t)absent_in(ans, asked);
+	c->partial = asked & ~ok & ~absent_in(ans, asked);
 	c->smaller = (uint8_t)smaller_copies(rp, ans, ok & ~copies_accused(rp, c, DATA));
 	c->gen = c->doubted_at > seq ? 0 : gen;	/* 0: asked before somebody changed it */
 	copies_update(rp, c);
@@ -355,6 +371,7 @@ int coroutine_fn copies_refresh(struct xlator *xl, struct inode *inode, bool for
 	if (!c)
 		return -ENOMEM;
 	*ret_c = c;
+	force = force || c->partial;
 	for (tries = 0; tries < 3 && (force || !copies_fresh(rp, c)); tries++) {
 		if (!quorum_reads_allowed(rp))
 			return -ENOTCONN;

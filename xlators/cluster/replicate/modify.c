@@ -23,7 +23,13 @@ struct row {
 static const struct row rows[FOP_COUNT];
 
 /* An inode whose counters this transaction touches: the object of a metadata change, the directories of an entry change. */
-struct place { struct inode *inode; struct copies *copies; const char *name; };
+struct place {
+	struct inode *inode;
+	struct copies *copies;
+	const char *name;
+	child_set marked;			/* where its mark was made */
+	child_set last;				/* copies_last() of what the verdict is to put on record */
+};
 
 /* What is left of a first try that was lost half way: which object it was about, and what it put on record. */
 struct first_try {
@@ -52,6 +58,8 @@ struct txn {
 	bool repent;				/* take back what the first try put on record */
 	uint32_t gen;
 	child_set good, part, marked, absent;
+	child_set everywhere;			/* whole in some place */
+	child_set lacking;			/* have none of the places */
 	struct verdict verdict;
 	child_set bornfor;			/* children that miss the new object; 0 when there is none */
 	uint32_t born_mode;
@@ -117,12 +125,12 @@ static const char *own_name(struct txn *t, const char *name)
 
 static void add_place(struct txn *t, struct inode *inode, const char *name)
 {
-	t->places[t->nplaces++] = (struct place){ inode_ref(inode), NULL, own_name(t, name) };
+	t->places[t->nplaces++] = (struct place){ .inode = inode_ref(inode), .name = own_name(t, name) };
 }
 
 static void add_lockee(struct txn *t, struct inode *inode, const char *name, bool entry)
 {
-	t->locks.v[t->locks.n++] = (struct lockee){ inode, name, entry, entry ? 0 : METADATA_LOCK_START, 0, 0 };
+	t->locks.v[t->locks.n++] = (struct lockee){ inode, name, entry, entry ? 0 : METADATA_LOCK_START, 0, 0, 0, false };
 }
 
 /* Most entry calls: their arguments start with the directory and the name. */
@@ -164,6 +172,12 @@ static int coroutine_fn find_directory(struct txn *t, struct inode *parent, cons
 	return 0;
 }
 
+static void add_removed(struct txn *t)
+{
+	add_lockee(t, t->object, NULL, true);
+	t->locks.v[t->locks.n - 1].if_there = true;
+}
+
 static int coroutine_fn plan_rmdir(struct txn *t)
 {
 	const struct rmdir_args *a = t->args;
@@ -175,7 +189,7 @@ static int coroutine_fn plan_rmdir(struct txn *t)
 		return ret;
 	plan_name(t);
 	if (t->object)
-		add_lockee(t, t->object, NULL, true);
+		add_removed(t);
 	locks_sort(&t->locks);
 	return 0;
 }
@@ -194,7 +208,7 @@ static int coroutine_fn plan_rename(struct txn *t)
 		if (ret < 0 && ret != -ENOENT)
 			return ret;
 		if (t->object)
-			add_lockee(t, t->object, NULL, true);
+			add_removed(t);
 	}
 	locks_sort(&t->locks);
 	return 0;
@@ -240,14 +254,37 @@ static int coroutine_fn txn_find_good(struct txn *t, bool force)
 		if (ret < 0)
 			return ret;
 	}
-	for (i = 0; i < t->nplaces; i++)
+	t->everywhere = 0;
+	t->lacking = rp->all;
+	for (i = 0; i < t->nplaces; i++) {
 		t->good &= t->places[i].copies->good[t->row->type];
+		t->everywhere |= t->places[i].copies->good[t->row->type];
+		t->lacking &= t->places[i].copies->absent;
+	}
 	for (i = 0; i < t->nplaces && !t->good; i++)
 		if (copies_excuse_change(rp, t->places[i].copies, t->row->type) == -ENOTCONN)
 			return -ENOTCONN;
 	for (i = 0; i < t->nplaces; i++)
 		somewhere = somewhere && t->places[i].copies->good[t->row->type];
 	return t->good ? 0 : somewhere ? -ENOTCONN : -EIO;	/* whole copies of each directory, none of both: healing will make one */
+}
+
+/* Enough take part: a quorum, or all that have what is changed, while the rest is there and has it not. */
+static bool holds(const struct txn *t)
+{
+	const struct replicate *rp = replicate_of(t->xl);
+
+	return quorum_holds(rp, t->part, t->lacking & rp->up) && (t->part & t->good);
+}
+
+static bool coroutine_fn agreed(struct txn *t)
+{
+	const struct replicate *rp = replicate_of(t->xl);
+	struct agreement a = { t->places[0].inode, t->op == FOP_link ? t->object : NULL, t->places[0].name, t->part, t->good, false };
+
+	/* what one alone did in a directory where others are whole, too, they would not know of */
+	a.everybody = (t->part | (t->lacking & rp->up)) == rp->all && t->everywhere == t->good;
+	return t->row->type != ENTRY || replicate_agreed(t->xl, &a);
 }
 
 static int coroutine_fn txn_lock(struct txn *t)
@@ -263,13 +300,9 @@ static int coroutine_fn txn_lock(struct txn *t)
 	ret = txn_find_good(t, t->locks.waited);	/* whoever had the lock may have made a copy stale */
 	if (ret < 0)
 		return ret;
-	t->part = copies_still(rp, held, t->gen);
-	if (!quorum_met(rp, t->part) || !(t->part & t->good))
-		return -ENOTCONN;
-	if (t->row->type == ENTRY && !replicate_agreed(t->xl, t->places[0].inode, t->places[0].name, t->op == FOP_link ? t->object : NULL,
-						       t->part, t->good))
-		return -ENOTCONN;
-	return 0;
+	t->lacking |= locks_lacking(&t->locks);
+	t->part = copies_still(rp, held & ~t->lacking, t->gen);
+	return holds(t) && agreed(t) ? 0 : -ENOTCONN;
 }
 
 static bool log_wanted(const struct replicate *rp, enum change type)
@@ -328,14 +361,21 @@ static int coroutine_fn txn_mark(struct txn *t)
 			continue;
 		changelog_dirty(log, t->part, t->row->type, 1);
 		changelog_accuse(log, t->part, t->absent, t->row->type, 1);
+		log->last = copies_last(rp, t->places[i].copies, t->part, t->absent, t->row->type);
 		copies_blame(rp, t->places[i].copies, t->part, t->absent, t->row->type);
 	}
 	co_fanout((1u << s->n) - 1, settle_task, s);
-	t->marked = t->part;
+	for (i = 0; i < s->n; i++) {
+		t->places[i].marked = s->log[i].ok;
+		t->marked |= s->log[i].ok;
+		if (t->places[i].copies)
+			copies_told(rp, t->places[i].copies, s->log[i].to, s->log[i].ok, s->log[i].lacking);
+		if (t->nplaces == 1)
+			t->lacking |= s->log[i].lacking;
+	}
 	for (i = 0; i < s->n; i++)
-		t->marked &= s->log[i].ok;
-	t->part = t->marked;
-	return quorum_met(rp, t->part) && (t->part & t->good) ? 0 : -ENOTCONN;
+		t->part &= t->places[i].marked;
+	return holds(t) ? 0 : -ENOTCONN;
 }
 
 static const struct iatt *iatt_in(const struct answer *a, uint16_t at)
@@ -372,7 +412,7 @@ static void txn_fill(struct txn *t, const struct answer *ans, void *res)
 
 		if (speaker_about(t, t->row->iatts[i].whose, ans, from, &child))
 			*st = *iatt_in(&ans[child], t->row->iatts[i].at);
-		else
+		else if (!t->row->makes || t->row->iatts[i].whose != OBJECT)	/* of what is new its maker is always told */
 			memset(st, 0, sizeof(*st));
 	}
 }
@@ -387,11 +427,34 @@ static const uint8_t *new_gfid(const struct txn *t)
 	}
 }
 
-/* Answers about another object than the whole copies have made or found count as failures. */
+static const struct xattrs *new_xattrs(const struct txn *t)
+{
+	switch (t->op) {
+	case FOP_mknod: return &((const struct mknod_args *)t->args)->xattrs;
+	case FOP_mkdir: return &((const struct mkdir_args *)t->args)->xattrs;
+	case FOP_create: return &((const struct create_args *)t->args)->xattrs;
+	default: return &((const struct symlink_args *)t->args)->xattrs;
+	}
+}
+
+/* Who of @ok speaks of the same object as @child. */
+static child_set same_gfid(const struct txn *t, const struct answer *ans, child_set ok, unsigned child)
+{
+	const uint8_t *gfid = iatt_in(&ans[child], t->row->iatts[0].at)->gfid;
+	child_set same = 0;
+	unsigned i;
+
+	for (i = 0; ok >> i; i++)
+		if ((ok & bit(i)) && gfid_equal(iatt_in(&ans[i], t->row->iatts[0].at)->gfid, gfid))
+			same |= bit(i);
+	return same;
+}
+
+/* Answers about another object than the whole copies have made or found count as lost. Where these differ among themselves (lookup.c,
+ * same_object) the side that is a quorum is right. */
 static void distrust_other_gfids(struct txn *t, struct answer *ans)
 {
-	child_set ok = 0, from;
-	const uint8_t *gfid;
+	child_set ok = 0, same = 0, left;
 	unsigned i;
 
 	if (t->row->iatts[0].whose != OBJECT)
@@ -399,13 +462,14 @@ static void distrust_other_gfids(struct txn *t, struct answer *ans)
 	for (i = 0; t->part >> i; i++)
 		if ((t->part & bit(i)) && ans[i].err == 0)
 			ok |= bit(i);
-	from = ok & t->good;
-	if (!from)
-		return;
-	gfid = iatt_in(&ans[__builtin_ctzll(from)], t->row->iatts[0].at)->gfid;
-	for (i = 0; t->part >> i; i++)
-		if ((ok & bit(i)) && !gfid_equal(iatt_in(&ans[i], t->row->iatts[0].at)->gfid, gfid))
-			ans[i].err = -EIO;
+	for (left = ok & t->good; left; left &= ~same) {
+		same = same_gfid(t, ans, ok, (unsigned)__builtin_ctzll(left));
+		if (!(ok & t->good & ~same) || quorum_met(replicate_of(t->xl), same))
+			break;
+	}
+	for (i = 0; same && ok >> i; i++)
+		if (ok & ~same & bit(i))
+			ans[i].err = -ENOTCONN;
 }
 
 static void txn_note_birth(struct txn *t, const struct answer *ans)
@@ -433,14 +497,38 @@ static void txn_note_birth(struct txn *t, const struct answer *ans)
 
 struct repetition { struct txn *t; struct answer *ans; struct lookup_args args; struct lookup_res *found; };
 
+/* A brick that dies while it makes an object leaves one without a gfid. Then its other attributes may be missing, too, a directory's
+ * range among them: it is made one of ours first. */
+static int coroutine_fn finish_made(struct repetition *r, struct call *call, unsigned i)
+{
+	const struct xattrs *want = new_xattrs(r->t);
+	struct setxattr_args set = { .xattrs = *want, .internal = true };
+	struct lookup_args adopting = r->args;
+	struct setxattr_res unused;
+	int ret;
+
+	adopting.gfid_req = new_gfid(r->t);
+	ret = xl_lookup(r->t->xl->children[i], call, &adopting, &r->found[i]);
+	if (ret < 0 || !want->n)
+		return ret;
+	set.inode = inode_get(xl_inodes(r->t->xl), new_gfid(r->t));
+	ret = set.inode ? xl_setxattr(r->t->xl->children[i], call, &set, &unused) : -ENOMEM;
+	inode_unref(set.inode);
+	return ret;
+}
+
 /* Does the name stand for the very object now, as it would if the first try came this far? */
 static int coroutine_fn found_task(void *ctx, unsigned i)
 {
 	struct repetition *r = ctx;
 	struct call call;
+	int ret;
 
 	call_init(&call, r->t->arena);
-	if (xl_lookup(r->t->xl->children[i], &call, &r->args, &r->found[i]) < 0 || !gfid_equal(r->found[i].stat.gfid, r->t->tried.object))
+	ret = xl_lookup(r->t->xl->children[i], &call, &r->args, &r->found[i]);
+	if (ret == -ENODATA && r->t->row->makes)
+		ret = finish_made(r, &call, i);
+	if (ret < 0 || !gfid_equal(r->found[i].stat.gfid, r->t->tried.object))
 		return -ENOENT;
 	memset(r->ans[i].res, 0, fop_res_sizes[r->t->op]);
 	memcpy((char *)r->ans[i].res + r->t->row->iatts[0].at, &r->found[i].stat, sizeof(struct iatt));
@@ -452,11 +540,9 @@ static int coroutine_fn found_task(void *ctx, unsigned i)
 static void coroutine_fn forgive_repetition(struct txn *t, struct answer *ans)
 {
 	const struct place *p = &t->places[t->nplaces - 1];
-	/* what a brick half made before it died gets the gfid that it was to have */
-	const uint8_t *made = t->row->makes ? new_gfid(t) : NULL;
 	bool removes = t->op == FOP_unlink || t->op == FOP_rmdir;
 	int own = removes || t->op == FOP_rename ? -ENOENT : -EEXIST;
-	struct repetition r = { t, ans, { .parent = p->inode, .name = p->name, .gfid_req = made },
+	struct repetition r = { t, ans, { .parent = p->inode, .name = p->name },
 				arena_alloc(t->arena, REPLICATE_MAX * sizeof(*r.found)) };
 	child_set ask = 0;
 	unsigned i;
@@ -510,7 +596,7 @@ static void take_refusal(struct txn *t, const struct answer *ans, void *res)
 			memcpy(res, ans[i].res, fop_res_sizes[t->op]);
 		clear = clear && preop_failed(t, ans[i].res);
 	}
-	if (clear)
+	if (clear && !t->verdict.ok)
 		t->verdict.refused = true;
 }
 
@@ -527,6 +613,8 @@ static struct answer *coroutine_fn act_and_release(struct txn *t)
 	_Static_assert(LOCK_RELEASE_MAX >= sizeof(t->locks.v) / sizeof(t->locks.v[0]), "all of them");
 	for (i = 0; i < rp->n; i++)
 		able += t->xl->children[i]->releases_locks;
+	for (k = 0; k < t->locks.n; k++)
+		able = t->locks.v[k].held == rp->all ? able : 0;
 	if (!able || t->op == FOP_xattrop || t->marked || t->part != rp->all)
 		return xl_fanout(t->xl, t->call, t->part, t->op, t->args, NULL);
 	for (k = 0; k < t->locks.n; k++) {
@@ -551,7 +639,7 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 	unsigned i;
 
 	t->part = copies_still(rp, t->part, t->gen);
-	if (!quorum_met(rp, t->part) || !(t->part & t->good))
+	if (!holds(t))
 		return -ENOTCONN;
 	t->acted = true;
 	ans = act_and_release(t);
@@ -561,10 +649,13 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 		forgive_repetition(t, ans);
 	distrust_other_gfids(t, ans);
 	remember_object(t, ans);
-	quorum_judge(rp, ans, t->part, t->good, &t->verdict);
+	quorum_judge(rp, ans, t->part, t->lacking & rp->up, t->good, &t->verdict);
+	if (t->everywhere != t->good)	/* between directories with different whole copies: with a confession both names might be gone */
+		t->verdict.confess = 0;
 	for (i = 0; i < t->nplaces && (t->verdict.missed || t->verdict.confess); i++) {
 		struct copies *c = *inode_ctx(t->xl, t->places[i].inode);
 
+		t->places[i].last = copies_last(rp, c, t->verdict.blamers, t->verdict.missed, t->row->type);
 		copies_blame(rp, c, t->verdict.blamers, t->verdict.missed, t->row->type);
 		copies_confess(rp, c, t->verdict.confess, t->row->type);
 	}
@@ -572,9 +663,9 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 		txn_note_birth(t, ans);
 		if (t->verdict.ret == 0)
 			txn_fill(t, ans, res);
-	} else if (!t->verdict.ok && t->part) {
-		take_refusal(t, ans, res);
 	}
+	if (t->verdict.ret < 0)
+		take_refusal(t, ans, res);
 	return t->verdict.ret;
 }
 
@@ -602,15 +693,16 @@ static void settle_birth(struct txn *t, struct changelog *log)
 static void settle_place(struct txn *t, struct changelog *log, const struct place *p)
 {
 	const struct verdict *v = &t->verdict;
-	child_set settled = v->took_effect ? t->marked & v->ok & ~v->confess : t->marked;
+	child_set settled = v->took_effect ? p->marked & v->ok & ~v->confess : p->marked;
 	bool granular = replicate_of(t->xl)->granular_entry;
 
 	if (p->copies) {
 		changelog_dirty(log, settled, t->row->type, -1);
 		changelog_accuse(log, v->blamers, v->missed & ~(v->took_effect ? t->absent : 0), t->row->type, 1);
 		changelog_confess(log, v->confess, t->row->type);
+		log->last = p->last;
 		if (!v->took_effect)
-			changelog_accuse(log, t->marked, t->absent, t->row->type, -1);
+			changelog_accuse(log, p->marked, t->absent, t->row->type, -1);
 	} else {
 		log->to = settled | v->blamers | v->confess;
 	}
@@ -678,14 +770,56 @@ static void hear_settled(struct txn *t, const struct changelog *log, uint64_t se
 	copies_update(rp, c);
 }
 
-static void coroutine_fn txn_settle(struct txn *t)
+/* The whole ones that were not told to accuse anybody, because no quorum would have it on record, are a minority that acted. About names
+ * nothing is said: they are shown where any whole copy has them (README.md). */
+static void coroutine_fn confess(struct txn *t, struct settle *s)
+{
+	uint64_t which = 0;
+	unsigned i;
+
+	for (i = 0; i < t->nplaces && t->row->type != ENTRY; i++) {
+		struct changelog *log = &s->log[i];
+
+		if (!log->held_back)
+			continue;
+		*log = (struct changelog){ .inode = t->places[i].inode };
+		changelog_confess(log, t->places[i].last, t->row->type);
+		copies_confess(replicate_of(t->xl), t->places[i].copies, t->places[i].last, t->row->type);
+		which |= 1u << i;
+	}
+	if (which)
+		co_fanout(which, settle_task, s);
+}
+
+/* Does a quorum know of each copy that failed just now? Where everybody was asked it need not be one (quorum_judge). */
+static bool on_record(struct txn *t, const struct settle *s)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	child_set others = (t->part | (t->lacking & rp->up)) == rp->all ? rp->all & ~t->verdict.ok : 0;
+	bool good = true;
+	unsigned i;
+
+	for (i = 0; i < t->nplaces; i++) {
+		struct place *p = &t->places[i];
+
+		if (!p->copies || !s->log[i].to)
+			continue;
+		copies_told(rp, p->copies, s->log[i].to, s->log[i].ok, s->log[i].lacking);
+		good = good && !s->log[i].held_back && quorum_holds(rp, s->log[i].ok, others);
+	}
+	return good;
+}
+
+/* False: a copy failed, and no quorum has that on record. */
+static bool coroutine_fn txn_settle(struct txn *t)
 {
 	struct settle *s = settle_new(t, t->durable && (t->verdict.missed || t->verdict.confess));
 	uint64_t seq = replicate_of(t->xl)->blame_seq;
+	bool safe;
 	unsigned i;
 
 	if (!s)
-		return;
+		return false;
 	for (i = 0; i < s->n; i++) {
 		settle_place(t, &s->log[i], &t->places[i]);
 		if (t->repent && t->places[i].copies)
@@ -700,9 +834,12 @@ static void coroutine_fn txn_settle(struct txn *t)
 	co_fanout((1u << s->n) - 1, settle_task, s);
 	for (i = 0; t->repent && i < s->n; i++)
 		hear_settled(t, &s->log[i], seq);
+	safe = on_record(t, s);
 	remember_marks(t, s);
+	confess(t, s);
 	t->marked = 0;
 	t->repent = false;
+	return safe;
 }
 
 static void coroutine_fn txn_end(void *arg)
@@ -755,8 +892,8 @@ static int coroutine_fn modify_once(struct xlator *xl, struct call *call, enum f
 		if (ret == 0)
 			ret = txn_act(t, res);
 		t->repent = ret == 0 && t->tried.unclear;
-		if (must_accuse_now(t))
-			txn_settle(t);
+		if (must_accuse_now(t) && !txn_settle(t) && ret == 0)
+			ret = -ENOTCONN;
 		co_unshield();
 	}
 	*tried = t->tried;
@@ -793,8 +930,11 @@ int coroutine_fn replicate_modify(struct xlator *xl, struct call *call, enum fop
 		return -ENOTCONN;
 	for (again = 0; again < 4; again++) {
 		uint32_t gen = rp->gen;
+		bool unclear = tried.unclear;
 
 		ret = modify_once(xl, call, op, args, res, &tried);
+		if (unclear && op == FOP_rename && ret == -ENOENT && gfid_is_null(tried.object))
+			ret = -ENOTCONN;	/* moved by the first try, or never there: the caller, told of the doubt, will look */
 		if (!errno_is_loss(ret) || co_interrupted())
 			break;
 		if (tried.unclear ? !quorum_returns(rp, xl_loop(xl)) : gen == rp->gen || !quorum_met(rp, rp->up))

@@ -24,6 +24,12 @@ bool quorum_met(const struct replicate *rp, child_set set)
 	}
 }
 
+/* @lacking are there, too, and say that they do not have the object: nobody can go on with it without @set. */
+bool quorum_holds(const struct replicate *rp, child_set set, child_set lacking)
+{
+	return quorum_met(rp, set) || (set && (set | lacking) == rp->all);
+}
+
 /* With three copies and more a lone one may not even be read: the others may be going on without it. Of two, the second may be read while
  * nothing is known against it (state.c, suspects). */
 bool quorum_reads_allowed(const struct replicate *rp)
@@ -59,7 +65,8 @@ int quorum_error(const struct answer *ans, child_set asked, child_set good)
 	return -ENOTCONN;
 }
 
-void quorum_judge(const struct replicate *rp, const struct answer *ans, child_set asked, child_set good, struct verdict *v)
+void quorum_judge(const struct replicate *rp, const struct answer *ans, child_set asked, child_set lacking, child_set good,
+		  struct verdict *v)
 {
 	unsigned i;
 
@@ -82,7 +89,7 @@ void quorum_judge(const struct replicate *rp, const struct answer *ans, child_se
 		return;
 	}
 	v->took_effect = true;
-	if (!quorum_met(rp, v->ok) && (asked != rp->all || (good & ~v->ok))) {
+	if (!quorum_met(rp, v->ok) && ((asked | lacking) != rp->all || (good & ~v->ok))) {
 		v->ret = quorum_error(ans, asked & good & ~v->ok, good);
 		if (good & ~v->ok) {
 			v->confess = v->ok;

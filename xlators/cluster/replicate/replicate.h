@@ -60,6 +60,8 @@ struct copies {
 	const uint8_t *gfid;
 	uint32_t gen;				/* learned at this generation; 0: never */
 	uint8_t present, absent, smaller, heard;	/* copies that exist; that do not; that are too short; whose rows are known */
+	uint8_t unsynced;			/* went down with data of ours that a crash loses without a trace */
+	bool partial;				/* somebody who was asked did not say: ask again before it decides */
 	uint8_t blames[REPLICATE_MAX][CHANGES];	/* rows of the pending matrix: whom each copy accuses */
 	uint32_t heard_at[REPLICATE_MAX];
 	uint8_t readable[READ_KINDS], good[CHANGES];	/* derived from the above; valid while gen is the current one */
@@ -76,6 +78,7 @@ static inline struct replicate *replicate_of(const struct xlator *xl) { return x
 
 /* quorum.c: who may decide, and what the answers of a fan-out come to. */
 bool quorum_met(const struct replicate *rp, child_set set);
+bool quorum_holds(const struct replicate *rp, child_set set, child_set lacking);
 bool quorum_reads_allowed(const struct replicate *rp);
 bool quorum_others_idle(const struct replicate *rp);	/* no quorum without those that are up: nothing was missed by them all */
 bool errno_is_loss(int err);			/* the child is gone: whether it acted is unknown */
@@ -88,8 +91,9 @@ struct verdict {
 	bool took_effect;			/* on copies that count */
 	bool refused;				/* by all, with words that say nothing was done */
 };
-/* @good are the copies that were whole before, asked or not. */
-void quorum_judge(const struct replicate *rp, const struct answer *ans, child_set asked, child_set good, struct verdict *ret_v);
+/* @good are the copies that were whole before, asked or not; @lacking are up and do not have the object. */
+void quorum_judge(const struct replicate *rp, const struct answer *ans, child_set asked, child_set lacking, child_set good,
+		  struct verdict *ret_v);
 int quorum_error(const struct answer *ans, child_set asked, child_set good);
 
 /* state.c */
@@ -100,8 +104,11 @@ void copies_update(const struct replicate *rp, struct copies *c);
 /* Takes the rows out of an answer's attributes. */
 void copies_hear(const struct replicate *rp, struct copies *c, unsigned child, const struct xattrs *set, uint32_t gen, bool add);
 void copies_confess(struct replicate *rp, struct copies *c, child_set who, enum change type);
+void copies_told(struct replicate *rp, struct copies *c, child_set to, child_set ok, child_set lacking);
 void copies_blame(struct replicate *rp, struct copies *c, child_set by, child_set missed, enum change type);
 child_set copies_accused(const struct replicate *rp, const struct copies *c, enum change type);
+child_set copies_convicted(const struct replicate *rp, const struct copies *c, enum change type);
+child_set copies_last(const struct replicate *rp, const struct copies *c, child_set by, child_set missed, enum change type);
 bool state_may_have_missed(const struct replicate *rp, child_set here, child_set away);
 void copies_born(struct replicate *rp, struct copies *c, uint32_t gen, child_set ok);
 int copies_excuse(const struct replicate *rp, const struct copies *c, enum read_kind kind);	/* why nothing is readable */
@@ -123,9 +130,8 @@ int coroutine_fn copies_refresh(struct xlator *xl, struct inode *inode, bool for
 /* Learns whose heal index is empty. *ret_asked: who answered; the caller says since when that holds. */
 void coroutine_fn replicate_probe(struct xlator *xl, child_set asked, child_set *ret_answered);
 
-/* agree.c */
-bool coroutine_fn replicate_agreed(struct xlator *xl, struct inode *parent, const char *name, struct inode *object, child_set part,
-				   child_set good);
+struct agreement { struct inode *parent, *object; const char *name; child_set part, good; bool everybody; };
+bool coroutine_fn replicate_agreed(struct xlator *xl, const struct agreement *a);
 /* adopt.c: objects without a gfid get args->gfid_req, or the one another copy has. */
 bool replicate_nameless(const struct answer *ans, child_set asked);
 int coroutine_fn replicate_adopt(struct xlator *xl, const struct call *call, const struct lookup_args *args);
@@ -135,9 +141,11 @@ struct marks { int32_t dirty[CHANGES], pending[REPLICATE_MAX][CHANGES]; };
 struct changelog {
 	struct inode *inode;
 	child_set to;
+	child_set last;				/* of these, who is told when a quorum of the others has heard it; state.c, copies_last() */
 	struct marks add[REPLICATE_MAX];
 	const char *entry_create, *entry_delete;
-	child_set ok;				/* result */
+	child_set ok, lacking;			/* result: has it on record; has no such object */
+	bool held_back;				/* result: too few of the others have it: @last were not told */
 	struct answer *ans;			/* result; NULL: no memory */
 };
 void coroutine_fn changelog_apply(struct xlator *xl, struct call *call, struct changelog *log);
@@ -146,13 +154,18 @@ void changelog_confess(struct changelog *log, child_set who, enum change type);
 void changelog_dirty(struct changelog *log, child_set on, enum change type, int32_t by_how_much);
 
 /* locks.c */
-struct lockee { struct inode *inode; const char *name; bool entry; uint64_t start, len; child_set held; };
+struct lockee {
+	struct inode *inode; const char *name; bool entry; uint64_t start, len;
+	child_set held, lacking;		/* results; lacking: they have no such object */
+	bool if_there;				/* where it is lacking nothing need be locked */
+};
 struct locks { const char *domain; enum lock_type type; unsigned n; struct lockee v[3]; bool waited; };	/* waited: for somebody else */
 #define METADATA_LOCK_START 9223372036854775806ull
 /* All of @l on the children in @want. *ret_held: where all of them are held. 0 when that is not empty; an interruption leaves none behind. */
 int coroutine_fn locks_take(struct xlator *xl, struct call *call, struct locks *l, child_set want, bool wait, child_set *ret_held);
 void coroutine_fn locks_release(struct xlator *xl, struct call *call, struct locks *l);
 bool locks_held(const struct locks *l);		/* any, anywhere */
+child_set locks_lacking(const struct locks *l);	/* children that have none of what is to be locked */
 void locks_sort(struct locks *l);
 void replicate_new_owner(struct replicate *rp, uint8_t owner[8]);
 int coroutine_fn replicate_inodelk(struct xlator *xl, struct call *call, const struct inodelk_args *args, struct inodelk_res *res);
@@ -185,16 +198,19 @@ struct epoch {
 	uint32_t gen;
 	struct locks locks;
 	child_set part, good, dirty;		/* who takes part; who of them is whole; where the mark is raised */
+	child_set lacking;			/* who does not have the object at all */
 	child_set whole;			/* who was whole at its beginning, lost since or not */
 	child_set absent, shorter;		/* accused in advance; take part and accuse themselves */
 	child_set missed, accused;		/* found wanting; already on record */
+	child_set last;				/* copies_last() of what is not on record yet */
 	uint64_t seq, unstable, overwrote, synced;	/* number of the last change; last unstable; last that size does not tell; last synced */
 	struct timer idle;
 };
 int coroutine_fn epoch_join(struct xlator *xl, struct call *call, struct inode *inode, struct epoch **ret_e);
 void coroutine_fn epoch_leave(struct epoch *e);
 /* Records a verdict; parks for the accusation when a participant failed. */
-void coroutine_fn epoch_record(struct epoch *e, struct call *call, const struct verdict *v);
+int coroutine_fn epoch_record(struct epoch *e, struct call *call, const struct verdict *v);
+bool epoch_holds(const struct epoch *e, child_set part);	/* enough take part */
 int coroutine_fn epoch_finish(struct xlator *xl, struct inode *inode);	/* waits until the inode has none */
 void epoch_contended(struct xlator *xl, struct inode *inode);
 void epochs_lost_child(struct xlator *xl, unsigned child);

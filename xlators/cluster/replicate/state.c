@@ -93,6 +93,24 @@ bool state_may_have_missed(const struct replicate *rp, child_set here, child_set
 	return false;
 }
 
+/* Whose accusation answered changes may rest upon: a quorum shares it, or it is a confession. */
+child_set copies_convicted(const struct replicate *rp, const struct copies *c, enum change type)
+{
+	child_set found = 0, accusers;
+	unsigned i, j;
+
+	for (j = 0; j < rp->n; j++) {
+		for (accusers = 0, i = 0; i < rp->n; i++)
+			if ((c->heard & bit(i)) && (c->blames[i][type] & bit(j)))
+				accusers |= bit(i);
+		if ((accusers & bit(j)) || (accusers && quorum_met(rp, accusers)))
+			found |= bit(j);
+	}
+	return found;
+}
+
+/* What a minority says of somebody, because its mark was cut short, counts until nobody would be left: then, with all rows known, it is
+ * known that nothing answered rests upon it. Two copies are no majority of anything: there each is believed. */
 child_set copies_accused(const struct replicate *rp, const struct copies *c, enum change type)
 {
 	child_set found = 0;
@@ -101,7 +119,19 @@ child_set copies_accused(const struct replicate *rp, const struct copies *c, enu
 	for (i = 0; i < rp->n; i++)
 		if (c->heard & bit(i))
 			found |= c->blames[i][type];
+	if (found == rp->all && c->present == rp->all && rp->n > 2 && rp->quorum_type == QUORUM_AUTO)
+		return copies_convicted(rp, c, type);
 	return found;
+}
+
+/* @by are about to accuse @missed. A whole copy must not be the only one to accuse another whole one: should it go away, the rest goes on
+ * with that one, and accuses it in turn. So where somebody is accused for the first time the stale ones are told first: these whole
+ * ones wait until it is known that a quorum has it. */
+child_set copies_last(const struct replicate *rp, const struct copies *c, child_set by, child_set missed, enum change type)
+{
+	child_set accused = copies_accused(rp, c, type);
+
+	return (missed & ~copies_convicted(rp, c, type)) && (by & accused) ? by & ~accused : 0;
 }
 
 static child_set accused_kind(const struct replicate *rp, const struct copies *c, enum read_kind kind)
@@ -179,6 +209,18 @@ void copies_blame(struct replicate *rp, struct copies *c, child_set by, child_se
 	copies_update(rp, c);
 }
 
+/* Those in @to were to put something on record, @ok did, @lacking have no such object. */
+void copies_told(struct replicate *rp, struct copies *c, child_set to, child_set ok, child_set lacking)
+{
+	unsigned i;
+
+	for (i = 0; i < rp->n; i++)
+		if (to & ~ok & lacking & bit(i))	/* what is not there accuses nobody */
+			copies_hear(rp, c, i, NULL, rp->gen, false);
+	if (to & ~ok & ~lacking)			/* what we believe was said may not have been */
+		c->gen = 0;
+}
+
 void copies_confess(struct replicate *rp, struct copies *c, child_set who, enum change type)
 {
 	unsigned i;
@@ -198,17 +240,18 @@ void copies_born(struct replicate *rp, struct copies *c, uint32_t gen, child_set
 		c->heard_at[i] = gen;
 	c->present = (uint8_t)ok;
 	c->absent = c->smaller = 0;
+	c->partial = false;
 	c->gen = gen;
 	copies_update(rp, c);
 }
 
-/* A child that is away, or did not answer when asked, and is unaccused may have what we need; a suspect one waits for its accuser. Else
- * the copies accuse each other. */
+/* That the copies accuse each other is known for sure only when all are there: what we remember of one that is away may never have reached
+ * it. One that did not answer, and is unaccused, may have what we need; a suspect one waits for its accuser. */
 static int excuse(const struct replicate *rp, const struct copies *c, child_set bad)
 {
-	child_set away = rp->all & ~rp->arbiter & (~rp->up | ~(child_set)(c->present | c->absent));
+	child_set silent = rp->up & ~(child_set)(c->present | c->absent);
 
-	if ((away & ~bad) || (suspects(rp, c) & ~bad))
+	if ((rp->all & ~rp->up) || (silent & ~rp->arbiter & ~bad) || (suspects(rp, c) & ~bad))
 		return -ENOTCONN;
 	return -EIO;
 }
