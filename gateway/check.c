@@ -265,7 +265,8 @@ static void print_json(const struct test *t, const struct question *q, const cha
 	json_text(stdout, q->name);
 	printf(", \"path\": ");
 	json_text(stdout, q->path);
-	printf(", \"allowed\": %s, \"why\": \"%s\", \"reason\": ", allowed(q) ? "true" : "false", q->no_volume ? "no such volume" : words[v->why]);
+	printf(", \"allowed\": %s, \"why\": \"%s\", \"reason\": ", allowed(q) ? "true" : "false",
+	       q->no_volume ? "no such volume" : words[v->why]);
 	json_text(stdout, reason);
 	printf(", \"file\": ");
 	json_text(stdout, t->d->exports_path);

@@ -60,8 +60,8 @@ struct export_set {
 	uint16_t *index;		/* by id */
 };
 
-/* All lines must be of @volume ("/volume" or below); NULL: of any volume, and there may be none at all. The sentence names @filename and the line. 0, -EINVAL, -E2BIG or
- * -ENOMEM. */
+/* All lines must be of @volume ("/volume" or below); NULL: of any volume, and there may be none at all. The sentence names
+ * @filename and the line. 0, -EINVAL, -E2BIG or -ENOMEM. */
 int exports_parse(const char *text, size_t len, const char *filename, const char *volume, struct export_set **ret_set,
 		  struct error *err);
 /* Says every error of the file at @path to @tell, a sentence each; how many. Blocks. */
@@ -75,8 +75,9 @@ uint64_t export_name_hash(const char *name, size_t len);
 /* Whether @path ("/demo/a/b") is in @ex; *ret_rest is then what follows the export's own path ("a/b", "" for it). */
 bool export_covers(const struct export *ex, const char *path, const char **ret_rest);
 
-/* The evaluator. Everybody who lets somebody in, or explains why not, asks one of these three. @peer_name: the verified host name of the peer when @ex has patterns, else NULL. NULL: not
- * allowed. The port is judged, too: below 1024 unless the client's options say "insecure". */
+/* The evaluator. Everybody who lets somebody in, or explains why not, asks one of these three. @peer_name: the verified host
+ * name of the peer when @ex has patterns, else NULL. NULL: not allowed. The port is judged, too: below 1024 unless the client's
+ * options say "insecure". */
 const struct export_client *export_admit(const struct export *ex, const struct sockaddr *peer, const char *peer_name);
 enum export_why { EXPORT_ALLOWED, EXPORT_NO_PATH, EXPORT_NO_CLIENT, EXPORT_HIGH_PORT };
 /* The same, telling why not; *ret_client is who matched, if anybody did. */

@@ -89,10 +89,27 @@ static int change_options(struct change *c)
 	return ret;
 }
 
-static int same_shape(const struct volfile *now, const struct volfile *wanted, struct error *err)
+/* The first section of @of that @in has not. */
+static const char *missing(const struct volfile *of, const struct volfile *in)
 {
 	unsigned i;
 
+	for (i = 0; i < of->n; i++)
+		if (volfile_index(in, of->sections[i].name) < 0)
+			return of->sections[i].name;
+	return NULL;
+}
+
+static int same_shape(const struct volfile *now, const struct volfile *wanted, struct error *err)
+{
+	const char *name = missing(wanted, now);
+	unsigned i;
+
+	if (name)
+		return error_set(err, -EXDEV, "%s is new", name);
+	name = missing(now, wanted);
+	if (name)
+		return error_set(err, -EXDEV, "%s is gone", name);
 	for (i = 0; i < now->n && i < wanted->n; i++) {
 		const struct volfile_section *a = &now->sections[i], *b = &wanted->sections[i];
 
@@ -102,8 +119,6 @@ static int same_shape(const struct volfile *now, const struct volfile *wanted, s
 		    (a->nchildren && memcmp(a->children, b->children, a->nchildren * sizeof(*a->children)) != 0))
 			return error_set(err, -EXDEV, "%s has other subvolumes", b->name);
 	}
-	if (now->n != wanted->n)
-		return error_set(err, -EXDEV, "it has %u sections instead of %u", wanted->n, now->n);
 	return 0;
 }
 

@@ -48,7 +48,7 @@ static void coroutine_fn rig_start(struct rig *rig)
 	volume_set_init(&rig->gw.volumes);
 	rig->gw.volumes.fixed = true;
 	rig->volume = volume_new(rig->loop, "demo", key, &err);
-	assert_int_equal(exports_parse(rig->exports, strlen(rig->exports), "exports", "demo", &rig->gw.exports, &err),
+	assert_int_equal(exports_parse(rig->exports, strlen(rig->exports), "exports", NULL, &rig->gw.exports, &err),
 			 0);
 	if (!rig_volfile)
 		rig_volfile = volfile;

@@ -275,6 +275,103 @@ static void test_file(void **state)
 	assert_says(err.text, path);
 }
 
+static void test_any_volume(void **state)
+{
+	const char text[] = "/one *\n/two/a/b *(ino32)\n";
+	struct error err = { "" };
+	struct export_set *set;
+
+	assert_int_equal(exports_parse(text, strlen(text), "exports", NULL, &set, &err), 0);
+	assert_int_equal(set->exports[0].volume_hash, export_name_hash("one", 3));
+	assert_int_equal(set->exports[1].volume_len, 3);
+	assert_string_equal(set->exports[1].subdir, "a/b");
+	assert_false(set->exports[0].clients[0].options.ino32);
+	assert_true(set->exports[1].clients[0].options.ino32);
+	export_set_unref(set);
+	assert_int_equal(exports_parse("# none\n", 7, "exports", NULL, &set, &err), 0);
+	assert_int_equal(set->n, 0);
+	assert_null(export_by_id(set, 1));
+	export_set_unref(set);
+	assert_int_equal(exports_parse("/ *\n", 4, "exports", NULL, &set, &err), -EINVAL);
+	assert_says(err.text, "exports:1: expected a volume's name");
+}
+
+static void test_ids_are_found_among_many(void **state)
+{
+	struct export_set *set;
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	unsigned i;
+
+	for (i = 0; i < EXPORTS_MAX; i++)
+		fprintf(f, "/demo/%u *\n", i);
+	fclose(f);
+	set = parse(text);
+	for (i = 0; i < EXPORTS_MAX; i++)
+		assert_ptr_equal(export_by_id(set, set->exports[i].id), &set->exports[i]);
+	export_set_unref(set);
+	free(text);
+}
+
+static struct export_verdict decide(struct export_set *set, const char *path, const char *addr, uint16_t port, const char *name)
+{
+	struct sockaddr_storage ss = peer(addr, port);
+	struct export_verdict v;
+
+	export_decide(set, path, (struct sockaddr *)&ss, name, &v);
+	return v;
+}
+
+static void test_decisions_have_reasons(void **state)
+{
+	struct export_set *set = parse("/demo 192.0.2.0/24(rw) *.example.org(ro,insecure)\n"
+				       "/demo/a 198.51.100.1(insecure)\n/demo/a/b 192.0.2.9\n");
+	struct export_verdict v = decide(set, "/demo/a/x", "192.0.2.1", 700, NULL);
+
+	assert_int_equal(v.why, EXPORT_ALLOWED);	/* /demo/a does not let it in, /demo does */
+	assert_int_equal(v.export->line, 1);
+	assert_string_equal(v.client->spec, "192.0.2.0/24");
+	assert_string_equal(v.rest, "a/x");
+	v = decide(set, "/demo/a/b", "192.0.2.9", 700, NULL);
+	assert_int_equal(v.export->line, 3);
+	v = decide(set, "/demo/a/x", "192.0.2.1", 7000, NULL);
+	assert_int_equal(v.why, EXPORT_NO_CLIENT);	/* the nearest says why: it lists somebody else */
+	assert_int_equal(v.export->line, 2);
+	v = decide(set, "/demo", "192.0.2.1", 7000, NULL);
+	assert_int_equal(v.why, EXPORT_HIGH_PORT);
+	assert_string_equal(v.client->spec, "192.0.2.0/24");
+	v = decide(set, "/dem", "192.0.2.1", 700, NULL);
+	assert_int_equal(v.why, EXPORT_NO_PATH);
+	assert_null(v.export);
+	assert_true(export_wants_name(set, "/demo/a"));
+	assert_false(export_wants_name(set, "/other"));
+	assert_int_equal(decide(set, "/demo", "203.0.113.1", 7000, "a.example.org").why, EXPORT_ALLOWED);
+	export_set_unref(set);
+}
+
+static void count_line(void *arg, const char *sentence)
+{
+	unsigned *lines = arg, line;
+
+	assert_int_equal(sscanf(strrchr(sentence, '/'), "/test_export.%*6c:%u:", &line), 1);
+	*lines |= 1u << line;
+}
+
+static void test_every_error_is_told(void **state)
+{
+	char path[] = "/tmp/test_export.XXXXXX";
+	const char text[] = "/one *\n/two *(quick,\\\n rw)\n\n/three @group\nfour *\n/five *\n";
+	unsigned lines = 0;
+	int fd = mkstemp(path);
+
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	assert_int_equal(exports_check(path, NULL, count_line, &lines), 3);
+	assert_int_equal(lines, 1u << 2 | 1u << 5 | 1u << 6);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +389,10 @@ int main(void)
 		cmocka_unit_test(test_ids_survive_a_reload),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_any_volume),
+		cmocka_unit_test(test_ids_are_found_among_many),
+		cmocka_unit_test(test_decisions_have_reasons),
+		cmocka_unit_test(test_every_error_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
