@@ -119,6 +119,17 @@ struct answer *coroutine_fn xl_fanout_each(struct xlator *xl, struct call *call,
 	return fanout(&f, to, ret_ok);
 }
 
+/* A volume is a few translators high. */
+bool xl_removal_waits(const struct xlator *xl)
+{
+	bool waits = xl->removal_waits;
+	unsigned i;
+
+	for (i = 0; !waits && i < xl->nchildren; i++)
+		waits = xl_removal_waits(xl->children[i]);
+	return waits;
+}
+
 struct client *client_ref(struct client *client)
 {
 	client->refs++;

@@ -136,6 +136,8 @@ struct xlator {
 	uint32_t lease_s;
 	/* does what call.release says; set by protocol/client as its brick told, and by features/locks */
 	bool releases_locks;
+	/* Its brick lets a removal wait until no other client holds an inodelk on what is to go, as stock bricks do; set by protocol/client. */
+	bool removal_waits;
 };
 
 #define XL_LEASE_NOBODY UINT32_MAX
@@ -145,6 +147,7 @@ struct answer { int err; union fop_res *res; };	/* one child's reply in a fan-ou
 
 struct loop *xl_loop(const struct xlator *xl);
 struct inode_table *xl_inodes(const struct xlator *xl);
+bool xl_removal_waits(const struct xlator *xl);	/* at it or any below it */
 /* to every parent; to the graph's owner from the top */
 void xl_notify(struct xlator *xl, enum xl_event ev, const struct xl_upcall *upcall);
 

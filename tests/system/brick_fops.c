@@ -340,6 +340,38 @@ static void coroutine_fn test_preop(struct inode *dir)
 	CHECK(ret == 0);
 }
 
+/* A file made in a directory with such a condition is checked like one, and does not inherit the attribute. */
+static void coroutine_fn test_preop_file(struct inode *dir, bool wrong)
+{
+	struct preop preop = { "trusted.glusterfs.dht", wrong ? "0123456789abcdef" : "fedcba9876543210", 16 };
+	uint8_t gfid[16], gfid2[16];
+	struct create_args a = { .parent = dir, .name = "checked-file", .flags = O_RDWR | O_EXCL, .mode = 0644, .gfid = gfid, .preop = preop };
+	struct mknod_args ma = { .parent = dir, .name = "checked-fifo", .mode = S_IFIFO | 0600, .gfid = gfid2, .preop = preop };
+	struct xattr_want want = { (const char *const[]){ "trusted.glusterfs.dht" }, 1, NULL };
+	struct lookup_args la = { .parent = dir, .want = &want };
+	struct lookup_res lr = { 0 };
+	struct create_res r = { 0 };
+	struct mknod_res mr = { 0 };
+	int ret;
+
+	new_call();
+	gfid_new(loop, gfid);
+	gfid_new(loop, gfid2);
+	ret = xl_create(top, &call, &a, &r);
+	CHECK(wrong ? ret == -EIO && r.preop_failed : ret == 0);
+	if (wrong)
+		return;
+	ret = xl_mknod(top, &call, &ma, &mr);
+	CHECK(ret == 0);
+	la.name = a.name;
+	ret = xl_lookup(top, &call, &la, &lr);
+	CHECK(ret == 0 && lr.xattrs.n == 0);
+	la.name = ma.name;
+	lr = (struct lookup_res){ 0 };
+	ret = xl_lookup(top, &call, &la, &lr);
+	CHECK(ret == 0 && lr.xattrs.n == 0);
+}
+
 /* A directory is born with its range, when MKDIR brings one. */
 static void coroutine_fn test_range(struct inode *dir)
 {
@@ -594,6 +626,8 @@ __attribute__((noinline)) static void coroutine_fn test_everything(void)
 	test_attributes(dir);
 	test_entries(dir);
 	test_preop(dir);
+	test_preop_file(dir, true);
+	test_preop_file(dir, false);
 	test_range(dir);
 	test_readdir(dir);
 	test_open_file(dir);

@@ -96,6 +96,7 @@ image() {
 }
 
 VOLUME=${VOLUME:-demo}
+VOLFILE_FROM=()
 VOLUME_ID=${VOLUME_ID:-6f1c3d0a-52e4-4c0b-9d7e-0a1b2c3d4e5f}
 
 # start_brick N DIR: brick number N of the volume on port 49152+N.
@@ -126,11 +127,13 @@ volfile() {
     printf 'volume %s\n    type features/utime\n    subvolumes %s-dht\nend-volume\n' "$VOLUME" "$VOLUME"
 }
 
-# start_gateway [OPTIONS]: serves $T/volume.vol as /$VOLUME; EXPORTS_FILE or EXPORT say to whom, else it is everybody without squashing.
+# start_gateway [OPTIONS]: serves $T/volume.vol, or what VOLFILE_FROM says, as /$VOLUME; EXPORTS_FILE or EXPORT say to whom, else it is everybody
+# without squashing.
 start_gateway() {
-    local allowed=(--export "${EXPORT:-*(rw,no_root_squash,insecure)}")
+    local allowed=(--export "${EXPORT:-*(rw,no_root_squash,insecure)}") from=("${VOLFILE_FROM[@]}")
     [ -z "${EXPORTS_FILE:-}" ] || allowed=(--exports "$EXPORTS_FILE")
-    serve gateway "$BUILD/gatehouse-gateway" --volfile "$T/volume.vol" --volume "$VOLUME" --handle-key "$T/handle.key" \
+    [ ${#from[@]} -gt 0 ] || from=(--volfile "$T/volume.vol")
+    serve gateway "$BUILD/gatehouse-gateway" "${from[@]}" --volume "$VOLUME" --handle-key "$T/handle.key" \
         "${allowed[@]}" --state-file "$T/gateway.state" "$@"
     await 30 rpcinfo -t 127.0.0.1 100003 3
     await 30 showmount -e 127.0.0.1

@@ -129,7 +129,6 @@ static int coroutine_fn ask(struct xlator *xl, struct call *call, enum fop fop, 
 	}
 BY_GFID(lookup, LOOKUP)
 BY_GFID(readlink, READLINK)
-BY_GFID(mknod, MKNOD)
 BY_GFID(mkdir, MKDIR)
 BY_GFID(unlink, UNLINK)
 BY_GFID(rmdir, RMDIR)
@@ -152,6 +151,16 @@ BY_EITHER(getxattr, GETXATTR, FGETXATTR)
 BY_EITHER(removexattr, REMOVEXATTR, FREMOVEXATTR)
 BY_EITHER(xattrop, XATTROP, FXATTROP)
 BY_EITHER(setattr, SETATTR, FSETATTR)
+
+/* A stock brick compares the parent's attribute for MKDIR and CREATE only. What it does not know it stores on the new object. */
+static int coroutine_fn client_mknod(struct xlator *xl, struct call *call, const struct mknod_args *args, struct mknod_res *res)
+{
+	const struct pclient *pc = xl->priv;
+	struct mknod_args unchecked = *args;
+
+	unchecked.preop.key = NULL;
+	return ask(xl, call, FOP_mknod, GF_FOP_MKNOD, NULL, pc->extension ? args : &unchecked, res);
+}
 
 static int coroutine_fn client_truncate(struct xlator *xl, struct call *call, const struct truncate_args *args, struct truncate_res *res)
 {
@@ -185,7 +194,8 @@ static int coroutine_fn client_opendir(struct xlator *xl, struct call *call, con
 	return ret ? ret : make_fd(xl->priv, args->inode, O_RDONLY | O_DIRECTORY, op.fd, true, &res->fd);
 }
 
-/* A file that nobody wants open and that must be new is made with MKNOD: CREATE would open it, and one more call would close it. */
+/* A file that nobody wants open and that must be new is made with MKNOD: CREATE would open it, and one more call would close it.
+ * Not where the parent is to be compared on a stock brick, see client_mknod(). */
 static int coroutine_fn create_closed(struct xlator *xl, struct call *call, const struct create_args *args, struct create_res *res)
 {
 	struct mknod_args mknod = {
@@ -210,7 +220,7 @@ static int coroutine_fn client_create(struct xlator *xl, struct call *call, cons
 	struct inode *inode;
 	int ret;
 
-	if (!args->want_fd && args->flags & O_EXCL)
+	if (!args->want_fd && args->flags & O_EXCL && (pc->extension || !args->preop.key))
 		return create_closed(xl, call, args, res);
 	ret = client_send(pc, call, &op, args, res);
 	if (ret < 0)

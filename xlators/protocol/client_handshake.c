@@ -245,8 +245,10 @@ int coroutine_fn client_handshake(struct rpc_client *c, void *user)
 		rpc_client_mix(c);
 	if (!ret)
 		ret = setvolume(pc, c, extension, arena);
-	if (!ret)
+	if (!ret) {
 		pc->extension = extension;
+		pc->xl->removal_waits = !extension;
+	}
 	arena_free(arena);
 	return ret;
 }

@@ -236,6 +236,8 @@ void coroutine_fn dht_dir_put_back(struct xlator *xl, struct call *call, struct 
 /* A directory's copies by name, read anew. -ENOTCONN when a child cannot answer; c->layout is a reference or NULL in any case. */
 int coroutine_fn dht_dir_copies(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed,
 				struct dht_copies *c);
+/* What has to be held before a directory goes, by rmdir or by a rename over it. *locks is to be released, whatever the result. */
+int coroutine_fn dht_dir_lock_doomed(struct xlator *xl, struct call *call, struct inode *dir, struct dht_locks *locks);
 int coroutine_fn dht_dir_empty(struct xlator *xl, struct call *call, struct inode *dir);	/* 0, -ENOTEMPTY... removes stale linktos */
 
 #endif

@@ -8,6 +8,7 @@
 #include "xlators/cluster/distribute/distribute.h"
 
 #define ATTEMPTS 3
+#define UNLINK_ATTEMPTS 6
 
 /* What create, mknod and symlink have in common. @run makes the object on one child. */
 struct make {
@@ -375,28 +376,62 @@ static void coroutine_fn unlinked_right(struct xlator *xl, struct call *call, co
 		dht_mend_name(xl, call, args->parent, args->name, f->hashed);
 }
 
+static int coroutine_fn unlink_found(struct xlator *xl, struct call *call, const struct unlink_args *args, const struct dht_found *f,
+				     struct unlink_res *res)
+{
+	int ret;
+
+	if (f->linkto >= 0)
+		return unlink_both(xl, call, args, f->hashed, res);
+	co_shield();
+	ret = xl_unlink(xl->children[f->cached], call, args, res);
+	if (ret == 0)
+		unlinked_right(xl, call, args, f, res);
+	co_unshield();
+	return ret;
+}
+
+/* On stock bricks the file is locked before its name (README.md, "Removals on stock bricks"). -EAGAIN: by then the name was another's. */
+static int coroutine_fn unlink_once(struct xlator *xl, struct call *call, const struct unlink_args *args, struct dht_found *f,
+				    struct unlink_res *res)
+{
+	int cached = f->cached, ret;
+	struct dht_locks locks;
+	struct inode *inode;
+
+	if (!xl_removal_waits(xl->children[cached]))
+		return unlink_found(xl, call, args, f, res);
+	inode = inode_get(xl_inodes(xl), f->res.stat.gfid);
+	if (!inode)
+		return -ENOMEM;
+	dht_locks_init(xl, &locks);
+	dht_locks_add(&locks, (unsigned)cached, inode, DHT_DOMAIN_MIGRATE, NULL, LOCK_WRITE);
+	ret = dht_locks_take(xl, call, &locks);
+	if (ret == 0)
+		ret = dht_find(xl, call, args->parent, args->name, f);
+	if (ret == 0 && (f->cached != cached || !gfid_equal(f->res.stat.gfid, inode->gfid)))
+		ret = -EAGAIN;
+	if (ret == 0)
+		ret = unlink_found(xl, call, args, f, res);
+	dht_locks_release_later(xl, call, &locks);
+	inode_unref(inode);
+	return ret;
+}
+
 int coroutine_fn distribute_unlink(struct xlator *xl, struct call *call, const struct unlink_args *args, struct unlink_res *res)
 {
 	struct dht_found f;
-	int ret = -ENOENT;
+	int ret = -EAGAIN;
 
 	if (dht_single(xl))
 		return xl_unlink(xl->children[0], call, args, res);
-	for (int attempt = 0; attempt < 2 && dht_gone(ret); attempt++) {
+	for (int attempt = 0; attempt < UNLINK_ATTEMPTS && (dht_gone(ret) || ret == -EAGAIN); attempt++) {
 		ret = dht_find(xl, call, args->parent, args->name, &f);
 		if (ret < 0)
 			return ret;
 		if (f.cached < 0)
 			return -EISDIR;
-		if (f.linkto >= 0) {
-			ret = unlink_both(xl, call, args, f.hashed, res);
-			continue;
-		}
-		co_shield();
-		ret = xl_unlink(xl->children[f.cached], call, args, res);
-		if (ret == 0)
-			unlinked_right(xl, call, args, &f, res);
-		co_unshield();
+		ret = unlink_once(xl, call, args, &f, res);
 	}
 	if (ret < 0)
 		return ret;

@@ -52,8 +52,10 @@ int coroutine_fn dht_rename_dir(struct xlator *xl, struct call *call, const stru
 	struct inode *over = NULL, *dir;
 	struct dht_copies c = { 0 };
 	struct answer *ans = NULL;
+	struct dht_locks locks;
 	int ret = 0;
 
+	dht_locks_init(xl, &locks);
 	if (to && !S_ISDIR(to->res.stat.mode))
 		return -ENOTDIR;
 	if (!dht_all_up(xl))
@@ -68,6 +70,8 @@ int coroutine_fn dht_rename_dir(struct xlator *xl, struct call *call, const stru
 		over = inode_get(xl_inodes(xl), to->res.stat.gfid);
 		ret = over ? dht_dir_copies(xl, call, args->newparent, args->newname, dst_hashed, &c) : -ENOMEM;
 		if (ret == 0)
+			ret = dht_dir_lock_doomed(xl, call, over, &locks);
+		if (ret == 0)
 			ret = dht_dir_empty(xl, call, over);
 	}
 	if (ret == 0) {
@@ -80,6 +84,7 @@ int coroutine_fn dht_rename_dir(struct xlator *xl, struct call *call, const stru
 		}
 		co_unshield();
 	}
+	dht_locks_release_later(xl, call, &locks);
 	dir = inode_find(xl_inodes(xl), from->res.stat.gfid);
 	if (ret == 0 && dir)
 		dht_iatt_complete(xl, dir, &res->stat);

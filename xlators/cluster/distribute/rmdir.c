@@ -160,22 +160,42 @@ int coroutine_fn dht_dir_copies(struct xlator *xl, struct call *call, struct ino
 	return c->found ? 0 : -ENOENT;
 }
 
+/* On stock bricks a directory's layout is locked everywhere before its names are (README.md, "Removals on stock bricks"). */
+int coroutine_fn dht_dir_lock_doomed(struct xlator *xl, struct call *call, struct inode *dir, struct dht_locks *locks)
+{
+	const struct distribute *d = xl->priv;
+
+	dht_locks_init(xl, locks);
+	if (!xl_removal_waits(xl))
+		return 0;
+	if (dht_locks_room(locks, call, xl->nchildren) < 0)
+		return -ENOMEM;
+	for (unsigned k = 0; k < xl->nchildren; k++)
+		dht_locks_add(locks, d->order[k], dir, DHT_DOMAIN_LAYOUT, NULL, LOCK_WRITE);
+	return dht_locks_take(xl, call, locks);
+}
+
 static int coroutine_fn rmdir_locked(struct xlator *xl, struct call *call, const struct rmdir_args *args, int hashed,
 				     struct rmdir_res *res)
 {
 	struct rmdir_args known = *args;	/* the children need not look up which directory it is */
+	struct dht_locks locks;
 	struct dht_copies c;
 	struct inode *dir = NULL;
 	int ret = dht_dir_copies(xl, call, args->parent, args->name, hashed, &c);
 
+	dht_locks_init(xl, &locks);
 	if (ret == 0) {
 		dir = known.inode = inode_get(xl_inodes(xl), c.stat.gfid);
 		ret = dir ? 0 : -ENOMEM;
 	}
+	if (ret == 0)
+		ret = dht_dir_lock_doomed(xl, call, dir, &locks);
 	if (ret == 0 && !args->recursive)
 		ret = dht_dir_empty(xl, call, dir);
 	if (ret == 0)
 		ret = remove_everywhere(xl, call, &known, dir, &c, hashed, res);
+	dht_locks_release_later(xl, call, &locks);	/* the stock bricks forget those of what is gone */
 	dht_layout_unref(c.layout);
 	inode_unref(dir);
 	return ret;

@@ -1,0 +1,44 @@
+#!/bin/bash
+# Replica sets of one stock brick and one of ours, in glusterd's volume: our daemon is found by its sign-in, also after glusterd was restarted; the
+# stock self-heal daemon heals from our brick and onto it; stock and NFS clients work on them side by side; and the copies are equal.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/glusterd.sh"
+
+[ -c /dev/fuse ] || { say "skipped: there is no /dev/fuse here"; exit 0; }
+tree() { bash "$TOP/tests/system/change_tree.sh" "$1" "$T/$2"; }
+same() { python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"; }
+
+start_glusterd
+stock_volume 2 4
+leave_brick 1
+leave_brick 2
+our_brick 1
+our_brick 2
+stop glusterd
+run_glusterd
+await 30 grep -q 'signed in.*port' <(tail -n +3 "$T/brick1.log")
+[ "$(pgrep -c glusterfsd)" = 2 ] || fail "glusterd started a brick beside ours"
+mount_volume "$T/mnt" --entry-timeout=0
+for round in "ours 1 2" "stock 0 3"; do
+    read -r whose a b <<<"$round"
+    tree before "mnt/$whose"
+    sleep 2		# our brick stores times a second later
+    leave_brick "$a" KILL
+    leave_brick "$b" KILL
+    tree after "mnt/$whose"
+    ! nothing_to_heal || fail "nobody says that copies differ"
+    if [ "$whose" = ours ]; then our_brick 1; our_brick 2; else stock_bricks; fi
+    await_heal
+    same
+    tree check "mnt/$whose"
+    say "healed after the $whose were away"
+done
+
+volume_gateway
+python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-30}"
+sleep 3			# delayed post-operations
+mount_volume "$T/fresh"
+python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
+await_heal
+same
+say "stock clients and NFS clients on mixed sets, and the copies are equal"

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""same_bricks.py REPLICA BRICK...: are the bricks of each replica set identical, whole, and without a mark that waits for a heal?
+
+Compared for every object: kind, mode, owner, gfid, size and content, link target, device number, the mtime that clients see (in
+trusted.glusterfs.mdata; a heal of names leaves ctime alone), and all extended attributes but those that are a brick's own. On each brick by
+itself: no counter in trusted.afr.* is raised, the heal index is empty, each object has its gfid handle and each handle its object, and each name
+of a file its trusted.gfid2path (stock bricks leave some of names that are gone). Prints what it found, at most 40 lines; exit status 1.
+"""
+import hashlib
+import os
+import re
+import stat
+import struct
+import sys
+
+ZERO_UUID = "00000000-0000-0000-0000-000000000001"
+# A brick's own matters: what it accounts or keeps for itself, and what is looked at by itself.
+OWN = re.compile(r"trusted\.(afr\..*|gfid2path\..*|glusterfs\.(mdata|volume-id|quota\..*)|SGI_ACL_.*)$")
+offences = []
+
+
+def offend(brick, rel, what):
+    offences.append("%s: %s: %s" % (brick, rel or "/", what))
+
+
+def text(gfid):
+    h = gfid.hex()
+    return "-".join((h[:8], h[8:12], h[12:16], h[16:20], h[20:]))
+
+
+def handle(brick, gfid):
+    return os.path.join(brick, ".glusterfs", gfid[:2], gfid[2:4], gfid)
+
+
+def attributes(path):
+    return {n: os.getxattr(path, n, follow_symlinks=False) for n in os.listxattr(path, follow_symlinks=False)}
+
+
+def content(path, st):
+    if stat.S_ISREG(st.st_mode):
+        with open(path, "rb") as f:
+            return st.st_size, hashlib.sha256(f.read()).hexdigest()
+    if stat.S_ISLNK(st.st_mode):
+        return os.readlink(path)
+    return st.st_rdev if stat.S_ISCHR(st.st_mode) or stat.S_ISBLK(st.st_mode) else None
+
+
+def times(attrs, st):
+    raw = attrs.get("trusted.glusterfs.mdata")
+    if raw is None:
+        return None
+    return {"mtime": struct.unpack(">qq", raw[25:41])}
+
+
+def check_handle(brick, rel, st, gfid):
+    own = handle(brick, gfid)
+    try:
+        there = os.lstat(own)
+    except OSError:
+        return offend(brick, rel, "no handle %s" % gfid)
+    if stat.S_ISDIR(st.st_mode):
+        target = os.readlink(own) if stat.S_ISLNK(there.st_mode) else "(no link)"
+        if not os.path.exists(own) or not os.path.samefile(own, os.path.join(brick, rel)):
+            offend(brick, rel, "handle %s leads elsewhere: %s" % (gfid, target))
+    elif (there.st_ino, there.st_dev) != (st.st_ino, st.st_dev):
+        offend(brick, rel, "handle %s is another file" % gfid)
+
+
+def check_path(brick, rel, attrs):
+    parent = text(os.getxattr(os.path.join(brick, os.path.dirname(rel)), "trusted.gfid"))
+    want = os.fsencode(parent + "/" + os.path.basename(rel))
+    if not any(n.startswith("trusted.gfid2path.") and v == want for n, v in attrs.items()):
+        offend(brick, rel, "no gfid2path for this name")
+
+
+def describe(brick, rel, links):
+    path = os.path.join(brick, rel)
+    st = os.lstat(path)
+    attrs = attributes(path)
+    gfid = text(attrs["trusted.gfid"]) if "trusted.gfid" in attrs else None
+    if gfid is None:
+        offend(brick, rel, "no gfid")
+    else:
+        check_handle(brick, rel, st, gfid)
+    for name, value in attrs.items():
+        if name.startswith("trusted.afr.") and any(value):
+            offend(brick, rel, "%s = %s" % (name, value.hex()))
+    if not stat.S_ISDIR(st.st_mode):
+        links.setdefault((st.st_ino, st.st_nlink), []).append(rel)
+        check_path(brick, rel, attrs)
+    d = {"kind and mode": oct(st.st_mode), "owner": (st.st_uid, st.st_gid), "gfid": gfid, "content": content(path, st)}
+    d.update(times(attrs, st) or {"times": None})
+    d.update({n: v for n, v in attrs.items() if not OWN.match(n)})
+    return d
+
+
+def tree(brick):
+    """Every object of a brick: path to description."""
+    found, links, todo = {}, {}, [""]
+    while todo:
+        rel = todo.pop()
+        found[rel] = describe(brick, rel, links)
+        full = os.path.join(brick, rel)
+        if os.path.isdir(full) and not os.path.islink(full):
+            todo += [os.path.join(rel, n) for n in os.listdir(full) if (rel, n) != ("", ".glusterfs")]
+    for (_, nlink), names in links.items():
+        if len(names) != nlink - 1:
+            offend(brick, names[0], "%d links, but %d names" % (nlink, len(names)))
+    return found
+
+
+def check_handles(brick, found):
+    """Handles without an object, and the heal index. A removed directory's handle may dangle: landfill is emptied in the background."""
+    known = {d["gfid"] for d in found.values()}
+    top = os.path.join(brick, ".glusterfs")
+    for a in os.listdir(top):
+        if not re.fullmatch("[0-9a-f]{2}", a):
+            continue
+        for b in os.listdir(os.path.join(top, a)):
+            for gfid in os.listdir(os.path.join(top, a, b)):
+                own = os.path.join(top, a, b, gfid)
+                if gfid not in known and gfid != ZERO_UUID and not (os.path.islink(own) and not os.path.exists(own)):
+                    offend(brick, os.path.join(".glusterfs", a, b, gfid), "a handle without an object")
+    for kind in ("xattrop", "dirty", "entry-changes"):
+        where = os.path.join(top, "indices", kind)
+        left = [n for n in (os.listdir(where) if os.path.isdir(where) else []) if not n.startswith(kind + "-")]
+        for n in left:
+            if kind == "entry-changes" and not os.listdir(os.path.join(where, n)):
+                continue		# names came and went; the next heal of the directory removes it
+            offend(brick, os.path.join(".glusterfs/indices", kind, n), "waits for a heal")
+
+
+def compare(first, other, trees):
+    for rel in sorted(set(trees[first]) | set(trees[other])):
+        if rel not in trees[first] or rel not in trees[other]:
+            offend(other if rel in trees[first] else first, rel, "missing")
+            continue
+        a, b = trees[first][rel], trees[other][rel]
+        for key in sorted(set(a) | set(b)):
+            if a.get(key) != b.get(key):
+                offend(other, rel, "%s: %r here, %r on the first" % (key, b.get(key), a.get(key)))
+
+
+def main():
+    replica, bricks = int(sys.argv[1]), sys.argv[2:]
+    trees = {b: tree(b) for b in bricks}
+    for b in bricks:
+        check_handles(b, trees[b])
+    for s in range(0, len(bricks), replica):
+        for other in bricks[s + 1:s + replica]:
+            compare(bricks[s], other, trees)
+    print("\n".join(offences[:40]))
+    print("same_bricks: %d bricks, %d objects, %d offences" % (len(bricks), sum(map(len, trees.values())), len(offences)))
+    sys.exit(1 if offences else 0)
+
+
+main()
