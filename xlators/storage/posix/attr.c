@@ -163,17 +163,24 @@ int node_iatt_st(struct posix *px, struct node *node, const struct statx *st, st
 	return ret;
 }
 
+/* The times first: they may be older than the rest then, which makes a client look again, and never newer. So the lock need not be held
+ * across the system call, where everybody who makes names in one directory would meet. */
 int node_iatt(struct posix *px, struct node *node, struct iatt *ret_iatt)
 {
+	struct node times;
 	struct statx st;
 	int ret;
 
 	pthread_mutex_lock(&node->lock);
 	node_mdata_load(px, node);
-	ret = node->mdata_state == MDATA_PRESENT ? object_statx_timeless(node->fd, &st) : object_statx(node->fd, &st);
-	if (ret == 0)
-		iatt_fill(px, node, &st, ret_iatt);
+	times.mdata_state = node->mdata_state;
+	times.mdata = node->mdata;
 	pthread_mutex_unlock(&node->lock);
+	ret = times.mdata_state == MDATA_PRESENT ? object_statx_timeless(node->fd, &st) : object_statx(node->fd, &st);
+	if (ret == 0) {
+		memcpy(times.gfid, node->gfid, 16);
+		iatt_fill(px, &times, &st, ret_iatt);
+	}
 	return ret;
 }
 
