@@ -1,8 +1,8 @@
 /* rpc/link.c: a stream with the framing on its one side and a queue of segments on the other.
  *
- * A segment is a window into an iobuf with a reference, or all that a pipe holds. Small messages lie back to back in the current output buffer
- * and grow one segment; a payload is a segment of its own. So a round's replies are a handful of segments however
- * many there are. */
+ * A segment is a window into an iobuf with a reference, or all that a pipe holds. Small messages lie back to back in
+ * the current output buffer and grow one segment; a payload is a segment of its own. So a round's replies are a
+ * handful of segments however many there are. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
