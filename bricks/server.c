@@ -184,6 +184,8 @@ static int coroutine_fn run(struct serving *s, const void *req)
 	s->call.release = gfwire_get_release(&s->gw, s->proc, req);
 	if (op == FOP_writev)
 		s->args.writev.data = s->rq->tail;
+	if (op == FOP_readv)
+		s->args.readv.lend = rpc_request_splices(s->rq);
 	ret = ask_graph(s);
 	if (!ret && (op == FOP_open || op == FOP_opendir || op == FOP_create))
 		ret = keep_fd(s);

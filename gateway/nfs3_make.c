@@ -42,6 +42,13 @@ struct gfid_seed {
 	char name[NFS_NAME_MAX + 1];
 };
 
+/* Bricks file handles by a gfid's first two bytes. Where those follow from the directory, its files' handles lie together: spread over
+ * 65,536 places almost every new file would need a directory of its own made there. The other 14 bytes keep gfids apart. */
+static void beside_siblings(const uint8_t dir[16], uint8_t gfid[16])
+{
+	memcpy(gfid, dir + 14, 2);
+}
+
 static int derive_gfid(struct nfs_op *op, const struct make *m, uint64_t hour, uint8_t ret_gfid[16])
 {
 	struct gfid_seed seed;
@@ -63,6 +70,7 @@ static int derive_gfid(struct nfs_op *op, const struct make *m, uint64_t hour, u
 	ret = mac_tag(op->volume->mac, MAC_DERIVE, &seed, m->verifier ? sizeof(seed) : offsetof(struct gfid_seed, dir), ret_gfid);
 	ret_gfid[6] = (ret_gfid[6] & 0x0f) | 0x40;
 	ret_gfid[8] = (ret_gfid[8] & 0x3f) | 0x80;
+	beside_siblings(op->inode->gfid, ret_gfid);
 	return ret;
 }
 

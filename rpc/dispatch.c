@@ -129,6 +129,11 @@ static void reply(struct rpc_job *job)
 		refuse_accepted(&to, job->rq.xid, RPC_ACCEPT_SYSTEM);
 }
 
+bool rpc_request_splices(const struct rpc_request *rq)
+{
+	return rq->conn && rq->conn->link.stream && !rq->conn->link.tls && stream_splices(rq->conn->link.stream);
+}
+
 void rpc_request_set_waiting(struct rpc_request *rq, bool waiting)
 {
 	struct rpc_job *job = container_of(rq, struct rpc_job, rq);

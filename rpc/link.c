@@ -1,8 +1,8 @@
 /* rpc/link.c: a stream with the framing on its one side and a queue of segments on the other.
  *
- * A segment is a window into an iobuf with a reference. Small messages lie back to back in the current output buffer
- * and grow one segment; a payload is a segment of its own. So a round's replies are a handful of segments however
- * many there are. */
+ * A segment is a window into an iobuf with a reference, or all that a pipe holds. Small messages lie back to back in
+ * the current output buffer and grow one segment; a payload is a segment of its own. So a round's replies are a
+ * handful of segments however many there are. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -399,26 +399,49 @@ static void sent(struct rpc_link *l, size_t bytes)
 	}
 }
 
+/* What waits in a pipe leaves alone. Bytes, -errno. */
+static ssize_t send_pipe(struct rpc_link *l, struct rpc_segment *s)
+{
+	ssize_t n = stream_splice(l->stream, s->buf->pipe[0], s->len);
+
+	if (n > 0)
+		s->buf->size -= (uint32_t)n;
+	return n;
+}
+
+/* As many segments as one system call takes. Bytes, -errno. Under TLS there are no pipes: whoever lends asks first. */
+static ssize_t send_some(struct rpc_link *l)
+{
+	struct iovec iov[IOV_BATCH];
+	struct rpc_segment *s = segment(l, 0);
+	uint64_t ends = 0;
+	uint32_t i;
+
+	if (!s->buf->data)
+		return send_pipe(l, s);
+	for (i = 0; i < IOV_BATCH && i < l->count && (s = segment(l, i))->buf->data; i++) {
+		if (i && s->begins)
+			ends |= 1ull << (i - 1);
+		iov[i].iov_base = s->buf->data + s->offset;
+		iov[i].iov_len = s->len;
+	}
+	if (l->tls)
+		return tls_writev(l->tls, iov, (int)i, ends);
+	return i < l->count && !s->buf->data ? stream_writev_more(l->stream, iov, (int)i) : stream_writev(l->stream, iov, (int)i);
+}
+
 /* 0 when all has left or the socket is full, -errno. */
 static int flush(struct rpc_link *l)
 {
-	struct iovec iov[IOV_BATCH];
-	uint64_t ends;
 	ssize_t n;
-	int i;
+	int ret;
 
 	if (l->tls && !l->count) {
-		i = tls_push(l->tls);
-		return i == -EAGAIN ? 0 : i;
+		ret = tls_push(l->tls);
+		return ret == -EAGAIN ? 0 : ret;
 	}
 	while (l->count && l->ready) {
-		for (i = 0, ends = 0; i < IOV_BATCH && i < (int)l->count; i++) {
-			if (i && segment(l, (uint32_t)i)->begins)
-				ends |= 1ull << (i - 1);
-			iov[i].iov_base = segment(l, (uint32_t)i)->buf->data + segment(l, (uint32_t)i)->offset;
-			iov[i].iov_len = segment(l, (uint32_t)i)->len;
-		}
-		n = l->tls ? tls_writev(l->tls, iov, i, ends) : stream_writev(l->stream, iov, i);
+		n = send_some(l);
 		if (n < 0)
 			return n == -EAGAIN ? 0 : (int)n;
 		l->sent_ns = loop_now_ns(l->loop);

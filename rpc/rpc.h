@@ -59,13 +59,16 @@ struct rpc_request {
 	void *user[3];			/* run()'s own, until the arena goes; zeroed at first */
 	/* call bytes after the decoded arguments (GlusterFS WRITE); borrowed from the record */
 	struct payload tail;
-	/* set by run(): bytes after the encoded result (GlusterFS READ); lives as long as the arena */
+	/* set by run(): bytes after the encoded result (GlusterFS READ); lives as long as the arena. All of a pipe where
+	 * rpc_request_splices() */
 	struct payload reply_tail;
 };
 
 /* A call that waits for another call of the same peer (a lock for its unlock) says so meanwhile: it does not count
  * against max_inflight then, or the one that would end the wait might never be read. Draining the server cancels it. */
 void rpc_request_set_waiting(struct rpc_request *rq, bool waiting);
+
+bool rpc_request_splices(const struct rpc_request *rq);
 
 enum rpc_replay { RPC_IDEMPOTENT, RPC_REPLAY_CACHED };
 

@@ -7,7 +7,9 @@
 #include "runtime/iobuf.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "runtime/loop_private.h"
 
@@ -26,10 +28,12 @@ static const struct { uint32_t size, keep, swell; } classes[] = {
 };
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
 #define EBB_NS 1000000000u
+#define PIPES_MAX 32		/* of a thread, at two descriptors each */
 
 /* low: smallest count of this second */
 static _Thread_local struct { struct pooled *free; uint32_t count, low; } pool[CLASSES];
 static _Thread_local struct timer ebb_timer;
+static _Thread_local struct { struct pooled *free; unsigned made; } pipes;
 
 static unsigned class_for(uint32_t size)	/* CLASSES when it is too large to be pooled */
 {
@@ -84,6 +88,60 @@ struct iobuf *iobuf_new(uint32_t size)
 	p->buf.refs = 1;
 	return &p->buf;
 }
+
+/* --- pipes --- */
+
+static void pipe_free(struct pooled *p)
+{
+	close(p->buf.pipe[0]);
+	close(p->buf.pipe[1]);
+	free(p);
+	pipes.made--;
+}
+
+static struct pooled *pipe_make(void)
+{
+	struct pooled *p = pipes.made < PIPES_MAX ? calloc(1, sizeof(*p)) : NULL;
+
+	if (!p)
+		return NULL;
+	if (pipe2(p->buf.pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+		free(p);
+		return NULL;
+	}
+	pipes.made++;
+	if (fcntl(p->buf.pipe[1], F_SETPIPE_SZ, IOBUF_PIPE_BYTES) >= (int)IOBUF_PIPE_BYTES)
+		return p;
+	pipe_free(p);
+	return NULL;
+}
+
+struct iobuf *iobuf_new_pipe(void)
+{
+	struct pooled *p = pipes.free;
+
+	if (p)
+		pipes.free = p->next;
+	else
+		p = pipe_make();
+	if (!p)
+		return NULL;
+	p->buf.refs = 1;
+	return &p->buf;
+}
+
+/* One that was not emptied goes, with the pages that nobody wants any more. */
+static void pipe_put(struct pooled *p)
+{
+	if (p->buf.size) {
+		pipe_free(p);
+		return;
+	}
+	p->next = pipes.free;
+	pipes.free = p;
+}
+
+/* --- references --- */
 
 struct iobuf *iobuf_ref(struct iobuf *b)
 {
@@ -148,6 +206,10 @@ void iobuf_unref(struct iobuf *b)
 	if (--b->refs)
 		return;
 	p = container_of(b, struct pooled, buf);
+	if (!b->data) {
+		pipe_put(p);
+		return;
+	}
 	c = class_for(b->size);
 	if (c == CLASSES || (pool[c].count >= classes[c].keep && !may_swell(c))) {
 		block_free(p);
@@ -160,9 +222,14 @@ void iobuf_unref(struct iobuf *b)
 
 void iobuf_pool_trim(void)
 {
+	struct pooled *p;
 	unsigned c;
 
 	timer_cancel(&ebb_timer);
 	for (c = 0; c < CLASSES; c++)
 		pool_free(c, pool[c].count);
+	while ((p = pipes.free)) {
+		pipes.free = p->next;
+		pipe_free(p);
+	}
 }

@@ -16,6 +16,7 @@
 #define HELPERS_MAX 256
 #define BUNCH_NS 16000u		/* what short jobs did is told together: one wake of the loop for all */
 #define BUNCH_MAX 16
+#define BUNCH_SHARE 4u		/* this part of those that wait is told together, however long they take */
 #define HELPER_NS 30000u	/* work that is worth another helper */
 #define TOOK_MAX_NS 200000u	/* longer is long: an outlier must not be remembered for ever */
 #define STALL_NS 1000000u	/* queued work is looked after that often, should a job take longer than ever before */
@@ -239,7 +240,17 @@ static void tell(struct offload *o, struct loop *loop)
 	pthread_mutex_lock(&o->lock);
 }
 
-/* Nothing is kept back while a helper may be busy for long; should that go wrong, the loop looks after it (rescue). */
+/* Is what was done told now? Nothing is kept back while a helper may be busy for long, unless many more wait: what waited behind so many
+ * may wait for a few more. Should that go wrong, the loop looks after it (rescue). */
+static bool time_to_tell(const struct offload *o, uint64_t now)
+{
+	if (!o->queued || o->untold >= BUNCH_MAX)
+		return true;
+	if (o->untold * BUNCH_SHARE <= o->queued)
+		return false;
+	return o->head->expected_ns > BUNCH_NS || now - o->told_ns > BUNCH_NS;
+}
+
 static void job_ended(struct offload *o, struct job *job)
 {
 	struct loop *loop = job->loop;
@@ -252,8 +263,7 @@ static void job_ended(struct offload *o, struct job *job)
 	job->done.next = o->newest;
 	o->newest = &job->done;
 	o->untold++;
-	if (!o->queued || o->untold >= BUNCH_MAX || o->head->expected_ns > BUNCH_NS ||
-	    job->started_ns + job->took_ns - o->told_ns > BUNCH_NS)
+	if (time_to_tell(o, job->started_ns + job->took_ns))
 		tell(o, loop);
 }
 

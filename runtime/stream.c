@@ -57,7 +57,22 @@ ssize_t stream_readv(struct stream *s, const struct iovec *iov, int n)
 
 ssize_t stream_writev(struct stream *s, const struct iovec *iov, int n)
 {
-	return s->ops->writev(s, iov, n);
+	return s->ops->writev(s, iov, n, false);
+}
+
+ssize_t stream_writev_more(struct stream *s, const struct iovec *iov, int n)
+{
+	return s->ops->writev(s, iov, n, true);
+}
+
+ssize_t stream_splice(struct stream *s, int pipe, size_t len)
+{
+	return s->ops->splice(s, pipe, len);
+}
+
+bool stream_splices(const struct stream *s)
+{
+	return s->ops->splice != NULL;
 }
 
 void stream_dead_after(struct stream *s, uint32_t seconds)

@@ -38,6 +38,11 @@ void listener_address(const struct listener *l, struct sockaddr_storage *ret_add
 void stream_start(struct stream *s, const struct stream_events *events, void *arg);	/* from now on callbacks come */
 ssize_t stream_readv(struct stream *s, const struct iovec *iov, int n);	/* bytes, 0 at end of file, -EAGAIN, -errno */
 ssize_t stream_writev(struct stream *s, const struct iovec *iov, int n);	/* bytes, -EAGAIN, -errno */
+/* The same, when more follows at once: what does not fill a packet may wait for that. */
+ssize_t stream_writev_more(struct stream *s, const struct iovec *iov, int n);
+/* Moves up to @len bytes out of a pipe that holds them, without copying. Bytes, -EAGAIN, -errno. */
+ssize_t stream_splice(struct stream *s, int pipe, size_t len);
+bool stream_splices(const struct stream *s);		/* can it? */
 void stream_want_read(struct stream *s, bool want);	/* false: back-pressure; true after stream_start() */
 void stream_want_write(struct stream *s, bool want);
 /* A peer that has been unreachable for so long is gone: an error is read. Without it: after some minutes. */

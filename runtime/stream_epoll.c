@@ -2,6 +2,7 @@
  *
  * Back-pressure is lazy: stream_want_read(false) touches nothing until bytes really come while nobody wants them,
  * because most of the time reading is wanted again before that. */
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -35,14 +36,26 @@ static ssize_t socket_readv(struct stream *s, const struct iovec *iov, int n)
 	return ret < 0 ? -errno : ret;
 }
 
-static ssize_t socket_writev(struct stream *s, const struct iovec *iov, int n)
+static ssize_t socket_writev(struct stream *s, const struct iovec *iov, int n, bool more)
 {
 	struct socket_stream *ss = container_of(s, struct socket_stream, s);
 	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n < VECTORS_MAX ? (size_t)n : VECTORS_MAX };
 	ssize_t ret;
 
 	do {
-		ret = sendmsg(ss->watch.fd, &msg, MSG_NOSIGNAL);
+		ret = sendmsg(ss->watch.fd, &msg, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : ret;
+}
+
+/* A peer that is gone raises SIGPIPE here, which daemons ignore. */
+static ssize_t socket_splice(struct stream *s, int pipe, size_t len)
+{
+	struct socket_stream *ss = container_of(s, struct socket_stream, s);
+	ssize_t ret;
+
+	do {
+		ret = splice(pipe, NULL, ss->watch.fd, NULL, len, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	} while (ret < 0 && errno == EINTR);
 	return ret < 0 ? -errno : ret;
 }
@@ -102,7 +115,16 @@ static void socket_dead_after(struct stream *s, uint32_t seconds)
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)seconds * 1000);
 }
 
-static const struct stream_ops socket_ops = { socket_readv, socket_writev, socket_update, socket_dead_after, socket_close };
+static const struct stream_ops socket_ops = {
+	socket_readv, socket_writev, socket_splice, socket_update, socket_dead_after, socket_close
+};
+
+/* Within one host there is no network to be gentle with: a congestion control that paces what is sent (BBR, where it is the default) costs
+ * timers and small packets there. Reno is always there, for everybody, and does not. */
+static void unpaced(int fd)
+{
+	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
 
 /* Takes @fd, also on failure. */
 static struct stream *socket_stream_new(struct loop *loop, int fd, const struct sockaddr_storage *peer)
@@ -127,6 +149,8 @@ static struct stream *socket_stream_new(struct loop *loop, int fd, const struct 
 	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 120);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
+	if (sockaddr_same_host((const struct sockaddr *)&ss->s.local, (const struct sockaddr *)peer))
+		unpaced(fd);
 	return &ss->s;
 }
 

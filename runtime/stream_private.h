@@ -6,7 +6,8 @@
 
 struct stream_ops {
 	ssize_t (*readv)(struct stream *s, const struct iovec *iov, int n);
-	ssize_t (*writev)(struct stream *s, const struct iovec *iov, int n);
+	ssize_t (*writev)(struct stream *s, const struct iovec *iov, int n, bool more);
+	ssize_t (*splice)(struct stream *s, int pipe, size_t len);	/* may be NULL */
 	void (*update)(struct stream *s);	/* events, want_read or want_write has changed */
 	void (*dead_after)(struct stream *s, uint32_t seconds);	/* may be NULL */
 	void (*close)(struct stream *s);	/* lets go of everything but the struct */

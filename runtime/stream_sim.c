@@ -258,7 +258,7 @@ static void write_to_nobody(struct sim_stream *ss, size_t len)
 	}
 }
 
-static ssize_t sim_writev(struct stream *s, const struct iovec *iov, int n)
+static ssize_t sim_writev(struct stream *s, const struct iovec *iov, int n, bool more)
 {
 	struct sim_stream *ss = container_of(s, struct sim_stream, s);
 	size_t len = total_len(iov, n), done = 0, part;
@@ -308,7 +308,7 @@ static void sim_close(struct stream *s)
 	list_remove(&ss->link);
 }
 
-static const struct stream_ops sim_stream_ops = { sim_readv, sim_writev, sim_update, NULL, sim_close };
+static const struct stream_ops sim_stream_ops = { sim_readv, sim_writev, NULL, sim_update, NULL, sim_close };
 
 static struct sim_stream *stream_new(struct sim *sim, const struct sockaddr_in *local, const struct sockaddr_in *peer)
 {

@@ -123,8 +123,8 @@ struct truncate_args { struct inode *inode; struct fd *fd; uint64_t offset; bool
 struct truncate_res { struct iatt pre, post; };
 struct open_args { struct inode *inode; uint32_t flags; };
 struct open_res { struct fd *fd; };		/* a reference for the caller */
-/* no fd: anonymous, unchecked */
-struct readv_args { struct inode *inode; struct fd *fd; uint64_t offset; uint32_t size, flags; };
+/* no fd: anonymous, unchecked. @lend: the answer's data may wait in a pipe (runtime/iobuf.h); nobody on the way looks at it. */
+struct readv_args { struct inode *inode; struct fd *fd; uint64_t offset; uint32_t size, flags; bool lend; };
 struct readv_res { struct iatt stat; struct payload data; bool eof; };
 struct writev_args {
 	struct inode *inode; struct fd *fd; uint64_t offset; struct payload data;

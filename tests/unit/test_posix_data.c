@@ -85,6 +85,49 @@ static void test_cold_read(void **state)
 	brick_test(cold_read);
 }
 
+static void read_lent(struct brick *b, uint64_t offset, struct readv_res *res)
+{
+	struct readv_args args = { .inode = inode_n(b, gfid_n(1)), .offset = offset, .size = 1 << 20, .lend = true };
+
+	memset(res, 0, sizeof(*res));
+	assert_int_equal(xl_readv(b->xl, &b->call, &args, res), 0);
+}
+
+/* What may wait in a pipe does, unless it begins within a page or ends before it begins. */
+static void lent_read(struct brick *b)
+{
+	static char data[(1 << 20) + 5000], got[1 << 20];
+	struct readv_res rd;
+	unsigned i;
+
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = i * 7 + i / 4096;
+	assert_int_equal(do_create(b, gfid_root, "f", 1, 0600, NULL), 0);
+	assert_int_equal(do_write(b, gfid_n(1), 0, data, sizeof(data), O_SYNC, NULL), 0);
+	for (i = 0; i < sizeof(data); i += sizeof(got) - 4096) {
+		uint32_t len = sizeof(data) - i < sizeof(got) ? sizeof(data) - i : sizeof(got);
+
+		read_lent(b, i, &rd);
+		assert_null(rd.data.buf->data);
+		assert_int_equal(rd.data.len, len);
+		assert_int_equal(rd.stat.size, sizeof(data));
+		assert_int_equal(rd.eof, i + len == sizeof(data));
+		assert_int_equal(read(rd.data.buf->pipe[0], got, sizeof(got)), len);
+		assert_memory_equal(got, data + i, len);
+		rd.data.buf->size = 0;
+	}
+	read_lent(b, 3, &rd);
+	assert_memory_equal(payload_data(&rd.data), data + 3, 1 << 20);
+	read_lent(b, 2 << 20, &rd);
+	assert_int_equal(rd.data.len, 0);
+	assert_true(rd.eof);
+}
+
+static void test_lent_read(void **state)
+{
+	brick_test(lent_read);
+}
+
 static void truncated(struct brick *b)
 {
 	struct truncate_args args = { .inode = inode_n(b, gfid_n(1)), .offset = 3 };
@@ -807,8 +850,9 @@ static int unmount(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read_write), cmocka_unit_test(test_cold_read), cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_set_id_bits), cmocka_unit_test(test_open_modes), cmocka_unit_test(test_times),
+		cmocka_unit_test(test_read_write), cmocka_unit_test(test_cold_read), cmocka_unit_test(test_lent_read),
+		cmocka_unit_test(test_truncated), cmocka_unit_test(test_set_id_bits), cmocka_unit_test(test_open_modes),
+		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_plain_times), cmocka_unit_test(test_times_stored), cmocka_unit_test(test_times_stored_when),
 		cmocka_unit_test(test_torn_times), cmocka_unit_test(test_xattrs), cmocka_unit_test(test_many_xattrs),
 		cmocka_unit_test(test_client_times), cmocka_unit_test(test_xattrops), cmocka_unit_test(test_checksums),

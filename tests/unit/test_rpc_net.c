@@ -1,8 +1,9 @@
-/* What only a real socket shows: datagrams, the sentence about a port in use, and what an idle connection costs. */
+/* What only a real socket shows: datagrams, results that wait in a pipe, the sentence about a port in use, and what an idle connection costs. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <malloc.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -33,12 +34,28 @@ static int coroutine_fn run_echo(struct rpc_request *rq, const void *args, void 
 	return RPC_OK;
 }
 
+static uint8_t lent[300000];
+
+static int coroutine_fn run_lend(struct rpc_request *rq, const void *args, void *res)
+{
+	struct iobuf *pipe = iobuf_new_pipe();
+
+	assert_true(rpc_request_splices(rq));
+	assert_non_null(pipe);
+	assert_int_equal(write(pipe->pipe[1], lent, sizeof(lent)), sizeof(lent));
+	pipe->size = sizeof(lent);
+	assert_int_equal(arena_cleanup(rq->arena, (void (*)(void *))iobuf_unref, pipe), 0);
+	rq->reply_tail = (struct payload){ pipe, 0, sizeof(lent) };
+	return RPC_OK;
+}
+
 static const struct rpc_proc procs[] = {
 	{"NULL", NULL, NULL, NULL, 0, 0, RPC_IDEMPOTENT},
 	{"ECHO", run_echo, (xdrproc_t)xdr_ACCESS3args, (xdrproc_t)xdr_ACCESS3args, sizeof(ACCESS3args),
 	 sizeof(ACCESS3args), RPC_IDEMPOTENT},
+	{"LEND", run_lend, NULL, NULL, 0, 0, RPC_IDEMPOTENT},
 };
-static const struct rpc_program program = { "test", PROG, 1, 2, procs, NULL };
+static const struct rpc_program program = { "test", PROG, 1, 3, procs, NULL };
 static const struct rpc_program *const programs[] = { &program, NULL };
 
 static void stop_at(void *arg)
@@ -117,6 +134,43 @@ static void test_datagrams_v6(void **state)
 	if (rpc_server_listen(server, (struct sockaddr *)&to, NULL, NULL) < 0)
 		skip();						/* no IPv6 here */
 	datagrams_over((struct sockaddr *)&any, (struct sockaddr *)&to, sizeof(to));
+}
+
+/* More calls than there are pipes or than fit into the socket: each answer is whole, and they come in turn. */
+static void test_lent(void **state)
+{
+	uint32_t words[] = { 0x80000028, 1, 0, 2, PROG, 1, 2, 0, 0, 0, 0 }, i, calls;
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static uint8_t reply[28 + sizeof(lent)];
+	size_t got = 0;
+	uint16_t port;
+	ssize_t n;
+	int fd;
+
+	for (i = 0; i < sizeof(lent); i++)
+		lent[i] = (uint8_t)(i * 7 + i / 4096);
+	for (i = 0; i < 11; i++)
+		words[i] = htonl(words[i]);
+	signal(SIGPIPE, SIG_IGN);	/* as daemons do: splice(2) knows no MSG_NOSIGNAL */
+	assert_int_equal(rpc_server_listen(server, (struct sockaddr *)&addr, NULL, &port), 0);
+	addr.sin_port = htons(port);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	for (calls = 0; calls < 8; calls++)
+		assert_int_equal(send(fd, words, sizeof(words), 0), sizeof(words));
+	for (i = 0; i < 2000 && calls; i++) {
+		run_for_ms(1);
+		while ((n = recv(fd, reply + got, sizeof(reply) - got, MSG_DONTWAIT)) > 0 && (got += (size_t)n) == sizeof(reply)) {
+			assert_int_equal(rpc_get32(reply), 0x80000000u | (24 + sizeof(lent)));
+			assert_memory_equal(reply + 28, lent, sizeof(lent));
+			got = 0;
+			calls--;
+		}
+	}
+	assert_int_equal(calls, 0);
+	assert_int_equal(send(fd, words, sizeof(words), 0), sizeof(words));
+	close(fd);			/* nobody reads the last one */
+	run_for_ms(20);
 }
 
 static void test_port_in_use(void **state)
@@ -216,6 +270,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_datagrams, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_datagrams_v6, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_port_in_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_local_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle_connections, setup, teardown),

@@ -119,9 +119,9 @@ void node_mdata_load(struct posix *px, struct node *node)
 	}
 }
 
-void iatt_fill(struct posix *px, const struct node *node, const struct statx *st, struct iatt *iatt)
+static void fill(const uint8_t *gfid, const struct mdata *times, const struct statx *st, struct iatt *iatt)	/* @times NULL: the kernel's */
 {
-	memcpy(iatt->gfid, node->gfid, 16);
+	memcpy(iatt->gfid, gfid, 16);
 	iatt->mode = st->stx_mode;
 	iatt->nlink = st->stx_nlink;
 	if (!S_ISDIR(st->stx_mode) && iatt->nlink)
@@ -133,15 +133,20 @@ void iatt_fill(struct posix *px, const struct node *node, const struct statx *st
 	iatt->rdev = makedev(st->stx_rdev_major, st->stx_rdev_minor);
 	iatt->size = st->stx_size;
 	iatt->blocks = st->stx_blocks;
-	if (node->mdata_state == MDATA_PRESENT) {
-		iatt->atime = node->mdata.atime;
-		iatt->mtime = node->mdata.mtime;
-		iatt->ctime = node->mdata.ctime;
+	if (times) {
+		iatt->atime = times->atime;
+		iatt->mtime = times->mtime;
+		iatt->ctime = times->ctime;
 	} else {
 		iatt->atime = kernel_time(&st->stx_atime);
 		iatt->mtime = kernel_time(&st->stx_mtime);
 		iatt->ctime = kernel_time(&st->stx_ctime);
 	}
+}
+
+void iatt_fill(struct posix *px, const struct node *node, const struct statx *st, struct iatt *iatt)
+{
+	fill(node->gfid, node->mdata_state == MDATA_PRESENT ? &node->mdata : NULL, st, iatt);
 }
 
 int node_iatt_st(struct posix *px, struct node *node, const struct statx *st, struct iatt *ret_iatt)
@@ -163,17 +168,23 @@ int node_iatt_st(struct posix *px, struct node *node, const struct statx *st, st
 	return ret;
 }
 
+/* The times first: they may be older than the rest then, which makes a client look again, and never newer. So the lock need not be held
+ * across the system call, where everybody who makes names in one directory would meet. */
 int node_iatt(struct posix *px, struct node *node, struct iatt *ret_iatt)
 {
+	struct mdata times;
 	struct statx st;
+	bool stored;
 	int ret;
 
 	pthread_mutex_lock(&node->lock);
 	node_mdata_load(px, node);
-	ret = node->mdata_state == MDATA_PRESENT ? object_statx_timeless(node->fd, &st) : object_statx(node->fd, &st);
-	if (ret == 0)
-		iatt_fill(px, node, &st, ret_iatt);
+	stored = node->mdata_state == MDATA_PRESENT;
+	times = node->mdata;
 	pthread_mutex_unlock(&node->lock);
+	ret = stored ? object_statx_timeless(node->fd, &st) : object_statx(node->fd, &st);
+	if (ret == 0)
+		fill(node->gfid, stored ? &times : NULL, &st, ret_iatt);
 	return ret;
 }
 

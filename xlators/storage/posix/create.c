@@ -18,6 +18,7 @@ struct making {
 	const char *name;
 	bool layout_held, locked;
 	struct node *node;		/* what was made */
+	struct statx st;		/* of a new object, its mask 0 else */
 };
 
 /* The parent's attribute must be what the caller expects, and stay so until the entry is there. */
@@ -71,7 +72,7 @@ static int make_end(struct making *m, int ret, struct iatt *stat, struct iatt *p
 		pthread_rwlock_unlock(&m->parent->layout);
 	if (ret == 0) {
 		node_touch_parent(m->px, m->parent, m->call);
-		ret = node_iatt(m->px, m->node, stat);
+		ret = m->st.stx_mask ? node_iatt_st(m->px, m->node, &m->st, stat) : node_iatt(m->px, m->node, stat);
 	}
 	if (ret == 0)
 		ret = node_iatt(m->px, m->parent, postparent);
@@ -97,7 +98,6 @@ static void first_times(struct node *object, const struct call *call)
 static int adopt(struct making *m, struct node *object, const uint8_t *gfid, const struct xattrs *xattrs)
 {
 	bool dir = object->type == S_IFDIR;
-	struct statx st;
 	int ret;
 
 	ret = xattrs_apply(m->px, object, xattrs);
@@ -114,9 +114,9 @@ static int adopt(struct making *m, struct node *object, const uint8_t *gfid, con
 		close(object->fd);
 		return ret;
 	}
-	ret = object_statx_timeless(object->fd, &st);
+	ret = object_statx_timeless(object->fd, &m->st);
 	if (ret == 0)
-		ret = node_make(m->px, gfid, &st, object->fd, &m->node);
+		ret = node_make(m->px, gfid, &m->st, object->fd, &m->node);
 	else
 		close(object->fd);
 	if (ret < 0) {
