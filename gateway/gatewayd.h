@@ -48,6 +48,9 @@ int coroutine_fn volume_one_start(struct gatewayd *d, struct error *err);
 int volume_one_exports(struct gatewayd *d, struct export_set **ret_set, struct error *err);	/* blocks */
 struct volfile *volume_one_read(struct gatewayd *d, const uint8_t *id, struct error *err);	/* blocks; not --volfile-server */
 
+/* privileges.c: before anything runs. 0 or -errno with a sentence. */
+int gatewayd_drop_privileges(const struct gatewayd *d, struct error *err);
+
 /* main.c */
 void gatewayd_state_dir(struct gatewayd *d);	/* makes the default one; blocks */
 bool gatewayd_bad_name(const char *name);	/* of a volume */

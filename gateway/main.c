@@ -170,6 +170,10 @@ static int run(struct gatewayd *d)
 {
 	if (log_open("gatehouse-gateway", d->conf.log_file, (enum log_level)d->conf.log_level) < 0)
 		return usage_error("the log file cannot be opened");
+	if (gatewayd_drop_privileges(d, &d->err) < 0) {
+		log_error("cannot start", "reason=\"%s\"", d->err.text);
+		return 1;
+	}
 	d->loop = loop_new(NULL);
 	if (!d->loop) {
 		log_error("cannot start the event loop", "reason=\"%s\"", strerror(errno));

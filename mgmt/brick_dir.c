@@ -97,14 +97,25 @@ static int check_disk(struct brick_dir *d, const struct stat *own, const char *p
 	return 0;
 }
 
+/* What a service manager keeps from us looks like this, and root is not used to it. */
+static const char *hidden(const char *path, int error)
+{
+	bool home = strncmp(path, "/home/", 6) == 0 || strncmp(path, "/root/", 6) == 0;
+
+	if (error != EROFS && error != EACCES && (error != ENOENT || !home))
+		return "";
+	return "; as a service it does not see /home and /root, nor write to /usr, /boot and /etc: see gatehouse-manager(8)";
+}
+
 static int make(struct brick_dir *d, const char *parent, struct stat *ret_stat, struct error *err)
 {
 	if (lstat(d->path, ret_stat) < 0) {
 		if (errno != ENOENT)
-			return error_set(err, -errno, "%s cannot be looked at: %s", d->path, strerror(errno));
+			return error_set(err, -errno, "%s cannot be looked at: %s%s", d->path, strerror(errno), hidden(d->path, errno));
 		if (mkdir(d->path, 0755) < 0)
-			return error_set(err, -errno, "%s cannot be made: %s%s%s", d->path, strerror(errno),
-					 errno == ENOENT ? "; make its parent first: " : "", errno == ENOENT ? parent : "");
+			return error_set(err, -errno, "%s cannot be made: %s%s%s%s", d->path, strerror(errno),
+					 errno == ENOENT ? "; make its parent first: " : "", errno == ENOENT ? parent : "",
+					 hidden(d->path, errno));
 		d->made = true;
 		if (lstat(d->path, ret_stat) < 0)
 			return -errno;
@@ -120,14 +131,15 @@ static int mark(struct brick_dir *d, struct error *err)
 
 	if (lgetxattr(d->path, VOLUME_ID, old, sizeof(old)) == sizeof(old) && gfid_equal(old, d->id))
 		return 0;
-	if (lsetxattr(d->path, VOLUME_ID, d->id, 16, 0) < 0)
-		return error_set(err, -errno,
-				 "%s: the file system has no trusted extended attributes, which a brick keeps its marks in (%s): use "
-				 "XFS, "
-				 "ext4 or btrfs",
-				 d->path, strerror(errno));
-	d->marked = true;
-	return 0;
+	if (lsetxattr(d->path, VOLUME_ID, d->id, 16, 0) == 0) {
+		d->marked = true;
+		return 0;
+	}
+	if (errno == EROFS || errno == EACCES)
+		return error_set(err, -errno, "%s cannot become a brick: %s%s", d->path, strerror(errno), hidden(d->path, errno));
+	return error_set(err, -errno,
+			 "%s: the file system has no trusted extended attributes, which a brick keeps its marks in (%s): use XFS, ext4 or btrfs",
+			 d->path, strerror(errno));
 }
 
 int brick_dir_prepare(struct brick_dir *d, struct error *err)

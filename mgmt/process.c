@@ -240,11 +240,27 @@ static int watch_pid(struct process *p, pid_t pid, bool child)
 	return 0;
 }
 
+/* Ours without the service manager's socket: when we are ready is for us to tell, not for a brick. */
+static char **environment(void)
+{
+	unsigned n = 0, i;
+	char **env;
+
+	while (environ[n])
+		n++;
+	env = need(calloc(n + 1, sizeof(char *)));
+	for (i = n = 0; environ[i]; i++)
+		if (strncmp(environ[i], "NOTIFY_SOCKET=", 14) != 0)
+			env[n++] = environ[i];
+	return env;
+}
+
 /* All signals as a program expects them, a session of its own, input from nowhere. @out: what becomes of its output. */
 static int spawn(const char *const *argv, const char *log_file, int out, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
+	char **env = environment();
 	sigset_t none, all;
 	int ret;
 
@@ -262,7 +278,8 @@ static int spawn(const char *const *argv, const char *log_file, int out, pid_t *
 		posix_spawn_file_actions_adddup2(&files, out, 1);
 	posix_spawn_file_actions_adddup2(&files, 1, 2);
 	posix_spawn_file_actions_addclosefrom_np(&files, 3); /* also what a library forgot to close at exec */
-	ret = posix_spawn(ret_pid, argv[0], &files, &attr, (char *const *)argv, environ);
+	ret = posix_spawn(ret_pid, argv[0], &files, &attr, (char *const *)argv, env);
+	free(env);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
 	return -ret;
