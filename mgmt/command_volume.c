@@ -484,7 +484,8 @@ json_t *coroutine_fn command_volume_delete(struct manager *m, json_t *rq)
 	if (ret == -ESTALE)
 		error_set(&err, ret, "volume %s was changed by somebody else just now: look at it and try again", name);
 	answer = ret < 0 ? json_failure(-ret, &err)
-			 : success_message(need(json_pack("{s:s}", "id", id)), "volume delete: %s: success; the data stays in the bricks' directories", name);
+			 : success_message(need(json_pack("{s:s}", "id", id)),
+					   "volume delete: %s: success; the data stays in the bricks' directories", name);
 	free(key);
 	free(name);
 	return answer;

@@ -174,7 +174,8 @@ static void coroutine_fn a_graph_goes_with_its_last_call(struct rig *rig)
 	for (i = 0; i < 1000 && vol->graphs > 1; i++)
 		co_sleep_ns(1000000);
 	assert_int_equal(vol->graphs, 1);
-	assert_int_equal(volume_change(vol, volfile(100, "volume s\n type features/shard\n subvolumes faults\nend-volume\n"), 0, &err), -EOPNOTSUPP);
+	assert_int_equal(volume_change(vol, volfile(100, "volume s\n type features/shard\n subvolumes faults\nend-volume\n"), 0, &err),
+			 -EOPNOTSUPP);
 	assert_int_equal(vol->graphs, 1);
 }
 
