@@ -7,6 +7,7 @@
 #include "runtime/loop.h"
 #include "xlators/graph.h"
 
+#define BRICK_IO_MAX (8u << 20) /* of one READ or WRITE: Samba goes so far, through GlusterFS's client library */
 #define DEFAULT_FDS 65536
 #define DEAD_CLIENT_S 40		/* its locks hold others up for no longer */
 #define DEFAULT_INFLIGHT 256
@@ -66,8 +67,8 @@ int brick_server_new(struct loop *loop, struct graph *graph, const struct brick_
 	struct rpc_service service = {
 		.name = "brick", .programs = programs, .tls = conf->tls,
 		.user = bs, .opened = conn_opened, .closed = conn_closed, .cancel_on_close = true,
-		.limits = { .max_conns = conf->max_conns, .max_inflight = conf->max_inflight ? conf->max_inflight : DEFAULT_INFLIGHT,
-			    .max_held = 16u << 20, .dead_s = DEAD_CLIENT_S },
+		.limits = { .max_record = BRICK_IO_MAX + (64u << 10), .max_conns = conf->max_conns, .max_inflight = conf->max_inflight ? conf->max_inflight : DEFAULT_INFLIGHT,
+			    .max_held = 2 * BRICK_IO_MAX, .dead_s = DEAD_CLIENT_S },
 	};
 	uint8_t uuid[16];
 	int status;

@@ -301,6 +301,12 @@ struct rpc_program brick_gate_program = {
 	.name = "gatehouse", .prog = GATE_PROGRAM, .vers = GATE_VERSION, .nprocs = GATE_PROC_COUNT, .procs = procs, .admit = admit,
 };
 
+/* So that the memory that many large reads would take is counted before they are made. */
+static uint32_t read_bytes(const void *args)
+{
+	return ((const struct gf_read_req *)args)->size;
+}
+
 void brick_programs_init(void)
 {
 	static const uint32_t garbage[] = { GF_FOP_COMPOUND, GF_FOP_ICREATE, GF_FOP_NAMELINK };
@@ -314,6 +320,7 @@ void brick_programs_init(void)
 	}
 	for (i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++)
 		procs[garbage[i]] = (struct rpc_proc){ .name = "GARBAGE", .run = run_garbage };
+	procs[GF_FOP_READ].reply_bytes = read_bytes;
 	procs[GF_FOP_NULL] = (struct rpc_proc){ .name = "NULL" };
 	procs[GF_FOP_RELEASE] = PROC("RELEASE", run_release, gf_release_req, gf_common_rsp);
 	procs[GF_FOP_RELEASEDIR] = PROC("RELEASEDIR", run_release, gf_release_req, gf_common_rsp);

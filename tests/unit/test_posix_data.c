@@ -58,6 +58,37 @@ static void test_read_write(void **state)
 	brick_test(read_write);
 }
 
+/* Samba opens directories with OPEN, and asks for as much as 8 MiB at once, by way of GlusterFS's client library. */
+static void as_samba_does(struct brick *b)
+{
+	enum { SIZE = 8 << 20 };
+	struct open_args args = { .inode = inode_n(b, gfid_n(1)), .flags = O_RDONLY };
+	struct open_res res = { 0 };
+	struct writev_res wr;
+	struct readv_res rd;
+	uint8_t *data = calloc(1, SIZE);
+
+	assert_int_equal(do_mkdir(b, gfid_root, "d", 1, 0700, NULL), 0);
+	assert_int_equal(xl_open(b->xl, &b->call, &args, &res), 0);
+	fd_unref(res.fd);
+	args.flags = O_RDWR;
+	assert_int_equal(xl_open(b->xl, &b->call, &args, &res), -EISDIR);
+	args.flags = O_RDONLY | O_TRUNC;
+	assert_int_equal(xl_open(b->xl, &b->call, &args, &res), -EISDIR);
+	assert_int_equal(do_create(b, gfid_root, "f", 2, 0600, NULL), 0);
+	data[SIZE - 1] = 7;
+	assert_int_equal(do_write(b, gfid_n(2), 0, data, SIZE, 0, &wr), 0);
+	assert_int_equal(do_read(b, gfid_n(2), 0, SIZE, &rd), 0);
+	assert_int_equal(rd.data.len, SIZE);
+	assert_int_equal(payload_data(&rd.data)[SIZE - 1], 7);
+	free(data);
+}
+
+static void test_as_samba_does(void **state)
+{
+	brick_test(as_samba_does);
+}
+
 /* Data that left the page cache is read all the same. */
 static void cold_read(struct brick *b)
 {
@@ -850,7 +881,7 @@ static int unmount(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read_write), cmocka_unit_test(test_cold_read), cmocka_unit_test(test_lent_read),
+		cmocka_unit_test(test_read_write), cmocka_unit_test(test_as_samba_does), cmocka_unit_test(test_cold_read), cmocka_unit_test(test_lent_read),
 		cmocka_unit_test(test_truncated), cmocka_unit_test(test_set_id_bits), cmocka_unit_test(test_open_modes),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_plain_times), cmocka_unit_test(test_times_stored), cmocka_unit_test(test_times_stored_when),

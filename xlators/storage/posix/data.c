@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define READ_MAX (1u << 20)
+#define READ_MAX (8u << 20)		/* what Samba may ask for at once, through GlusterFS's client library */
 #define LEND_MIN (256u << 10)		/* what it saves to copy less must pay for a helper and two more system calls */
 #define PAGE 4096u
 
@@ -236,7 +236,7 @@ int coroutine_fn fop_readv(struct xlator *xl, struct call *call, const struct re
 
 	if (args->offset > (uint64_t)INT64_MAX - size)
 		return -EINVAL;
-	if (args->lend && size >= LEND_MIN && args->offset % PAGE == 0 && readv_lent(xl, call, args, res))
+	if (args->lend && size >= LEND_MIN && size <= IOBUF_PIPE_BYTES && args->offset % PAGE == 0 && readv_lent(xl, call, args, res))
 		return 0;
 	buf = iobuf_new(size ? size : 1);
 	if (!buf || arena_cleanup(call->arena, drop_iobuf, buf) < 0)
