@@ -144,5 +144,6 @@ void xml_success(struct xml *x, const struct cli_reply *r);
 
 /* cli_tls.c */
 int cli_tls_init(json_t *request, json_t **ret_result, struct error *err);
+void text_tls_init(struct cli_out *out, const struct cli_reply *r);
 
 #endif

@@ -311,6 +311,41 @@ static int make_exports_test(struct cli_args *args, json_t *request, struct erro
 	return cli_end(args, NULL, err);
 }
 
+/* --- tls -------------------------------------------------------------------------------------------------------- */
+
+static const char *const tls_words[] = { "directory", "into", NULL };
+
+/* A name becomes a directory's, and a certificate's. */
+static int add_tls_host(json_t *hosts, const char *word, struct error *err)
+{
+	if (!*word || *word == '.' || *word == '-' || strpbrk(word, "/,") || strlen(word) > 64)
+		return error_set(err, -EINVAL, "tls init: \"%.64s\" is no host's name", word);
+	json_array_append_new(hosts, json_string(word));
+	return 0;
+}
+
+static int make_tls(struct cli_args *args, json_t *request, struct error *err)
+{
+	json_t *hosts = json_array();
+	int ret = 0;
+
+	json_object_set_new(request, "hosts", hosts);
+	while (ret == 0 && args->n) {
+		bool directory = cli_take_word(args, "directory"), into = !directory && cli_take_word(args, "into");
+		const char *word = cli_take(args, directory || into ? "DIR" : "HOST", err);
+
+		if (!word)
+			return -EINVAL;
+		if (!directory && !into)
+			ret = add_tls_host(hosts, word, err);
+		else if (*word != '/')
+			ret = error_set(err, -EINVAL, "tls init: %s wants a full path, not \"%.64s\"", directory ? "directory" : "into", word);
+		else
+			set_text(request, directory ? "directory" : "into", word);
+	}
+	return ret ? ret : cli_end(args, tls_words, err);
+}
+
 /* --- the table -------------------------------------------------------------------------------------------------- */
 
 const struct cli_command cli_commands[] = {
@@ -347,7 +382,8 @@ const struct cli_command cli_commands[] = {
 	  make_exports_test, NULL, text_exports_test, NULL, .in_order = exports_test_allows },
 	{ "config check", "", "what is wrong with the configuration. Exit status 1: something", "config-check", NULL, "problems",
 	  text_config_check, NULL, .in_order = config_check_finds_nothing },
-	{ "tls init", "", "make keys and certificates for TLS between the hosts", NULL, NULL, NULL, text_message, NULL,
+	{ "tls init", "[HOST...] [directory DIR] [into DIR]", "make keys and certificates for TLS between the hosts", NULL, make_tls, NULL,
+	  text_tls_init, NULL,
 	  .local = cli_tls_init },
 	{ "version", "", "of this program and of the manager", "version", NULL, NULL, text_version, NULL },
 	{ NULL }

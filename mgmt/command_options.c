@@ -9,6 +9,12 @@
 
 /* --- set, reset --- */
 
+/* Bricks under TLS and clients without it, or the other way round, find each other no more. */
+static bool is_switch_of_tls(const struct volume_option_row *row)
+{
+	return row && (strcmp(row->name, "client.ssl") == 0 || strcmp(row->name, "server.ssl") == 0);
+}
+
 static int set_options(struct manager *m, struct volume *v, void *arg, struct error *err)
 {
 	json_t *options = arg, *one;
@@ -25,6 +31,8 @@ static int set_options(struct manager *m, struct volume *v, void *arg, struct er
 		if (ret < 0)
 			return ret;
 		row = volume_option_find(name);
+		if (v->state == VOLUME_STARTED && is_switch_of_tls(row) && strcmp(volume_option_effective(v, row->name), value) != 0)
+			return error_set(err, -EBUSY, "%s changes bricks and whoever uses them at once: stop volume %s first", row->name, v->name);
 		volume_set_option(v, row ? row->name : name, value); /* user.* has no row */
 	}
 	return 0;
@@ -52,8 +60,11 @@ static void tell_effect(const struct volume *v, const char *name, json_t *answer
 {
 	const struct volume_option_row *row = volume_option_find(name);
 
-	if (row && !volume_option_is_live(row) && v->state == VOLUME_STARTED && row->place == PLACE_BRICK)
+	if (row && !volume_option_is_live(row) && v->state == VOLUME_STARTED &&
+	    (row->place == PLACE_BRICK || row->place == PLACE_MANAGER))
 		add_warning(answer, "%s takes effect when the volume is stopped and started again", row->name);
+	if (is_switch_of_tls(row) && volume_option_on(v, "client.ssl") != volume_option_on(v, "server.ssl"))
+		add_warning(answer, "client.ssl and server.ssl differ: with one of them only, nobody reaches the bricks");
 	if (row && row->place == PLACE_EXPORTS && strcmp(row->name, "nfs.exports") != 0 && volume_option(v, "nfs.exports"))
 		add_warning(answer, "nfs.exports is set and says all by itself: %s changes nothing until it is reset", row->name);
 }

@@ -34,11 +34,12 @@ void put_options(FILE *f, const struct volume *v, unsigned places, const char *t
 	put_options_but(f, v, places, type, stock, NULL);
 }
 
-static const char *file_of(const struct volume *v, const char *option, const char *dflt)
+/* What the volume says, or this host, or where `tls init` puts it. Always named: each distribution's GlusterFS looks somewhere else. */
+static const char *file_of(const struct volume *v, const char *option, const char *own, const char *usual)
 {
 	const char *set = volume_option(v, option);
 
-	return set ? set : dflt;
+	return set ? set : own ? own : usual;
 }
 
 void put_tls(FILE *f, const struct volume *v, const char *which, const struct volfiles_tls *tls)
@@ -46,9 +47,10 @@ void put_tls(FILE *f, const struct volume *v, const char *which, const struct vo
 	if (!volume_option_on(v, which))
 		return;
 	put_option(f, "transport.socket.ssl-enabled", "on");
-	put_option(f, "transport.socket.ssl-own-cert", file_of(v, "ssl.own-cert", tls ? tls->certificate : NULL));
-	put_option(f, "transport.socket.ssl-private-key", file_of(v, "ssl.private-key", tls ? tls->key : NULL));
-	put_option(f, "transport.socket.ssl-ca-list", file_of(v, "ssl.ca-list", tls ? tls->ca : NULL));
+	put_option(f, "transport.socket.ssl-own-cert", file_of(v, "ssl.own-cert", tls ? tls->certificate : NULL, "/etc/ssl/glusterfs.pem"));
+	put_option(f, "transport.socket.ssl-private-key",
+		   file_of(v, "ssl.private-key", tls ? tls->key : NULL, "/etc/ssl/glusterfs.key"));
+	put_option(f, "transport.socket.ssl-ca-list", file_of(v, "ssl.ca-list", tls ? tls->ca : NULL, "/etc/ssl/glusterfs.ca"));
 	put_option(f, "transport.socket.ssl-cert-depth", volume_option(v, "ssl.certificate-depth"));
 	put_option(f, "transport.socket.ssl-cipher-list", volume_option(v, "ssl.cipher-list"));
 }

@@ -167,7 +167,8 @@ static void test_logs_and_exports(void **state)
 	becomes("exports test [2001:db8::7] /demo", "{\"command\":\"exports-test\",\"client\":\"2001:db8::7\",\"path\":\"/demo\"}");
 	becomes("config check", "{\"command\":\"config-check\"}");
 	becomes("version", "{\"command\":\"version\"}");
-	becomes("tls init", "{}");
+	becomes("tls init", "{\"hosts\":[]}");
+	becomes("tls init h2 into /x h3 directory /y", "{\"hosts\":[\"h2\",\"h3\"],\"into\":\"/x\",\"directory\":\"/y\"}");
 	refused("volume log demo rotat", "did you mean \"rotate\"?");
 	refused("volume log demo rotate lines 5", "\"lines\" is not understood");
 	refused("volume log demo lines", "lines N is missing");
