@@ -48,6 +48,11 @@ say "a changed option comes by itself"
 gluster --mode=script volume set vol cluster.eager-lock off
 await 30 says "the volume's options changed volume=vol options=1" gateway
 
+say "bricks are added, and the gateway takes another graph"
+mkdir "$T/b2" "$T/b3"
+gluster --mode=script volume add-brick vol "192.0.2.1:$T/b2" "192.0.2.1:$T/b3" force
+await 60 says 'the volume has another graph volume=vol up=yes reason=".* is new"' gateway
+
 say "an unknown volume is an error that names it"
 "$BUILD/gatehouse-gateway" --volfile-server 192.0.2.1 --volfile-id nowhere --port 2050 --no-rpcbind --export '*' \
     --handle-key "$T/handle.key" 2>"$T/unknown.log" && fail "served a volume that does not exist"
