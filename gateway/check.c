@@ -84,7 +84,7 @@ static int check_volumes(struct gatewayd *d, struct findings *found)
 		check_dir(d, dir, found);
 		exports_check(d->exports_path, NULL, tell, found);
 		if (!found->n)
-			printf("%u volumes and %u exports are in order\n", dir->n, dir->exports->n);
+			printf("%u volumes and %u exports are in order\n", dir->n, dir->exports ? dir->exports->n : 0);
 		volume_dir_free(dir);
 	}
 	free(dir);
@@ -297,10 +297,14 @@ static void print(const struct test *t, const struct question *q)
 	put_reason(f, t, q);
 	if (fclose(f) != 0)
 		return;
-	if (t->d->conf.json)
+	if (t->d->conf.json) {
 		print_json(t, q, reason);
-	else
-		printf("%s %s mount %s: %s\n", q->client, allowed(q) ? "may" : "may not", q->path, reason);
+	} else {
+		printf("%s ", q->client);
+		if (!strstr(q->client, q->address))
+			printf("(%s) ", q->address);
+		printf("%s mount %s: %s\n", allowed(q) ? "may" : "may not", q->path, reason);
+	}
 	free(reason);
 }
 

@@ -9,6 +9,7 @@
 
 #include "rpc/rpc.h"
 #include "rpcgen/gluster4.h"
+#include "runtime/hash.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/sync.h"
@@ -29,7 +30,10 @@ struct server {
 	uint16_t port;
 	int said;			/* the reason in the log, told again when it changes and every ten minutes */
 	uint64_t said_ns;
+	uint64_t refused;		/* hash of the file that was not taken, which is told once */
 };
+
+#define TOLD (-EUCLEAN)			/* a session ended because of what was told already */
 
 struct volume_server {
 	struct volume_server_conf conf;
@@ -123,6 +127,8 @@ static const char *reason_of(int why)
 		return "it closed the connection";
 	case EOPNOTSUPP:
 		return "it does not know GlusterFS's handshake";
+	case EPROTONOSUPPORT:
+		return "the volume has features of a newer GlusterFS than is known here";
 	case EPROTO:
 	case EBADMSG:
 	case EMSGSIZE:
@@ -139,7 +145,7 @@ static void say(struct volume_server *vs, struct server *s, int why)
 {
 	uint64_t now = loop_now_ns(vs->conf.loop);
 
-	if (vs->stopping || (s->said == why && now < s->said_ns + SAY_AGAIN_NS))
+	if (vs->stopping || why == TOLD || (s->said == why && now < s->said_ns + SAY_AGAIN_NS))
 		return;
 	s->said = why;
 	s->said_ns = now;
@@ -255,25 +261,41 @@ static void keep_text(struct volume_server *vs, const gf_text *spec)
 		memcpy(vs->text, spec->data, spec->len);
 }
 
-/* An error reply. What cannot be cured by asking again is told as an error; the first file is not waited for then. */
-static int refusal(struct volume_server *vs, const struct server *s, int op_errno)
+/* An error reply. That the volume is unknown is an error, and the first file is not waited for then. Later it may only be that
+ * this server left the cluster. */
+static int refusal(struct volume_server *vs, struct server *s, int op_errno)
 {
 	struct error err = { "" };
 
+	if (op_errno == EOPNOTSUPP)
+		return -EPROTONOSUPPORT;
 	if (op_errno != ENOENT)
 		return op_errno > 0 && op_errno < 4096 ? -op_errno : -EPROTO;
 	error_set(&err, -ENOENT, "%s:%u has no volume named \"%s\"", s->host, s->port, vs->conf.volume);
-	if (vs->taken)
-		log_error("the volume is unknown now, it is served as it was", "reason=\"%s\"", err.text);
-	else
-		vs->err = err;
+	if (vs->taken) {
+		if (s->said != -ENOENT)
+			log_error("the volume is unknown now, it is served as it was", "reason=\"%s\"", err.text);
+		s->said = -ENOENT;
+		return vs->n == 1 ? 0 : TOLD;
+	}
+	vs->err = err;
 	vs->refused = -ENOENT;
 	co_queue_wake_all(&vs->news);
 	return 0;
 }
 
-/* 0 also when the file was not taken: asking again at once would not make it better. */
-static int coroutine_fn use(struct volume_server *vs, const struct server *s, const struct gf_getspec_rsp *rsp)
+static void tell_refused(struct volume_server *vs, struct server *s, const struct gf_getspec_rsp *rsp, const char *reason)
+{
+	uint64_t hash = hash_bytes(rsp->spec.data, rsp->spec.len, 0);
+
+	if (hash != s->refused)
+		log_error(vs->taken ? "the volume's new file is not taken, the old one stays" : "the volume's file is not taken",
+			  "server=%s:%u reason=\"%s\"", s->host, s->port, reason);
+	s->refused = hash;
+}
+
+/* A file that is not taken ends the session where another server may have a better one. */
+static int coroutine_fn use(struct volume_server *vs, struct server *s, const struct gf_getspec_rsp *rsp)
 {
 	char from[HOST_MAX + 64];
 	struct error err = { "" };
@@ -281,25 +303,25 @@ static int coroutine_fn use(struct volume_server *vs, const struct server *s, co
 
 	if (rsp->op_ret < 0)
 		return refusal(vs, s, rsp->op_errno);
-	vs->refused = 0;
 	if (!rsp->spec.len)
 		return -EPROTO;
+	s->said = 0;
 	if (vs->taken && vs->len == rsp->spec.len && memcmp(vs->text, rsp->spec.data, vs->len) == 0)
 		return 0;
 	snprintf(from, sizeof(from), "volume %.40s of %s", vs->conf.volume, s->host);
 	ret = vs->conf.take(vs->conf.user, (const char *)rsp->spec.data, rsp->spec.len, from, &err);
 	if (ret < 0) {
-		log_error(vs->taken ? "the volume's new file is not taken, the old one stays" : "the volume's file is not taken",
-			  "server=%s:%u reason=\"%s\"", s->host, s->port, err.text[0] ? err.text : strerror(-ret));
-		return vs->taken ? 0 : -EPROTO;
+		tell_refused(vs, s, rsp, err.text[0] ? err.text : strerror(-ret));
+		return vs->taken && vs->n == 1 ? 0 : TOLD;
 	}
+	s->refused = 0;
 	keep_text(vs, &rsp->spec);
 	vs->taken = true;
 	co_queue_wake_all(&vs->news);
 	return 0;
 }
 
-static int coroutine_fn fetch(struct volume_server *vs, struct rpc_client *c, const struct server *s)
+static int coroutine_fn fetch(struct volume_server *vs, struct rpc_client *c, struct server *s)
 {
 	struct arena *arena = arena_new(1u << 20);
 	struct gf_getspec_rsp rsp = { 0 };
@@ -358,7 +380,6 @@ static int coroutine_fn stay(struct volume_server *vs, struct rpc_client *c, str
 {
 	int ret = 0;
 
-	s->said = 0;
 	while (ret == 0) {
 		ret = wait_for(vs, &vs->changed, PING_NS);
 		if (ret == -ETIMEDOUT) {

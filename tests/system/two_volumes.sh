@@ -131,6 +131,10 @@ ask() { "$BUILD/gatehouse-gateway" --volumes "$dir" --test-export "$@"; }
 ask '192.0.2.7 /three/sub/x' | grep -q "may mount /three/sub/x: $dir/exports:3 exports /three/sub to \*: reading and writing (rw)" || fail "--test-export"
 ask '192.0.2.7 /three' >"$T/why" && fail "the root of three is not exported"
 grep -q 'may not mount /three: .* exports neither it nor a directory above it' "$T/why" || fail "--test-export: $(cat "$T/why")"
+ask 'localhost:4000 /two' --test-export '192.0.2.7 /two/x' --json | python3 -c 'import json, sys
+for line in sys.stdin: d = json.loads(line); assert d["allowed"] and d["line"] == 2 and d["options"]["ino32"], d' || fail "--json"
+"$BUILD/gatehouse-gateway" --exports "$dir/exports" --test-export '192.0.2.7' 2>/dev/null && fail "half a question is answered"
+[ $? = 2 ] || fail "half a question is refused with another status"
 python3 "$TOP/tests/system/two_volumes.py"
 "$BUILD/gatehouse-gateway" --volumes "$dir" --check || fail "--check finds something wrong"
 stop gateway

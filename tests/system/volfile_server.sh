@@ -27,14 +27,16 @@ gluster --mode=script volume start vol
 stop glusterd
 
 say "servers that are away, that hang and that talk rubbish cost a sentence each; the gateway comes up when a good one does"
-serve bad python3 "$TOP/tests/system/bad_server.py" hang 24010 garbage 24011 close 24012 html 24013
-for port in 24010 24011 24012 24013; do await 20 nc -z 192.0.2.1 $port; done
+serve bad python3 "$TOP/tests/system/bad_server.py" hang 24010 garbage 24011 close 24012 html 24013 nonsense 24014 huge 24015
+for port in 24010 24011 24012 24013 24014 24015; do await 20 nc -z 192.0.2.1 $port; done
 start_rpcbind
-fetch gateway 192.0.2.1:24010,192.0.2.1:24011 --volfile-server "192.0.2.1:24012,192.0.2.1:24013 192.0.2.1"
+fetch gateway 192.0.2.1:24010,192.0.2.1:24011 --volfile-server "192.0.2.1:24012,192.0.2.1:24013 192.0.2.1:24014,192.0.2.1:24015,192.0.2.1"
 await 60 says 'server=192.0.2.1:24010 reason="it does not answer"' gateway
 await 60 says 'server=192.0.2.1:24011 reason="its answer makes no sense"' gateway
 await 60 says 'server=192.0.2.1:24012 reason="it closed the connection"' gateway
 await 60 says 'server=192.0.2.1:24013 reason="its answer makes no sense"' gateway
+await 60 says "the volume's file is not taken.*volume vol of 192.0.2.1:4: expected an option's name, found the end of the file" gateway
+await 60 says 'server=192.0.2.1:24015 reason="its answer makes no sense"' gateway
 await 60 says 'server=192.0.2.1:24007 reason="nobody listens there"' gateway
 kill -0 "${PIDS[gateway]}" || fail "the gateway gave up"
 ! showmount -e 127.0.0.1 2>/dev/null || fail "it serves what it does not know"
@@ -47,6 +49,11 @@ in_guest 1 120 'echo hello >/mnt/nfs/file; sync; cat /mnt/nfs/file; mkdir /mnt/n
 say "a changed option comes by itself"
 gluster --mode=script volume set vol cluster.eager-lock off
 await 30 says "the volume's options changed volume=vol options=1" gateway
+
+say "bricks are added, and the gateway takes another graph"
+mkdir "$T/b2" "$T/b3"
+gluster --mode=script volume add-brick vol "192.0.2.1:$T/b2" "192.0.2.1:$T/b3" force
+await 60 says 'the volume has another graph volume=vol up=yes reason=".* is new"' gateway
 
 say "an unknown volume is an error that names it"
 "$BUILD/gatehouse-gateway" --volfile-server 192.0.2.1 --volfile-id nowhere --port 2050 --no-rpcbind --export '*' \

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <string.h>
 
 #include "runtime/loop.h"
@@ -129,6 +130,63 @@ static void graphs_refuse_what_they_cannot_serve(void **state)
 	}
 }
 
+/* What becomes of the first text's graph when the second comes. */
+struct step { const char *now, *wanted; int ret; const char *says; };
+
+#define CLIENT(more) "volume c\ntype protocol/client\noption remote-host h\noption remote-subvolume /b\n" more "end-volume\n"
+#define TOP(type, more) "volume t\ntype " type "\n" more "subvolumes c\nend-volume\n"
+
+static const struct step steps[] = {
+	{ CLIENT(""), CLIENT(""), 0, "" },
+	{ CLIENT("") TOP("features/utime", ""), CLIENT("") TOP("features/utime", "option noatime off\n"), 1, "" },
+	{ CLIENT("") TOP("features/utime", "option noatime off\n"), CLIENT("") TOP("features/utime", ""), 1, "" },
+	{ CLIENT("") TOP("features/utime", ""), CLIENT("") TOP("features/utime", "option noatime maybe\n"), -EINVAL,
+	  "new.vol: volume t: option noatime: expected on or off" },
+	{ CLIENT(""), CLIENT("option remote-port 7\n"), -EXDEV, "option \"remote-port\" of c is another one" },
+	{ CLIENT(""), CLIENT("option nobody-knows it\n"), 0, "" },
+	{ CLIENT("option username u\noption password p\n"), CLIENT(""), 0, "" },	/* not told to who asks from afar */
+	{ CLIENT("option username u\n"), CLIENT("option username v\n"), -EXDEV, "username" },
+	{ CLIENT("") TOP("performance/write-behind", ""), CLIENT("") TOP("performance/write-behind", "option cache-size 1MB\n"), 0, "" },
+	{ CLIENT("") TOP("features/read-only", ""), CLIENT("") TOP("features/read-only", "option read-only on\n"), -EXDEV, "read-only" },
+	{ CLIENT(""), CLIENT("") TOP("features/utime", ""), -EXDEV, "t is new" },
+	{ CLIENT("") TOP("features/utime", ""), CLIENT(""), -EXDEV, "t is gone" },
+	{ CLIENT("") TOP("features/utime", ""), CLIENT("") TOP("debug/trace", ""), -EXDEV, "t (debug/trace) stands where" },
+};
+
+static void coroutine_fn reconfigure_all(void *arg)
+{
+	struct graph_conf conf = { .loop = loop_self() };
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		const struct step *s = &steps[i];
+		struct error err = { "" };
+		struct volfile *now = volfile_parse(s->now, strlen(s->now), "old.vol", &err);
+		struct volfile *wanted = volfile_parse(s->wanted, strlen(s->wanted), "new.vol", &err);
+		struct graph *graph;
+		int ret;
+
+		if (!now || !wanted || graph_new(now, &conf, &err, &graph) < 0)
+			fail_msg("case %zu: %s", i, err.text);
+		ret = graph_reconfigure(graph, now, wanted, &err);
+		if (ret != s->ret || !strstr(err.text, s->says))
+			fail_msg("case %zu returns %d and says: %s", i, ret, err.text);
+		graph_free(graph);
+		volfile_free(now);
+		volfile_free(wanted);
+	}
+	loop_stop(loop_self());
+}
+
+static void graphs_go_from_one_volfile_to_the_next(void **state)
+{
+	struct loop *loop = loop_new(NULL);
+
+	co_start(loop, reconfigure_all, NULL);
+	loop_run(loop);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +195,7 @@ int main(void)
 		cmocka_unit_test(many_quotes_do_not_exhaust_memory),
 		cmocka_unit_test(a_nul_byte_is_refused),
 		cmocka_unit_test(graphs_refuse_what_they_cannot_serve),
+		cmocka_unit_test(graphs_go_from_one_volfile_to_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
