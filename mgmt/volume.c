@@ -55,11 +55,16 @@ void volume_add_brick(struct volume *v, const char *host, const char *host_id, c
 /* Where it stands, or would. */
 static unsigned option_place(const struct volume *v, const char *name)
 {
-	unsigned i;
+	unsigned from = 0, upto = v->noptions, middle;
 
-	for (i = 0; i < v->noptions && strcmp(v->options[i].name, name) < 0; i++)
-		;
-	return i;
+	while (from < upto) {
+		middle = (from + upto) / 2;
+		if (strcmp(v->options[middle].name, name) < 0)
+			from = middle + 1;
+		else
+			upto = middle;
+	}
+	return from;
 }
 
 static bool option_at(const struct volume *v, unsigned i, const char *name)
