@@ -150,8 +150,8 @@ static int look_blocking(void *arg)
 
 static json_t *disk_json(const struct brick_disk *d)
 {
-	return need(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "device", d->device, "filesystem", d->filesystem,
-			      "mount_options", d->mount_options, "block_size", (json_int_t)d->block_size, "size_total",
+	return need(json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:i}", "device", json_text(d->device), "filesystem",
+			      json_text(d->filesystem), "mount_options", json_text(d->mount_options), "block_size", (json_int_t)d->block_size, "size_total",
 			      (json_int_t)d->size_total, "size_free", (json_int_t)d->size_free, "inodes_total",
 			      (json_int_t)d->inodes_total, "inodes_free", (json_int_t)d->inodes_free, "inode_size", (int)d->inode_size));
 }
@@ -221,7 +221,7 @@ static int rotate_blocking(void *arg)
 
 static json_t *log_entry(struct manager *m, const struct host_brick *b, const char *file, const char *text)
 {
-	json_t *entry = need(json_pack("{s:s, s:s, s:s}", "host", m->name, "brick", b->path, "file", file));
+	json_t *entry = need(json_pack("{s:s, s:s, s:o}", "host", m->name, "brick", b->path, "file", json_text(file)));
 
 	if (text)
 		json_object_set_new(entry, "text", json_text(text));

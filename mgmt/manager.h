@@ -78,6 +78,7 @@ struct manager {
 	struct co_queue moved;		/* something has come nearer to what is desired */
 	struct co_wait *idle;		/* the reconciler waits for work */
 	struct co_gate background;
+	bool store_given;		/* on the command line, which host.xml cannot overrule */
 	bool stopping, registered, announce_due, ending, again, signals_open;	/* again: begins anew with what host.xml says now */
 	struct error err;
 	int status;
@@ -91,6 +92,7 @@ void knowledge_free(struct manager *m);
 const struct known_volume *known_volume(const struct manager *m, const char *name);	/* NULL: there is none */
 const struct host *known_host(const struct manager *m, const char *name);	/* by name, address or uuid; NULL */
 bool is_this_host(const struct manager *m, const char *name);	/* also "localhost" and every address of an interface */
+bool has_address(const struct manager *m, const char *text);	/* an interface of this host has it, or had a second ago */
 /* What a host says of itself, or NULL when it has not been heard of. A new reference. */
 json_t *host_status(const struct manager *m, const char *uuid);
 const struct volfiles_tls *manager_tls(const struct manager *m);

@@ -127,6 +127,18 @@ int volume_name_check(const char *name, struct error *err)
 	return 0;
 }
 
+int host_name_check(const char *name, struct error *err)
+{
+	const char *p;
+
+	if (!*name || strlen(name) > 255)
+		return error_set(err, -EINVAL, "a host's name has 1 to 255 characters");
+	for (p = name; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("-_.:%", *p))
+			return error_set(err, -EINVAL, "a host's name or address has letters, digits, \"-\", \"_\", \".\" and \":\" only");
+	return 0;
+}
+
 const char *volume_client_name(const struct volume *v, unsigned brick, char *buf, unsigned size)
 {
 	snprintf(buf, size, "%s-client-%u", v->name, brick);
