@@ -42,6 +42,7 @@ struct host_brick {			/* one of this host's bricks that runs, or should */
 	char *volume, *path, *id;	/* id: VOLUME-PATH with dashes */
 	char *volfile;			/* its text as it was written */
 	uint16_t port;
+	unsigned shared;		/* bricks of the volume on its disk, when that was last found out; 0: never */
 	struct process *process;
 	bool online, probing, wanted, stopping, ended;	/* stopping: its end has begun; ended: its process is gone */
 };
@@ -78,6 +79,7 @@ struct manager {
 	struct co_queue moved;		/* something has come nearer to what is desired */
 	struct co_wait *idle;		/* the reconciler waits for work */
 	struct co_gate background;
+	bool reconciling, unfinished;	/* unfinished: something of the last pass failed and is tried again */
 	bool store_given;		/* on the command line, which host.xml cannot overrule */
 	bool stopping, registered, announce_due, ending, again, signals_open;	/* again: begins anew with what host.xml says now */
 	struct error err;
@@ -103,6 +105,7 @@ void reconcile_wanted(struct manager *m);			/* something is desired anew */
 void reconcile_moved(struct manager *m);			/* something here came or went: wakes who waits, announces */
 /* Parks until this host is as desired, and the bricks of @volume (NULL: any) here are online; or the deadline. 0 or -ETIMEDOUT. */
 int coroutine_fn reconcile_settled(struct manager *m, const char *volume);
+void coroutine_fn reconcile_end(struct manager *m);		/* waits until the pass that is going on has ended; it is the last */
 void coroutine_fn reconcile_stop(struct manager *m);
 
 /* --- host_bricks.c --- */
@@ -110,9 +113,11 @@ void coroutine_fn host_bricks_match(struct manager *m);
 struct host_brick *host_brick_find(const struct manager *m, const char *volume, const char *path);
 void coroutine_fn host_bricks_stop(struct manager *m);
 void host_bricks_leave(struct manager *m);
-char *host_brick_volfile(const struct manager *m, const struct volume *v, unsigned brick);
+/* For how many bricks of @v the disk of each one here is one; *ret_shared: of each brick, malloc'ed. Looks at disks, and parks. */
+void coroutine_fn host_bricks_shared(struct manager *m, const struct volume *v, unsigned **ret_shared);
+char *host_brick_volfile(const struct manager *m, const struct volume *v, unsigned brick, unsigned shared);
 bool host_bricks_online(const struct manager *m, const char *volume);	/* every one that should be */
-/* Parks until something accepts at this port of ours; false: the process of @alive died first, or we stop. */
+/* Parks until the process of @alive accepts at this port of ours; false: it died first, or we stop. */
 bool coroutine_fn await_port(struct manager *m, uint16_t port, struct process *const *alive);
 
 /* --- host_gateway.c --- */
