@@ -92,7 +92,8 @@ static struct answer_text attach(struct brick_conn *conn, const gfx_dict *d)
 		return refuse(ENOMEM, "out of memory");
 	c->base.trusted = trusted;
 	c->base.acknowledges = dict_get_int(d, GATE_KEY_EXTENSION, &number) && number == 1;
-	c->owner_required = dict_get_int(d, "opversion", &number) && number >= OWNER_REQUIRED_FROM;
+	c->opversion = dict_get_int(d, "opversion", &number) ? number : 0;
+	c->owner_required = c->opversion >= OWNER_REQUIRED_FROM;
 	log_info("client connected", "peer=%s client=%s", sockaddr_text(peer, text, sizeof(text)), log_quote(uuid));
 	return refuse(0, "Success");
 }
