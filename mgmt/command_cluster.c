@@ -9,7 +9,7 @@
 
 /* --- peers --- */
 
-static json_t *peer_json(const struct manager *m, const struct host *h)
+static json_t *peer_json(struct manager *m, const struct host *h)
 {
 	json_t *names = need(json_array()), *status = host_status(m, h->uuid), *peer;
 	unsigned i;

@@ -213,7 +213,7 @@ static uint32_t fold(const char *text)
 	return h;
 }
 
-static char *brick_id(const char *volume, const char *path)
+char *host_brick_id(const char *volume, const char *path)
 {
 	char *dashes = need(malloc(strlen(path) + 1)), *id;
 
@@ -318,10 +318,10 @@ static void launch(struct host_brick *b, const struct volume *v)
 	char *volfile = format("%s/bricks/%s.vol", m->conf.run_dir, b->id), *pid = format("%s/bricks/%s.pid", m->conf.run_dir, b->id);
 	char *log = format("%s/bricks/%s.log", m->conf.log_dir, b->id), *name = format("brick %s of %s", b->path, b->volume);
 	const char *level = volume_option_effective(v, "diagnostics.brick-log-level");
-	char left[8] = "", port[8];
+	char *state = format("%s/bricks/%s.state", m->conf.run_dir, b->id), left[8] = "", port[8];
 	const char *argv[] = {
 		m->conf.brick_program,     "--volfile", volfile, "--port", port, "--pid-file", pid, "--log-file", log, "--log-level",
-		*level ? level : "notice", NULL
+		*level ? level : "notice", "--state-file", state, NULL
 	};
 	struct process_conf conf = { m->loop, name, pid, log, argv, brick_changed, b };
 
@@ -336,6 +336,7 @@ static void launch(struct host_brick *b, const struct volume *v)
 	free(pid);
 	free(log);
 	free(name);
+	free(state);
 }
 
 /* The brick runs, or is started, with the volfile that the volume has now. */
@@ -375,7 +376,7 @@ static struct host_brick *add(struct manager *m, const char *volume, const char 
 	b->manager = m;
 	b->volume = need(strdup(volume));
 	b->path = need(strdup(path));
-	b->id = brick_id(volume, path);
+	b->id = host_brick_id(volume, path);
 	list_append(&m->bricks, &b->link);
 	return b;
 }

@@ -182,24 +182,47 @@ bool is_this_host(const struct manager *m, const char *name)
 	return host_is(m->self, name) || strcasecmp(name, "localhost") == 0 || has_address(m, name);
 }
 
-json_t *host_status(const struct manager *m, const char *uuid)
+/* Our own, made once a round of the loop: whoever looks at a thousand bricks asks a thousand times. A new reference. */
+static json_t *own_status(struct manager *m)
 {
-	char key[sizeof("status/") + GFID_TEXT_SIZE];
-	const struct store_doc *doc;
-	json_t *status;
+	if (!m->own_status || m->own_status_ns != loop_now_ns(m->loop)) {
+		json_decref(m->own_status);
+		m->own_status = status_indexed(status_of_this_host(m));
+		m->own_status_ns = loop_now_ns(m->loop);
+	}
+	return json_incref(m->own_status);
+}
 
-	if (strcmp(uuid, m->uuid) == 0)
-		return status_of_this_host(m);
-	snprintf(key, sizeof(key), "status/%.36s", uuid);
-	doc = store_get(m->store, key);
-	if (!doc)
-		return NULL;
+/* Of another host; parsed when it is asked for first. Borrowed; NULL when it is no object. */
+static json_t *parsed_status(struct manager *m, const char *uuid, const struct store_doc *doc)
+{
+	json_t *kept = json_object_get(m->statuses, uuid), *status;
+
+	if (kept && json_integer_value(json_object_get(kept, "revision")) == (json_int_t)doc->revision)
+		return json_object_get(kept, "status");
+	if (!m->statuses)
+		m->statuses = need(json_object());
 	status = json_parse(doc->text, doc->len);
 	if (!json_is_object(status)) {
 		json_decref(status);
+		json_object_del(m->statuses, uuid);
 		return NULL;
 	}
+	json_object_set_new(m->statuses, uuid, need(json_pack("{s:I, s:o}", "revision", (json_int_t)doc->revision, "status",
+							      status_indexed(status))));
 	return status;
+}
+
+json_t *host_status(struct manager *m, const char *uuid)
+{
+	char key[sizeof("status/") + GFID_TEXT_SIZE];
+	const struct store_doc *doc;
+
+	if (strcmp(uuid, m->uuid) == 0)
+		return own_status(m);
+	snprintf(key, sizeof(key), "status/%.36s", uuid);
+	doc = store_get(m->store, key);
+	return doc ? json_incref(parsed_status(m, uuid, doc)) : NULL;
 }
 
 const struct volfiles_tls *manager_tls(const struct manager *m)
@@ -255,6 +278,8 @@ void knowledge_changed(struct manager *m, const char *key)
 		reconcile_wanted(m);
 	} else if (strncmp(key, "status/", 7) == 0) {
 		watch_for_twin(m, name, doc);
+		if (!doc && m->statuses)
+			json_object_del(m->statuses, name);
 		co_queue_wake_all(&m->moved);
 	} else {
 		requests_changed(m, key);
@@ -269,6 +294,9 @@ void knowledge_free(struct manager *m)
 		host_gone(m, m->hosts[m->nhosts - 1]->uuid);
 	free(m->volumes);
 	free(m->hosts);
+	json_decref(m->statuses);
+	json_decref(m->own_status);
+	m->statuses = m->own_status = NULL;
 	free(own.texts);
 	own.texts = NULL;
 	own.n = 0;

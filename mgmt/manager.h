@@ -71,6 +71,8 @@ struct manager {
 	struct list bricks;		/* struct host_brick */
 	struct host_gateway gateway;
 	struct list signed_in;
+	json_t *statuses, *own_status;	/* knowledge.c: parsed, by uuid; of this host, as of own_status_ns */
+	uint64_t own_status_ns;
 	struct rpc_server *tcp, *local;
 	struct list spec_readers;	/* programs.c: connections that want to hear of new volfiles */
 	struct daemon_signals signals;
@@ -95,8 +97,8 @@ const struct known_volume *known_volume(const struct manager *m, const char *nam
 const struct host *known_host(const struct manager *m, const char *name);	/* by name, address or uuid; NULL */
 bool is_this_host(const struct manager *m, const char *name);	/* also "localhost" and every address of an interface */
 bool has_address(const struct manager *m, const char *text);	/* an interface of this host has it, or had a second ago */
-/* What a host says of itself, or NULL when it has not been heard of. A new reference. */
-json_t *host_status(const struct manager *m, const char *uuid);
+/* What a host says of itself (status.c), or NULL when it has not been heard of. A new reference; read only. */
+json_t *host_status(struct manager *m, const char *uuid);
 const struct volfiles_tls *manager_tls(const struct manager *m);
 
 /* --- reconcile.c --- */
@@ -111,6 +113,7 @@ void coroutine_fn reconcile_stop(struct manager *m);
 /* --- host_bricks.c --- */
 void coroutine_fn host_bricks_match(struct manager *m);
 struct host_brick *host_brick_find(const struct manager *m, const char *volume, const char *path);
+char *host_brick_id(const char *volume, const char *path);	/* VOLUME-PATH with dashes: its files' names. malloc'ed */
 void coroutine_fn host_bricks_stop(struct manager *m);
 void host_bricks_leave(struct manager *m);
 /* For how many bricks of @v the disk of each one here is one; *ret_shared: of each brick, malloc'ed. Looks at disks, and parks. */
@@ -127,6 +130,8 @@ void host_gateway_leave(struct manager *m);
 
 /* --- status.c --- */
 json_t *status_of_this_host(const struct manager *m);
+json_t *status_indexed(json_t *status);		/* the same object, in which status_brick() finds quickly */
+json_t *status_brick(const json_t *status, const char *volume, const char *path);	/* borrowed; NULL: it says nothing of it */
 void coroutine_fn status_announce(struct manager *m);
 
 /* --- requests.c: questions to one host; our own answers come at once --- */
