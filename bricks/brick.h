@@ -36,6 +36,8 @@ int brick_server_listen(struct brick_server *bs, const struct sockaddr *addr, st
 void brick_server_event(struct brick_server *bs, enum xl_event ev);
 int coroutine_fn brick_server_drain(struct brick_server *bs);	/* finishes what is in flight; 0 or the interruption */
 void brick_server_free(struct brick_server *bs);		/* releases every client's locks and fds; accepts NULL */
+/* Writes who the clients are, and what they have and move, to @path (aside, then renamed into place). 0 or -errno. */
+int coroutine_fn brick_server_dump(const struct brick_server *bs, const char *path);
 unsigned brick_server_clients(const struct brick_server *bs);
 
 #endif

@@ -114,7 +114,8 @@ static struct answer_text attach(struct brick_conn *conn, const gfx_dict *d)
 	c->base.acknowledges = dict_get_int(d, GATE_KEY_EXTENSION, &number) && number == 1;
 	if (c->base.acknowledges)	/* it has our extension: it is one of ours */
 		rpc_conn_mix(conn->rpc);
-	c->owner_required = dict_get_int(d, "opversion", &number) && number >= OWNER_REQUIRED_FROM;
+	c->opversion = dict_get_int(d, "opversion", &number) ? number : 0;
+	c->owner_required = c->opversion >= OWNER_REQUIRED_FROM;
 	log_info("client connected", "peer=%s certificate=%s client=%s", sockaddr_text(peer, text, sizeof(text)),
 		 name ? log_quote(name) : "none", log_quote(uuid));
 	return refuse(0, "Success");

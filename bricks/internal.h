@@ -22,6 +22,7 @@ struct brick_client {
 	struct list link, conns;	/* of the server; of its connections */
 	struct fdtable fds;
 	unsigned waiting;		/* calls of it that wait for a lock */
+	int64_t opversion;		/* as it said; 0: it did not */
 	bool owner_required;		/* it said an opversion that makes locks without an owner an error */
 	char uuid[];
 };

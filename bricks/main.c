@@ -21,7 +21,7 @@
 
 struct conf {
 	char *volfile, *volfile_server, *volfile_id, *sign_in, *directory, *volume_id, *volume, *brick_name, *listen, *allow, *option;
-	char *pid_file, *log_file, *ssl_allow;
+	char *pid_file, *log_file, *state_file, *ssl_allow;
 	struct brick_tls tls;
 	bool help, version, arbiter;
 	int log_level;
@@ -53,6 +53,7 @@ static const struct option options[] = {
 	OPT_INT("helpers", struct conf, helpers, "16", 1, 256, 0, "threads for file system calls that may block"),
 	OPT_INT("idle-inodes", struct conf, idle_inodes, "65536", 64, 1 << 24, 0, "how many unused inodes are remembered"),
 	OPT_STR("pid-file", struct conf, pid_file, NULL, 0, "holds the process id while the brick runs"),
+	OPT_STR("state-file", struct conf, state_file, NULL, 0, "where SIGUSR1 writes who the clients are and what they move"),
 	OPT_STR("log-file", struct conf, log_file, NULL, 0, "(default: standard error)"),
 	OPT_ENUM("log-level", struct conf, log_level, "notice", log_levels, 0, "error, warning, notice, info or debug"),
 	OPT_BOOL("help", struct conf, help, "off", 0, "this text"),
@@ -75,7 +76,7 @@ struct brickd {
 	struct tls_context *tls;
 	struct daemon_signals signals;
 	struct error err;
-	bool stopping, down, signals_open, reloading;
+	bool stopping, down, signals_open, reloading, dumping, dump_again;
 	int status;
 };
 
@@ -344,13 +345,44 @@ static void coroutine_fn reload(void *arg)
 	free(r);
 }
 
+/* --- the state, for whoever asks --- */
+
+/* One at a time, as they share a file; who asks meanwhile gets another one. */
+static void coroutine_fn dump(void *arg)
+{
+	struct brickd *d = arg;
+	int ret;
+
+	do {
+		d->dump_again = false;
+		ret = d->server ? brick_server_dump(d->server, d->conf.state_file) : 0;
+	} while (d->dump_again && !d->stopping);
+	d->dumping = false;
+	if (ret < 0)
+		log_error("the state file cannot be written", "file=%s reason=\"%s\"", d->conf.state_file, strerror(-ret));
+}
+
+static void begin_dump(struct brickd *d)
+{
+	if (!d->conf.state_file || d->stopping)
+		return;
+	d->dump_again = d->dumping;
+	if (d->dumping)
+		return;
+	d->dumping = true; /* before it runs: it may end at once */
+	if (!co_start(d->loop, dump, d))
+		d->dumping = false;
+}
+
 static void on_signal(void *arg, int signo)
 {
 	struct brickd *d = arg;
 
 	if (signo == SIGHUP) {
 		co_start(d->loop, reload, d);
-	} else if (signo != SIGUSR1 && !d->stopping) {
+	} else if (signo == SIGUSR1) {
+		begin_dump(d);
+	} else if (!d->stopping) {
 		d->stopping = true;
 		co_start(d->loop, stop, d);
 	}

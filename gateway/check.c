@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "gateway/gatewayd.h"
-#include "gateway/json.h"
 #include "gateway/volume_dir.h"
+#include "runtime/json_text.h"
 #include "runtime/log.h"
 #include "runtime/stream.h"
 
@@ -260,24 +260,24 @@ static void print_json(const struct test *t, const struct question *q, const cha
 	const struct export_options *o;
 
 	printf("{\"client\": ");
-	json_text(stdout, q->client);
+	json_put_text(stdout, q->client);
 	printf(", \"address\": \"%s\", \"port\": %u, \"name\": ", q->address, q->port);
-	json_text(stdout, q->name);
+	json_put_text(stdout, q->name);
 	printf(", \"path\": ");
-	json_text(stdout, q->path);
+	json_put_text(stdout, q->path);
 	printf(", \"allowed\": %s, \"why\": \"%s\", \"reason\": ", allowed(q) ? "true" : "false",
 	       q->no_volume ? "no such volume" : words[v->why]);
-	json_text(stdout, reason);
+	json_put_text(stdout, reason);
 	printf(", \"file\": ");
-	json_text(stdout, t->d->exports_path);
+	json_put_text(stdout, t->d->exports_path);
 	if (v->export) {
 		printf(", \"line\": %u, \"export\": ", v->client ? v->client->line : v->export->line);
-		json_text(stdout, v->export->path);
+		json_put_text(stdout, v->export->path);
 	}
 	if (v->client) {
 		o = &v->client->options;
 		printf(", \"matched\": ");
-		json_text(stdout, v->client->spec);
+		json_put_text(stdout, v->client->spec);
 		printf(", \"options\": {\"rw\": %s, \"sync\": %s, \"secure\": %s, \"root_squash\": %s, \"all_squash\": %s, \"ino32\": %s, "
 		       "\"anonuid\": %u, \"anongid\": %u}", o->rw ? "true" : "false", o->sync ? "true" : "false",
 		       o->secure ? "true" : "false", o->root_squash ? "true" : "false", o->all_squash ? "true" : "false",

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 
 #include "gateway/gateway.h"
-#include "gateway/json.h"
 #include "gateway/status.h"
+#include "runtime/json_text.h"
 #include "runtime/log.h"
 #include "runtime/stream.h"
 
@@ -49,9 +49,9 @@ void mount_list_put(FILE *f, const struct mount_list *list, const char *volume)
 		if (strncmp(m->path + 1, volume, len) != 0 || (m->path[1 + len] && m->path[1 + len] != '/'))
 			continue;
 		fprintf(f, "%s{\"client\": ", comma);
-		json_text(f, m->host);
+		json_put_text(f, m->host);
 		fprintf(f, ", \"path\": ");
-		json_text(f, m->path);
+		json_put_text(f, m->path);
 		fprintf(f, "}");
 		comma = ", ";
 	}

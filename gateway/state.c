@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/json.h"
 #include "runtime/file.h"
+#include "runtime/json_text.h"
 #include "runtime/stream.h"
 
 struct dump { const char *path; char *text; size_t size; };
@@ -49,9 +49,9 @@ static void put_xlators(FILE *f, const struct graph *graph)
 	fprintf(f, ",\n   \"translators\": [");
 	for (i = 0; graph && i < graph->n; i++) {
 		fprintf(f, "%s\n    {\"name\": ", i ? "," : "");
-		json_text(f, graph->xlators[i]->name);
+		json_put_text(f, graph->xlators[i]->name);
 		fprintf(f, ", \"type\": ");
-		json_text(f, graph->xlators[i]->class->name);
+		json_put_text(f, graph->xlators[i]->class->name);
 		fprintf(f, ", \"calls\": {");
 		put_fops(f, graph->xlators[i]);
 		fprintf(f, "}}");
@@ -102,7 +102,7 @@ static void put_clients(FILE *f, const struct gateway *gw, const struct volume *
 			continue;
 		rpc_conn_bytes(gc->conn, &in, &out);
 		fprintf(f, "%s\n    {\"address\": ", comma);
-		json_text(f, sockaddr_text((const struct sockaddr *)rpc_conn_peer(gc->conn), text, sizeof(text)));
+		json_put_text(f, sockaddr_text((const struct sockaddr *)rpc_conn_peer(gc->conn), text, sizeof(text)));
 		fprintf(f, ", \"since\": %lld, \"calls\": %llu, \"bytes_received\": %llu, \"bytes_sent\": %llu}",
 			(long long)(gc->opened_ns / 1000000000), ULL(calls), ULL(in), ULL(out));
 		comma = ",";
@@ -116,9 +116,9 @@ static void put_volume(FILE *f, const struct gateway *gw, const struct volume *v
 	char id[GFID_TEXT_SIZE];
 
 	fprintf(f, "  {\"name\": ");
-	json_text(f, vol->name);
+	json_put_text(f, vol->name);
 	fprintf(f, ", \"id\": ");
-	json_text(f, vol->has_id ? gfid_text(vol->id, id) : NULL);
+	json_put_text(f, vol->has_id ? gfid_text(vol->id, id) : NULL);
 	fprintf(f, ", \"served\": %s, \"up\": %s,\n   \"inodes\": %u, \"graphs\": %u, \"failed\": %llu", vg ? "true" : "false",
 		vg && vg->up ? "true" : "false", vg ? inode_table_count(vg->graph->inodes) : 0, vol->graphs, ULL(vol->failed));
 	put_calls(f, vol);

@@ -178,22 +178,32 @@ void brick_dir_release(const struct brick_dir *d)
 
 /* --- its disk --- */
 
-/* The mount that @path is on: the last one listed with its device number. */
-static void find_mount(dev_t dev, struct brick_disk *disk)
+static bool is_below(const char *path, const char *dir)
 {
+	size_t len = strlen(dir);
+
+	return strcmp(dir, "/") == 0 || (strncmp(path, dir, len) == 0 && (path[len] == '/' || !path[len]));
+}
+
+/* The mount that @path is on: the one with the longest name, of several the last. The others are not touched: they may hang. */
+static void find_mount(const char *path, struct brick_disk *disk)
+{
+	char *real = realpath(path, NULL);
 	FILE *f = setmntent("/proc/self/mounts", "r");
 	struct mntent *entry;
-	struct stat st;
+	size_t best = 0;
 
-	while (f && (entry = getmntent(f))) {
-		if (stat(entry->mnt_dir, &st) < 0 || st.st_dev != dev)
+	while (f && real && (entry = getmntent(f))) {
+		if (strlen(entry->mnt_dir) < best || !is_below(real, entry->mnt_dir))
 			continue;
+		best = strlen(entry->mnt_dir);
 		snprintf(disk->device, sizeof(disk->device), "%s", entry->mnt_fsname);
 		snprintf(disk->filesystem, sizeof(disk->filesystem), "%s", entry->mnt_type);
 		snprintf(disk->mount_options, sizeof(disk->mount_options), "%s", entry->mnt_opts);
 	}
 	if (f)
 		endmntent(f);
+	free(real);
 }
 
 int brick_dir_disk(const char *path, struct brick_disk *disk)
@@ -204,7 +214,7 @@ int brick_dir_disk(const char *path, struct brick_disk *disk)
 	memset(disk, 0, sizeof(*disk));
 	if (stat(path, &st) < 0 || statvfs(path, &fs) < 0)
 		return -errno;
-	find_mount(st.st_dev, disk);
+	find_mount(path, disk);
 	disk->block_size = fs.f_frsize;
 	disk->size_total = (uint64_t)fs.f_blocks * fs.f_frsize;
 	disk->size_free = (uint64_t)fs.f_bavail * fs.f_frsize;

@@ -58,14 +58,34 @@ struct volume *named_volume(const struct manager *m, const json_t *rq, struct er
 	return NULL;
 }
 
+/* What could not be read again is not written: JSON has characters that XML has not. */
+int coroutine_fn store_volume(struct manager *m, struct volume *v, uint64_t expected, struct error *err)
+{
+	char *key = format("volumes/%s", v->name), *text;
+	struct volume *again;
+	size_t len;
+	int ret = -EINVAL;
+
+	v->version++;
+	text = volume_text(v, &len);
+	again = len > STORE_DOCUMENT_MAX ? NULL : volume_parse(text, len, key, err);
+	if (again || len > STORE_DOCUMENT_MAX) /* which the store has a sentence for */
+		ret = store_put(m->store, key, text, len, expected, err);
+	else
+		error_prefix(err, "this cannot be written down");
+	volume_free(again);
+	explicit_bzero(text, len);
+	free(text);
+	free(key);
+	return ret;
+}
+
 static int coroutine_fn try_change(struct manager *m, const char *name,
 				   volume_change *change, void *arg,
 				   struct error *err)
 {
 	const struct known_volume *k = known_volume(m, name);
 	struct volume *copy;
-	char *key, *text;
-	size_t len;
 	int ret;
 
 	if (!k || !k->v)
@@ -74,15 +94,8 @@ static int coroutine_fn try_change(struct manager *m, const char *name,
 		return error_set(err, -EINVAL, "volume %s cannot be changed while its document is damaged: %s", name, k->problem);
 	copy = volume_copy(k->v);
 	ret = change(m, copy, arg, err);
-	if (ret == 0) {
-		copy->version++;
-		text = volume_text(copy, &len);
-		key = format("volumes/%s", name);
-		ret = store_put(m->store, key, text, len, copy->revision, err);
-		explicit_bzero(text, len);
-		free(text);
-		free(key);
-	}
+	if (ret == 0)
+		ret = store_volume(m, copy, copy->revision, err);
 	volume_free(copy);
 	return ret;
 }

@@ -23,6 +23,8 @@ typedef int volume_change(struct manager *m, struct volume *v, void *arg, struct
 /* Changes a volume's document: @change(copy, arg) edits a copy, or refuses with -errno and a sentence. When the document has changed meanwhile
  * it is tried again on the new one. 0 or -errno with a sentence. */
 int coroutine_fn change_volume(struct manager *m, const char *name, volume_change *change, void *arg, struct error *err);
+/* Writes @v, changed by one, in place of revision @expected (0: there is none). 0 or -errno; a sentence unless it is -ESTALE or -EEXIST. */
+int coroutine_fn store_volume(struct manager *m, struct volume *v, uint64_t expected, struct error *err);
 /* The volume that @rq names, or NULL with a sentence. Valid until the next park. */
 struct volume *named_volume(const struct manager *m, const json_t *rq, struct error *err);
 /* A success with "message", as GlusterFS words it. */

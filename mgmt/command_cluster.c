@@ -9,7 +9,7 @@
 
 /* --- peers --- */
 
-static json_t *peer_json(const struct manager *m, const struct host *h)
+static json_t *peer_json(struct manager *m, const struct host *h)
 {
 	json_t *names = need(json_array()), *status = host_status(m, h->uuid), *peer;
 	unsigned i;
@@ -44,7 +44,7 @@ json_t *coroutine_fn command_peer_probe(struct manager *m, json_t *rq)
 	json_t *answer = NULL;
 	int ret;
 
-	if (!name || !*name)
+	if (!name || host_name_check(name, &err) < 0)
 		return error_set(&err, -EINVAL, "no host is named"), json_failure(EINVAL, &err);
 	if (h && strcmp(h->uuid, m->uuid) == 0)
 		return success_message(need(json_pack("{s:s, s:s}", "uuid", m->uuid, "host", m->name)), "peer probe: success: this is "
@@ -103,8 +103,8 @@ json_t *coroutine_fn command_peer_detach(struct manager *m, json_t *rq)
 
 json_t *coroutine_fn command_version(struct manager *m, json_t *rq)
 {
-	return json_success(need(json_pack("{s:s, s:s, s:o, s:s}", "manager", PACKAGE_VERSION, "uuid", m->uuid, "host",
-					   json_text(m->name), "store", store_url(m->store))));
+	return json_success(need(json_pack("{s:s, s:s, s:o, s:o}", "manager", PACKAGE_VERSION, "uuid", m->uuid, "host",
+					   json_text(m->name), "store", json_text(store_url(m->store)))));
 }
 
 /* --- config check --- */
@@ -148,11 +148,20 @@ static void check_hosts(const struct manager *m, const struct volume *v, json_t 
 	}
 }
 
+static void check_name(void *problems, const struct store_doc *doc)
+{
+	struct error err = { "" };
+
+	if (volume_name_check(strchr(doc->key, '/') + 1, &err) < 0)
+		problem(problems, doc->key, err.text);
+}
+
 json_t *coroutine_fn command_config_check(struct manager *m, json_t *rq)
 {
 	json_t *problems = need(json_array());
 	unsigned i;
 
+	store_each(m->store, "volumes/", check_name, problems);
 	for (i = 0; i < m->nvolumes; i++) {
 		const struct known_volume *k = &m->volumes[i];
 		char *where = format("volumes/%s", k->name);

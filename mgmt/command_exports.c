@@ -67,33 +67,61 @@ json_t *coroutine_fn command_exports_show(struct manager *m, json_t *rq)
 	return answer;
 }
 
-json_t *coroutine_fn command_exports_test(struct manager *m, json_t *rq)
+/* Why the gateway would know nothing of @path: a sentence, malloc'ed, or NULL. */
+static char *why_not_served(const struct manager *m, const char *path)
 {
-	const char *client = json_member(rq, "client"), *path = json_member(rq, "path");
-	char *dir = format("%s/gateway", m->conf.run_dir), *what = format("%s %s", client ? client : "", path ? path : ""),
-	     *output = NULL;
-	const char *argv[] = { m->conf.gateway_program, "--volumes", dir, "--json", "--test-export", what, NULL };
-	struct error err = { "" };
-	json_t *result = NULL, *answer;
-	int status;
+	char *name = need(strndup(path + 1, strcspn(path + 1, "/"))), *why = NULL;
+	const struct known_volume *k = known_volume(m, name);
 
-	if (!client || !path || strpbrk(client, " \t\n") || path[0] != '/') {
-		error_set(&err, -EINVAL, "write \"exports test CLIENT PATH\": an address or a host's name, and a path such as /demo");
-		status = -EINVAL;
-	} else {
-		status = process_run(m->loop, argv, PATIENCE_MS, OUTPUT_MAX, &output);
-	}
-	if (status == 0 || status == 1)
-		result = json_parse(output, strlen(output));
-	if (json_is_object(result))
+	if (!k)
+		why = format("there is no volume %s; \"gatehouse volume list\" tells which there are", name);
+	else if (!k->v)
+		why = format("the document of volume %s is damaged: %s", name, k->problem);
+	else if (k->v->state != VOLUME_STARTED)
+		why = format("volume %s is not started: \"gatehouse volume start %s\" does that", name, name);
+	else if (volume_option_on(k->v, "nfs.disable"))
+		why = format("volume %s is not served by NFS: \"gatehouse volume reset %s nfs.disable\" changes that", name, name);
+	free(name);
+	return why;
+}
+
+static json_t *coroutine_fn ask_gateway(struct manager *m, const char *client, const char *path)
+{
+	char *dir = format("%s/gateway", m->conf.run_dir), *what = format("%s %s", client, path), *output = NULL;
+	const char *argv[] = { m->conf.gateway_program, "--volumes", dir, "--json", "--test-export", what, NULL };
+	int status = process_run(m->loop, argv, PATIENCE_MS, OUTPUT_MAX, &output);
+	json_t *result = status == 0 || status == 1 ? json_parse(output, strlen(output)) : NULL, *answer;
+	struct error err = { "" };
+
+	if (json_is_object(result)) {
 		answer = json_success(result);
-	else
-		answer = json_failure(status < 0 ? -status : EIO,
-				      (error_set(&err, -EIO, "the gateway's program could not tell: %s", output ? output : ""), &err));
-	if (!json_is_object(result))
+	} else {
 		json_decref(result);
+		error_set(&err, -EIO, "%s could not tell: %s", m->conf.gateway_program,
+			  output && *output ? output : status < 0 ? strerror(-status) : "it said nothing");
+		answer = json_failure(status < 0 ? -status : EIO, &err);
+	}
 	free(output);
 	free(dir);
 	free(what);
 	return answer;
+}
+
+json_t *coroutine_fn command_exports_test(struct manager *m, json_t *rq)
+{
+	const char *client = json_member(rq, "client"), *path = json_member(rq, "path");
+	struct error err = { "" };
+	json_t *result;
+	char *why;
+
+	if (!client || !*client || !path || strpbrk(client, " \t\n") || path[0] != '/') {
+		error_set(&err, -EINVAL, "write \"exports test CLIENT PATH\": an address or a host's name, and a path such as /demo");
+		return json_failure(EINVAL, &err);
+	}
+	why = why_not_served(m, path);
+	if (!why)
+		return ask_gateway(m, client, path);
+	result = need(json_pack("{s:b, s:o, s:i, s:s}", "allowed", 0, "reason", json_text(why), "line", 0, "options", ""));
+	free(why);
+	return json_success(result);
 }

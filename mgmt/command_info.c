@@ -8,6 +8,8 @@
 #include "mgmt/process.h"
 #include "mgmt/text.h"
 
+#define LOGS_SHOWN (512u << 10) /* of an answer, which has 1 MiB at most */
+
 /* --- list, info --- */
 
 static void warn_of_store(const struct manager *m, json_t *answer)
@@ -97,18 +99,6 @@ json_t *coroutine_fn command_volume_info(struct manager *m, json_t *rq)
 
 /* --- status --- */
 
-static json_t *find_brick(const json_t *status, const char *volume, const char *path)
-{
-	json_t *one;
-	size_t i;
-
-	json_array_foreach(json_object_get(status, "bricks"), i, one)
-		if (json_member(one, "volume") && json_member(one, "path") && strcmp(json_member(one, "volume"), volume) == 0 &&
-		    strcmp(json_member(one, "path"), path) == 0)
-			return one;
-	return NULL;
-}
-
 static char *not_heard_of(const char *host)
 {
 	return format("host %s has not been heard of for %d s or more", host, STATUS_TTL_S);
@@ -117,7 +107,7 @@ static char *not_heard_of(const char *host)
 json_t *brick_status_json(struct manager *m, const struct volume *v, unsigned brick)
 {
 	const struct volume_brick *b = &v->bricks[brick];
-	json_t *status = host_status(m, b->host_id), *own = find_brick(status, v->name, b->path), *result;
+	json_t *status = host_status(m, b->host_id), *own = status_brick(status, v->name, b->path), *result;
 	char *name = brick_name(b), *silent = status ? NULL : not_heard_of(b->host);
 	const char *reason = own ? json_member(own, "reason") : status ? "it is not started" : silent;
 
@@ -180,69 +170,84 @@ static json_t *each_status(struct manager *m, const struct volume *v, json_t *an
 
 struct asking {
 	struct manager *m;
-	const char **hosts;
-	json_t **args, **answers;
-	struct error *errs;
-	unsigned n;
+	struct asked {
+		const char *uuid;
+		json_t *args, *answer;
+		struct error err;
+	} *hosts;
+	unsigned n, first;
 	const char *what;
 };
 
 static int coroutine_fn ask_one(void *ctx, unsigned i)
 {
 	struct asking *a = ctx;
+	struct asked *h = &a->hosts[a->first + i];
+	int ret = request_ask(a->m, h->uuid, a->what, h->args, &h->answer, &h->err);
 
-	return request_ask(a->m, a->hosts[i], a->what, a->args[i], &a->answers[i], &a->errs[i]);
+	if (ret == 0 && json_number(h->answer, "status")) {
+		ret = error_set(&h->err, -json_number(h->answer, "status"), "%s",
+				json_member(h->answer, "error") ? json_member(h->answer, "error") : "it could not tell");
+		json_decref(h->answer);
+		h->answer = NULL;
+	}
+	return ret;
 }
 
-static unsigned asking_host(struct asking *a, const char *uuid)
+static struct asked *asked_host(struct asking *a, const char *uuid)
 {
 	unsigned i;
 
 	for (i = 0; i < a->n; i++)
-		if (strcmp(a->hosts[i], uuid) == 0)
-			return i;
-	a->hosts[a->n] = uuid;
-	a->args[a->n] = need(json_pack("{s:[]}", "paths"));
-	return a->n++;
+		if (strcmp(a->hosts[i].uuid, uuid) == 0)
+			return &a->hosts[i];
+	a->hosts = need(realloc(a->hosts, (a->n + 1) * sizeof(a->hosts[0])));
+	a->hosts[a->n] = (struct asked){ .uuid = uuid, .args = need(json_pack("{s:[]}", "paths")) };
+	return &a->hosts[a->n++];
+}
+
+/* 64 hosts at a time. */
+static void coroutine_fn ask_all(struct asking *a)
+{
+	for (a->first = 0; a->first < a->n; a->first += 64) {
+		unsigned n = a->n - a->first < 64 ? a->n - a->first : 64;
+
+		co_fanout(n == 64 ? UINT64_MAX : (1ull << n) - 1, ask_one, a);
+	}
 }
 
 /* Puts what each brick's host says about it into @member of its entry in @answer. */
 static void coroutine_fn add_from_hosts(struct manager *m, json_t *answer, const char *what, const char *member)
 {
-	json_t *volumes = json_object_get(json_object_get(answer, "result"), "volumes"), *v, *b;
-	struct asking a = { .m = m,
-			    .what = what,
-			    .hosts = need(calloc(64, sizeof(char *))),
-			    .args = need(calloc(64, sizeof(json_t *))),
-			    .answers = need(calloc(64, sizeof(json_t *))),
-			    .errs = need(calloc(64, sizeof(struct error))) };
+	json_t *volumes = json_object_get(json_object_get(answer, "result"), "volumes"), *v, *b, *told;
+	struct asking a = { .m = m, .what = what };
 	size_t i, j;
 	unsigned n;
 
 	json_array_foreach(volumes, i, v)
 		json_array_foreach(json_object_get(v, "bricks"), j, b)
-			if (json_flag(b, "known") && a.n < 63)
-				json_array_append(json_object_get(a.args[asking_host(&a, json_member(b, "host_id"))], "paths"),
+			if (json_flag(b, "known"))
+				json_array_append(json_object_get(asked_host(&a, json_member(b, "host_id"))->args, "paths"),
 						  json_object_get(b, "path"));
-	co_fanout((1ull << a.n) - 1, ask_one, &a);
+	ask_all(&a);
 	json_array_foreach(volumes, i, v)
 		json_array_foreach(json_object_get(v, "bricks"), j, b) {
-			for (n = 0; n < a.n && strcmp(a.hosts[n], json_member(b, "host_id")) != 0; n++)
-				;
-			if (n < a.n && a.answers[n])
-				json_object_set(b, member,
-						json_object_get(json_object_get(a.answers[n], "result"), json_member(b, "path")));
-			else if (n < a.n)
-				add_unreachable(answer, json_member(b, "host"), a.errs[n].text);
+			struct asked *h = json_flag(b, "known") ? asked_host(&a, json_member(b, "host_id")) : NULL;
+
+			told = h ? json_object_get(json_object_get(h->answer, "result"), json_member(b, "path")) : NULL;
+			if (told)
+				json_object_set(b, member, told);
+			else if (h && !h->answer)
+				add_unreachable(answer, json_member(b, "host"), h->err.text);
+			else if (h && json_flag(b, "online"))
+				add_warning(answer, "brick %s: nothing could be learnt of its %s in time; try again", json_member(b, "name"),
+					    strcmp(member, "detail") == 0 ? "disk" : member);
 		}
 	for (n = 0; n < a.n; n++) {
-		json_decref(a.args[n]);
-		json_decref(a.answers[n]);
+		json_decref(a.hosts[n].args);
+		json_decref(a.hosts[n].answer);
 	}
 	free(a.hosts);
-	free(a.args);
-	free(a.answers);
-	free(a.errs);
 }
 
 json_t *coroutine_fn command_volume_status(struct manager *m, json_t *rq)
@@ -276,6 +281,16 @@ static void coroutine_fn log_of_brick(struct manager *m, json_t *rq, const struc
 	json_decref(one);
 }
 
+static size_t text_size(const json_t *files)
+{
+	json_t *file;
+	size_t size = 0, i;
+
+	json_array_foreach(files, i, file)
+		size += json_string_length(json_object_get(file, "text"));
+	return size;
+}
+
 json_t *coroutine_fn command_volume_log(struct manager *m, json_t *rq)
 {
 	struct error err = { "" };
@@ -295,8 +310,12 @@ json_t *coroutine_fn command_volume_log(struct manager *m, json_t *rq)
 	answer = json_success(need(json_pack("{s:o}", "files", files)));
 	for (i = 0; i < v->nbricks; i++) {
 		name = brick_name(&v->bricks[i]);
-		if (!brick || strcmp(brick, name) == 0)
+		if (brick && strcmp(brick, name) != 0)
+			; /* another one is asked for */
+		else if (text_size(files) < LOGS_SHOWN)
 			log_of_brick(m, rq, &v->bricks[i], v->name, answer, files);
+		else
+			add_warning(answer, "brick %s: its log is left out, this answer is long enough: name this brick", name);
 		free(name);
 	}
 	if (brick && !json_array_size(files) && !json_object_get(answer, "warnings") && !json_object_get(answer, "unreachable")) {

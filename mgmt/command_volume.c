@@ -321,19 +321,9 @@ static void free_preparing(struct preparing *p)
 
 static int coroutine_fn write_new(struct manager *m, struct volume *v, struct error *err)
 {
-	char *key = format("volumes/%s", v->name), *text;
-	size_t len;
-	int ret;
+	int ret = store_volume(m, v, 0, err);
 
-	v->version = 1;
-	text = volume_text(v, &len);
-	ret = store_put(m->store, key, text, len, 0, err);
-	if (ret == -EEXIST)
-		error_set(err, ret, "volume %s was created by somebody else just now", v->name);
-	explicit_bzero(text, len);
-	free(text);
-	free(key);
-	return ret;
+	return ret == -EEXIST ? error_set(err, ret, "volume %s was created by somebody else just now", v->name) : ret;
 }
 
 json_t *coroutine_fn command_volume_create(struct manager *m, json_t *rq)

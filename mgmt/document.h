@@ -18,6 +18,9 @@ char *host_text(struct host *h, size_t *ret_len);
 /* An independent copy, with what is not known. */
 struct volume *volume_copy(struct volume *v);
 
+/* document_scan.c: 0, or -E2BIG, -EINVAL with a sentence: what would cost the parser or the schema too much. Documents are UTF-8. */
+int document_scan(const char *text, size_t len, const char *where, struct error *err);
+
 void document_free(void *document);		/* of a struct's `document`; accepts NULL */
 
 #endif

@@ -280,8 +280,18 @@ void coroutine_fn host_gateway_match(struct manager *m)
 	}
 	gather(&d);
 	loop_offload(write_blocking, &d);
-	if (d.failed)
-		log_error("the gateway's files cannot be written", "file=%s reason=\"%s\"", log_quote(d.failed), strerror(-d.ret));
+	if (d.failed) {
+		log_error("the gateway's files cannot be written; it is tried again", "file=%s reason=\"%s\"", log_quote(d.failed),
+			  strerror(-d.ret));
+		m->unfinished = true;
+		if (d.keys)
+			explicit_bzero(d.keys, d.n * sizeof(d.keys[0]));
+		free(d.keys);
+		free(d.failed);
+		free(d.exports);
+		free_names(d.names, d.volfiles, d.n);
+		return;
+	}
 	free_names(m->gateway.names, m->gateway.volfiles, m->gateway.n);
 	free(m->gateway.exports);
 	m->gateway.names = d.names;
@@ -291,7 +301,6 @@ void coroutine_fn host_gateway_match(struct manager *m)
 	if (d.keys)
 		explicit_bzero(d.keys, d.n * sizeof(d.keys[0]));
 	free(d.keys);
-	free(d.failed);
 	if (m->gateway.n == 0) {
 		if (m->gateway.process)
 			host_gateway_stop(m);

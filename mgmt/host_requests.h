@@ -10,4 +10,6 @@ struct host_request {
 };
 const struct host_request *host_request_find(const char *name);		/* NULL: not known. @name may be NULL */
 
+json_t *coroutine_fn bricks_clients(struct manager *m, json_t *args);	/* host_clients.c: {paths} to {path: [{host, name, ...}]} */
+
 #endif

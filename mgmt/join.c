@@ -23,6 +23,7 @@
 
 #define SETTINGS_MAX (64u << 10)
 #define PROBE_NS     1300000000ull
+#define URL_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:/-_,[]%"
 
 /* --- host.xml --- */
 
@@ -73,29 +74,48 @@ static void add_own_addresses(struct host *h)
 	freeifaddrs(list);
 }
 
-static int read_settings(struct manager *m, const char *path, struct error *err)
+/* *ret_text: the file as it is, NULL when there is none. */
+static int read_settings(struct manager *m, const char *path, char **ret_text, struct error *err)
 {
 	size_t len;
-	char *text;
-	int ret = file_read(path, SETTINGS_MAX, &text, &len);
+	int ret = file_read(path, SETTINGS_MAX, ret_text, &len);
 
 	if (ret == -ENOENT)
 		return 0;
 	if (ret < 0)
 		return error_set(err, ret, "%s cannot be read: %s", path, strerror(-ret));
-	m->self = host_parse(text, len, path, err);
-	free(text);
+	m->self = host_parse(*ret_text, len, path, err);
 	return m->self ? 0 : -EINVAL;
+}
+
+/* Of which host.xml is written anew only when there is something new: a full disk is no reason not to start. */
+static int save_if_new(struct manager *m, const char *store_url, const char *old, struct error *err)
+{
+	char *text;
+	size_t len;
+	bool same;
+
+	free(m->self->store);
+	m->self->store = store_url ? need(strdup(store_url)) : NULL;
+	text = host_text(m->self, &len);
+	same = old && strcmp(old, text) == 0;
+	free(text);
+	return same ? 0 : save_settings(m, store_url, err);
 }
 
 /* The command line's --store and --host win, and stay for the next start. */
 int host_settings_load(struct manager *m, struct error *err)
 {
-	char *path = format("%s/host.xml", m->conf.state_dir), *name = m->conf.host ? need(strdup(m->conf.host)) : own_name();
+	char *path = format("%s/host.xml", m->conf.state_dir), *name = m->conf.host ? need(strdup(m->conf.host)) : own_name(), *old = NULL;
 	uint8_t uuid[16];
-	int ret = read_settings(m, path, err);
+	int ret = read_settings(m, path, &old, err);
 
 	free(path);
+	if (ret == 0 && (m->conf.host || !m->self)) {
+		ret = host_name_check(name, err);
+		if (ret < 0)
+			error_prefix(err, m->conf.host ? "--host" : "the system's name cannot be this host's: give one with --host");
+	}
 	if (ret == 0) {
 		if (!m->self) {
 			gfid_new(m->loop, uuid);
@@ -109,10 +129,12 @@ int host_settings_load(struct manager *m, struct error *err)
 		snprintf(m->uuid, sizeof(m->uuid), "%s", m->self->uuid);
 		m->name = need(strdup(m->self->name));
 		add_own_addresses(m->self);
-		if (!m->conf.store)
+		m->store_given = m->conf.store != NULL;
+		if (!m->store_given)
 			m->conf.store = m->self->store ? need(strdup(m->self->store)) : format("dir:%s/store", m->conf.state_dir);
-		ret = save_settings(m, strncmp(m->conf.store, "dir:", 4) == 0 ? NULL : m->conf.store, err);
+		ret = save_if_new(m, strncmp(m->conf.store, "dir:", 4) == 0 ? NULL : m->conf.store, old, err);
 	}
+	free(old);
 	free(name);
 	return ret;
 }
@@ -163,7 +185,8 @@ void join_leave_cluster(struct manager *m)
 		co_start(m->loop, begin_anew, m);
 }
 
-static int may_join(struct manager *m, const char *url, bool privileged, struct error *err)
+/* @known_as goes into host.xml: what that cannot hold would keep us from ever starting again. */
+static int may_join(struct manager *m, const char *url, const char *known_as, bool privileged, struct error *err)
 {
 	if (m->conf.no_probe)
 		return error_set(err, -EPERM, "host %s was started with --no-probe: start it with --store instead", m->name);
@@ -171,12 +194,19 @@ static int may_join(struct manager *m, const char *url, bool privileged, struct 
 		return error_set(err, -EPERM, "host %s takes a probe from a privileged port only", m->name);
 	if (!url || (strncmp(url, "etcd://", 7) != 0 && strncmp(url, "etcds://", 8) != 0) || strlen(url) > 2048)
 		return error_set(err, -EINVAL, "host %s can join a store in etcd only", m->name);
+	if (url[strspn(url, URL_CHARACTERS)] || (known_as && host_name_check(known_as, NULL) < 0))
+		return error_set(err, -EINVAL, "host %s was probed with a name or a store's address that is none", m->name);
+	if (known_as && known_host(m, known_as) && !is_this_host(m, known_as))
+		return error_set(err, -EEXIST, "host %s knows another host by the name %s", m->name, known_as);
 	if (store_is_shared(m->store) && strcmp(store_url(m->store), url) != 0)
 		return error_set(err, -EBUSY, "host %s is part of another cluster already (%s): detach it there first", m->name,
 				 store_url(m->store));
 	if (!store_is_shared(m->store) && m->nvolumes)
 		return error_set(err, -EBUSY, "host %s has volumes of its own, such as %s: they would be lost from sight", m->name,
 				 m->volumes[0].name);
+	if (!store_is_shared(m->store) && m->store_given)
+		return error_set(err, -EBUSY, "host %s was started with --store %s, which says where its volumes are: start it without, or "
+				 "with the store of this cluster", m->name, m->conf.store);
 	return 0;
 }
 
@@ -184,7 +214,7 @@ json_t *coroutine_fn join_answer(struct manager *m, json_t *rq, bool privileged)
 {
 	const char *url = json_member(rq, "store"), *by = json_member(rq, "by"), *known_as = json_member(rq, "name");
 	struct error err = { "" };
-	int ret = may_join(m, url, privileged, &err);
+	int ret = may_join(m, url, known_as, privileged, &err);
 
 	if (ret < 0) {
 		log_warning("a probe was refused", "by=%s reason=%s", log_quote(by ? by : "?"), log_quote(err.text));
@@ -220,7 +250,7 @@ static void probe_down(void *user, int why)
 
 static int coroutine_fn ask(struct manager *m, struct rpc_client *c, const char *host, json_t **ret_answer, struct error *err)
 {
-	json_t *request = need(json_pack("{s:s, s:s, s:s}", "store", store_url(m->store), "by", m->name, "name", host));
+	json_t *request = need(json_pack("{s:s, s:o, s:o}", "store", store_url(m->store), "by", json_text(m->name), "name", json_text(host)));
 	char *text = need(json_dumps(request, JSON_COMPACT));
 	struct arena *arena = arena_new(2u << 20);
 	struct iobuf *buf = need(iobuf_new((uint32_t)strlen(text)));

@@ -17,6 +17,8 @@
 #include "mgmt/text.h"
 #include "runtime/log.h"
 
+#define OWN_ADDRESSES_NS 1000000000ull
+
 static unsigned volume_place(const struct manager *m, const char *name)
 {
 	unsigned i;
@@ -88,7 +90,7 @@ static void host_gone(struct manager *m, const char *uuid)
 	unsigned i;
 
 	for (i = 0; i < m->nhosts; i++) {
-		if (strcmp(m->hosts[i]->uuid, uuid) != 0)
+		if (strcasecmp(m->hosts[i]->uuid, uuid) != 0)
 			continue;
 		host_free(m->hosts[i]);
 		m->hosts[i] = m->hosts[--m->nhosts];
@@ -107,7 +109,7 @@ static void host_changed(struct manager *m, const char *uuid, const struct store
 		h = NULL;
 	}
 	if (!h) {
-		log_error("a host's document is damaged; what it said before still holds", "host=%s reason=%s", uuid,
+		log_error("a host's document is damaged; what it said before still holds", "host=%s reason=%s", log_quote(uuid),
 			  log_quote(err.text));
 		return;
 	}
@@ -131,54 +133,96 @@ const struct host *known_host(const struct manager *m, const char *name)
 	return NULL;
 }
 
-static bool address_is(const struct sockaddr *addr, const char *name)
+/* The addresses of this host's interfaces, as they were a second ago at most: to ask the kernel for each call would cost more than the call. */
+static struct {
+	char (*texts)[NI_MAXHOST];
+	unsigned n;
+	uint64_t until_ns;
+} own;
+
+static void add_own(const struct sockaddr *addr)
 {
 	char text[NI_MAXHOST];
-	char *zone;
 
 	if (!addr || (addr->sa_family != AF_INET && addr->sa_family != AF_INET6) ||
 	    getnameinfo(addr, addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6), text, sizeof(text),
 			NULL, 0, NI_NUMERICHOST))
-		return false;
-	zone = strchr(text, '%');
-	if (zone)
-		*zone = 0;
-	return strcasecmp(text, name) == 0;
+		return;
+	text[strcspn(text, "%")] = 0; /* the zone */
+	own.texts = need(realloc(own.texts, (own.n + 1) * sizeof(own.texts[0])));
+	memcpy(own.texts[own.n++], text, sizeof(text));
+}
+
+static void find_own_addresses(const struct manager *m)
+{
+	struct ifaddrs *list, *i;
+
+	if (loop_now_ns(m->loop) < own.until_ns || getifaddrs(&list) < 0)
+		return;
+	own.n = 0;
+	for (i = list; i; i = i->ifa_next)
+		add_own(i->ifa_addr);
+	freeifaddrs(list);
+	own.until_ns = loop_now_ns(m->loop) + OWN_ADDRESSES_NS;
+}
+
+bool has_address(const struct manager *m, const char *text)
+{
+	unsigned i;
+
+	find_own_addresses(m);
+	for (i = 0; i < own.n; i++)
+		if (strcasecmp(own.texts[i], text) == 0)
+			return true;
+	return false;
 }
 
 bool is_this_host(const struct manager *m, const char *name)
 {
-	struct ifaddrs *list, *i;
-	bool found = false;
-
-	if (host_is(m->self, name) || strcasecmp(name, "localhost") == 0)
-		return true;
-	if (getifaddrs(&list) < 0)
-		return false;
-	for (i = list; i && !found; i = i->ifa_next)
-		found = address_is(i->ifa_addr, name);
-	freeifaddrs(list);
-	return found;
+	return host_is(m->self, name) || strcasecmp(name, "localhost") == 0 || has_address(m, name);
 }
 
-json_t *host_status(const struct manager *m, const char *uuid)
+/* Our own, made once a round of the loop: whoever looks at a thousand bricks asks a thousand times. A new reference. */
+static json_t *own_status(struct manager *m)
 {
-	char key[sizeof("status/") + GFID_TEXT_SIZE];
-	const struct store_doc *doc;
-	json_t *status;
+	if (!m->own_status || m->own_status_ns != loop_now_ns(m->loop)) {
+		json_decref(m->own_status);
+		m->own_status = status_indexed(status_of_this_host(m));
+		m->own_status_ns = loop_now_ns(m->loop);
+	}
+	return json_incref(m->own_status);
+}
 
-	if (strcmp(uuid, m->uuid) == 0)
-		return status_of_this_host(m);
-	snprintf(key, sizeof(key), "status/%.36s", uuid);
-	doc = store_get(m->store, key);
-	if (!doc)
-		return NULL;
+/* Of another host; parsed when it is asked for first. Borrowed; NULL when it is no object. */
+static json_t *parsed_status(struct manager *m, const char *uuid, const struct store_doc *doc)
+{
+	json_t *kept = json_object_get(m->statuses, uuid), *status;
+
+	if (kept && json_integer_value(json_object_get(kept, "revision")) == (json_int_t)doc->revision)
+		return json_object_get(kept, "status");
+	if (!m->statuses)
+		m->statuses = need(json_object());
 	status = json_parse(doc->text, doc->len);
 	if (!json_is_object(status)) {
 		json_decref(status);
+		json_object_del(m->statuses, uuid);
 		return NULL;
 	}
+	json_object_set_new(m->statuses, uuid, need(json_pack("{s:I, s:o}", "revision", (json_int_t)doc->revision, "status",
+							      status_indexed(status))));
 	return status;
+}
+
+json_t *host_status(struct manager *m, const char *uuid)
+{
+	char key[sizeof("status/") + GFID_TEXT_SIZE];
+	const struct store_doc *doc;
+
+	if (strcmp(uuid, m->uuid) == 0)
+		return own_status(m);
+	snprintf(key, sizeof(key), "status/%.36s", uuid);
+	doc = store_get(m->store, key);
+	return doc ? json_incref(parsed_status(m, uuid, doc)) : NULL;
 }
 
 const struct volfiles_tls *manager_tls(const struct manager *m)
@@ -210,10 +254,14 @@ void knowledge_changed(struct manager *m, const char *key)
 {
 	const struct store_doc *doc = store_get(m->store, key);
 	const char *name = strchr(key, '/');
+	struct error err = { "" };
 
 	if (!name++)
 		return;
-	if (strncmp(key, "volumes/", 8) == 0) {
+	if (strncmp(key, "volumes/", 8) == 0 && volume_name_check(name, &err) < 0) {
+		log_error("a document of the store has a name that no volume can have, and is left alone", "document=%s reason=%s",
+			  log_quote(key), log_quote(err.text));
+	} else if (strncmp(key, "volumes/", 8) == 0) {
 		if (doc)
 			volume_changed(m, name, doc);
 		else
@@ -230,6 +278,8 @@ void knowledge_changed(struct manager *m, const char *key)
 		reconcile_wanted(m);
 	} else if (strncmp(key, "status/", 7) == 0) {
 		watch_for_twin(m, name, doc);
+		if (!doc && m->statuses)
+			json_object_del(m->statuses, name);
 		co_queue_wake_all(&m->moved);
 	} else {
 		requests_changed(m, key);
@@ -244,4 +294,10 @@ void knowledge_free(struct manager *m)
 		host_gone(m, m->hosts[m->nhosts - 1]->uuid);
 	free(m->volumes);
 	free(m->hosts);
+	json_decref(m->statuses);
+	json_decref(m->own_status);
+	m->statuses = m->own_status = NULL;
+	free(own.texts);
+	own.texts = NULL;
+	own.n = 0;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 
 #define TWIN_NS     ((STATUS_TTL_S + 2) * 1000000000ull)
 #define REGISTER_NS 1000000000ull
+#define HELPERS     64 /* started on demand; a disk that hangs keeps some for good */
 
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
@@ -191,6 +193,7 @@ static void coroutine_fn tear_down(struct manager *m)
 	m->stopping = true;
 	if (m->tcp || m->local)
 		programs_stop(m);
+	reconcile_end(m);
 	if (m->conf.stop_daemons && !m->again) {
 		host_gateway_stop(m);
 		host_bricks_stop(m);
@@ -293,6 +296,17 @@ static int check_conf(const struct manager_conf *conf, int argc, int first)
 	return 0;
 }
 
+/* Thousands of clients keep a connection each; bricks and gateway need it as well. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void print_help(void)
 {
 	printf("Usage: gatehouse-manager OPTION...\n"
@@ -302,9 +316,12 @@ static void print_help(void)
 
 static int run(struct manager *m, char **argv)
 {
+	struct loop_limits limits = { .helpers = HELPERS };
+
 	if (log_open("gatehouse-manager", m->conf.log_file, (enum log_level)m->conf.log_level) < 0)
 		return usage_error("the log file cannot be opened");
-	m->loop = loop_new(NULL);
+	raise_descriptors();
+	m->loop = loop_new(&limits);
 	if (!m->loop) {
 		log_error("cannot start the event loop", "reason=\"%s\"", strerror(errno));
 		return 1;

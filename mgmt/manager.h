@@ -42,6 +42,7 @@ struct host_brick {			/* one of this host's bricks that runs, or should */
 	char *volume, *path, *id;	/* id: VOLUME-PATH with dashes */
 	char *volfile;			/* its text as it was written */
 	uint16_t port;
+	unsigned shared;		/* bricks of the volume on its disk, when that was last found out; 0: never */
 	struct process *process;
 	bool online, probing, wanted, stopping, ended;	/* stopping: its end has begun; ended: its process is gone */
 };
@@ -70,6 +71,8 @@ struct manager {
 	struct list bricks;		/* struct host_brick */
 	struct host_gateway gateway;
 	struct list signed_in;
+	json_t *statuses, *own_status;	/* knowledge.c: parsed, by uuid; of this host, as of own_status_ns */
+	uint64_t own_status_ns;
 	struct rpc_server *tcp, *local;
 	struct list spec_readers;	/* programs.c: connections that want to hear of new volfiles */
 	struct daemon_signals signals;
@@ -78,6 +81,8 @@ struct manager {
 	struct co_queue moved;		/* something has come nearer to what is desired */
 	struct co_wait *idle;		/* the reconciler waits for work */
 	struct co_gate background;
+	bool reconciling, unfinished;	/* unfinished: something of the last pass failed and is tried again */
+	bool store_given;		/* on the command line, which host.xml cannot overrule */
 	bool stopping, registered, announce_due, ending, again, signals_open;	/* again: begins anew with what host.xml says now */
 	struct error err;
 	int status;
@@ -91,8 +96,9 @@ void knowledge_free(struct manager *m);
 const struct known_volume *known_volume(const struct manager *m, const char *name);	/* NULL: there is none */
 const struct host *known_host(const struct manager *m, const char *name);	/* by name, address or uuid; NULL */
 bool is_this_host(const struct manager *m, const char *name);	/* also "localhost" and every address of an interface */
-/* What a host says of itself, or NULL when it has not been heard of. A new reference. */
-json_t *host_status(const struct manager *m, const char *uuid);
+bool has_address(const struct manager *m, const char *text);	/* an interface of this host has it, or had a second ago */
+/* What a host says of itself (status.c), or NULL when it has not been heard of. A new reference; read only. */
+json_t *host_status(struct manager *m, const char *uuid);
 const struct volfiles_tls *manager_tls(const struct manager *m);
 
 /* --- reconcile.c --- */
@@ -101,16 +107,20 @@ void reconcile_wanted(struct manager *m);			/* something is desired anew */
 void reconcile_moved(struct manager *m);			/* something here came or went: wakes who waits, announces */
 /* Parks until this host is as desired, and the bricks of @volume (NULL: any) here are online; or the deadline. 0 or -ETIMEDOUT. */
 int coroutine_fn reconcile_settled(struct manager *m, const char *volume);
+void coroutine_fn reconcile_end(struct manager *m);		/* waits until the pass that is going on has ended; it is the last */
 void coroutine_fn reconcile_stop(struct manager *m);
 
 /* --- host_bricks.c --- */
 void coroutine_fn host_bricks_match(struct manager *m);
 struct host_brick *host_brick_find(const struct manager *m, const char *volume, const char *path);
+char *host_brick_id(const char *volume, const char *path);	/* VOLUME-PATH with dashes: its files' names. malloc'ed */
 void coroutine_fn host_bricks_stop(struct manager *m);
 void host_bricks_leave(struct manager *m);
-char *host_brick_volfile(const struct manager *m, const struct volume *v, unsigned brick);
+/* For how many bricks of @v the disk of each one here is one; *ret_shared: of each brick, malloc'ed. Looks at disks, and parks. */
+void coroutine_fn host_bricks_shared(struct manager *m, const struct volume *v, unsigned **ret_shared);
+char *host_brick_volfile(const struct manager *m, const struct volume *v, unsigned brick, unsigned shared);
 bool host_bricks_online(const struct manager *m, const char *volume);	/* every one that should be */
-/* Parks until something accepts at this port of ours; false: the process of @alive died first, or we stop. */
+/* Parks until the process of @alive accepts at this port of ours; false: it died first, or we stop. */
 bool coroutine_fn await_port(struct manager *m, uint16_t port, struct process *const *alive);
 
 /* --- host_gateway.c --- */
@@ -120,6 +130,8 @@ void host_gateway_leave(struct manager *m);
 
 /* --- status.c --- */
 json_t *status_of_this_host(const struct manager *m);
+json_t *status_indexed(json_t *status);		/* the same object, in which status_brick() finds quickly */
+json_t *status_brick(const json_t *status, const char *volume, const char *path);	/* borrowed; NULL: it says nothing of it */
 void coroutine_fn status_announce(struct manager *m);
 
 /* --- requests.c: questions to one host; our own answers come at once --- */

@@ -153,6 +153,8 @@ int volume_option_check(const char *name, const char *value, struct error *err)
 	if (!row && (strncmp(name, "user.", 5) || !name[5] || strlen(name) > 255))
 		return unknown(name, err);
 	ret = check_text(name, value, err);
+	if (ret == 0 && !row)
+		ret = check_text(name, name, err);
 	if (ret < 0 || !row)
 		return ret;
 	ret = parse(row, value, &parsed, err);

@@ -164,6 +164,12 @@ static void note_death(struct process *p, const char *how)
 	snprintf(p->reason, sizeof(p->reason), "%s%s%s", how, words[0] ? "; it said last: " : "", words);
 }
 
+/* By the descriptor: the number may be another process's by the time we hear of the end of one that is not our child. */
+static int send_signal(const struct process *p, int signo)
+{
+	return pidfd_send_signal(p->watch.fd, signo, NULL, 0) < 0 ? -errno : 0;
+}
+
 static void forget_pid(struct process *p)
 {
 	if (p->watch.fd >= 0) {
@@ -320,7 +326,7 @@ static void start_again(void *arg)
 	struct process *p = arg;
 
 	if (p->replacing) {		/* it was asked to end, and has not */
-		kill(p->pid, SIGKILL);
+		send_signal(p, SIGKILL);
 		return;
 	}
 	p->restarts++;
@@ -364,7 +370,7 @@ struct process *process_new(const struct process_conf *conf)
 		log_notice("a daemon with other settings is stopped first", "what=%s pid=%d", log_quote(p->conf.name), (int)pid);
 		p->replacing = true;
 		p->state = PROCESS_DEAD;
-		kill(pid, SIGTERM);
+		send_signal(p, SIGTERM);
 		timer_arm(p->conf.loop, &p->again, loop_now_ns(p->conf.loop) + REPLACE_NS);
 		return p;
 	}
@@ -405,13 +411,14 @@ void coroutine_fn process_stop(struct process *p, unsigned patience_ms)
 {
 	timer_cancel(&p->again);
 	p->state = PROCESS_STOPPING;
+	p->replacing = false; /* nothing is to follow the one that is ending */
 	if (p->pid) {
-		kill(p->pid, SIGTERM);
+		send_signal(p, SIGTERM);
 		await_end(p, patience_ms);
 	}
 	if (p->pid) {
 		log_warning("a daemon does not end and is killed", "what=%s pid=%d", log_quote(p->conf.name), (int)p->pid);
-		kill(p->pid, SIGKILL);
+		send_signal(p, SIGKILL);
 		await_end(p, 5000);
 	}
 	log_notice("a daemon was stopped", "what=%s", log_quote(p->conf.name));
@@ -420,7 +427,7 @@ void coroutine_fn process_stop(struct process *p, unsigned patience_ms)
 
 int process_signal(struct process *p, int signo)
 {
-	return p->pid && kill(p->pid, signo) == 0 ? 0 : -ESRCH;
+	return p->pid ? send_signal(p, signo) : -ESRCH;
 }
 
 enum process_state process_state(const struct process *p)

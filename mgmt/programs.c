@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 
 #include "mgmt/document.h"
@@ -21,6 +22,9 @@
 
 #define SIGNED_IN_MAX 4096
 #define READERS_MAX   4096
+#define CONNS_MAX     4096u
+#define OWN_DESCRIPTORS 512u
+#define ANSWER_MAX    (1u << 20)
 #define OP_VERSION    100000 /* what a volume of ours needs at most: GlusterFS 10 */
 
 /* A connection that has fetched a volfile and wants to hear when there is a new one. */
@@ -119,7 +123,13 @@ static int coroutine_fn run_brickbyport(struct rpc_request *rq, const void *args
 	return RPC_OK;
 }
 
-/* Only this host's own processes have bricks here to speak of. */
+static bool is_privileged(const struct sockaddr_storage *peer)
+{
+	uint16_t port = ((const struct sockaddr_in *)peer)->sin_port; /* at the same place for both families */
+
+	return ntohs(port) < 1024;
+}
+
 static bool from_this_host(const struct manager *m, const struct rpc_request *rq)
 {
 	char text[64], *end;
@@ -133,7 +143,15 @@ static bool from_this_host(const struct manager *m, const struct rpc_request *rq
 		memmove(text, text + 1, strlen(text));
 	}
 	return strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0 ||
-	       is_this_host(m, strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
+	       has_address(m, strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
+}
+
+/* Only root's processes of this host: they get what clients log in with, and have bricks here to speak of. glusterd asks for the address
+ * only; but another user of this host would learn the volume's login from it, or send a brick's clients to himself. */
+static bool is_trusted(const struct manager *m, const struct rpc_request *rq)
+{
+	return from_this_host(m, rq) &&
+	       (is_privileged(rq->peer) || rpc_peer_is_root((const struct sockaddr *)rq->peer, (uint16_t)m->conf.port));
 }
 
 static void forget_signed_in(struct signed_in *s)
@@ -153,7 +171,7 @@ static int coroutine_fn run_signin(struct rpc_request *rq, const void *args, voi
 
 	list_for_each_entry(i, &m->signed_in, link)
 		n++;
-	if (!from_this_host(m, rq) || req->port <= 0 || req->port > 65535 || (!s && n >= SIGNED_IN_MAX)) {
+	if (!is_trusted(m, rq) || req->port <= 0 || req->port > 65535 || (!s && n >= SIGNED_IN_MAX)) {
 		rsp->op_ret = -1;
 		rsp->op_errno = EPERM;
 		return RPC_OK;
@@ -176,7 +194,7 @@ static int coroutine_fn run_signout(struct rpc_request *rq, const void *args, vo
 	struct manager *m = manager_of(rq);
 	struct signed_in *s = signed_in_find(m, req->brick);
 
-	if (from_this_host(m, rq) && s && s->port == req->port)
+	if (s && s->port == req->port && is_trusted(m, rq))
 		forget_signed_in(s);
 	else
 		rsp->op_ret = -1;
@@ -212,12 +230,31 @@ static const struct volume *volume_by_key(const struct manager *m, const char *k
 	return k ? k->v : NULL;
 }
 
+/* Disks are looked at, and the volume may change meanwhile. */
+static char *coroutine_fn brick_spec(struct manager *m, const char *name, const char *rest)
+{
+	const struct volume *v = volume_by_key(m, name);
+	int brick = v ? brick_by_key(v, rest) : -1;
+	unsigned *shared, n;
+	char *text = NULL;
+
+	if (brick < 0)
+		return NULL;
+	host_bricks_shared(m, v, &shared);
+	n = shared[brick];
+	free(shared);
+	v = volume_by_key(m, name);
+	brick = v ? brick_by_key(v, rest) : -1;
+	if (brick >= 0)
+		text = host_brick_volfile(m, v, (unsigned)brick, n);
+	return text;
+}
+
 /* The text that a key asks for, or NULL. *ret_volume: whose it is, malloc'ed. */
-static char *spec_for(struct manager *m, const char *key, bool trusted, char **ret_volume)
+static char *coroutine_fn spec_for(struct manager *m, const char *key, bool trusted, char **ret_volume)
 {
 	const char *dot = strchr(key, '.');
 	const struct volume *v;
-	int brick;
 
 	while (*key == '/')
 		key++;
@@ -235,9 +272,7 @@ static char *spec_for(struct manager *m, const char *key, bool trusted, char **r
 	if (!dot)
 		return NULL;
 	*ret_volume = format("%.*s", (int)(dot - key), key);
-	v = volume_by_key(m, *ret_volume);
-	brick = v && trusted ? brick_by_key(v, dot + 1) : -1;
-	return brick >= 0 ? host_brick_volfile(m, v, (unsigned)brick) : NULL;
+	return trusted ? brick_spec(m, *ret_volume, dot + 1) : NULL;
 }
 
 static uint32_t sum_of(const char *text)
@@ -348,7 +383,7 @@ static int coroutine_fn run_getspec(struct rpc_request *rq, const void *args, vo
 	int error = check_client(rq, req);
 
 	if (!error) {
-		text = spec_for(m, req->key, from_this_host(m, rq), &volume);
+		text = spec_for(m, req->key, is_trusted(m, rq), &volume);
 		error = text ? 0 : ENOENT;
 	}
 	if (error) {
@@ -371,14 +406,35 @@ static int coroutine_fn run_getspec(struct rpc_request *rq, const void *args, vo
 
 /* --- our own --- */
 
+/* NULL when it is longer than a call may be. */
+static char *text_of(json_t *answer)
+{
+	char *text = need(json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII));
+
+	if (strlen(text) <= ANSWER_MAX)
+		return text;
+	free(text);
+	return NULL;
+}
+
 /* The answer's text lives in the arena. */
 static int answer_json(struct rpc_request *rq, json_t *answer, struct gate_text *res)
 {
-	char *text = need(json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII));
-	size_t len = strlen(text);
-	struct iobuf *buf = iobuf_new((uint32_t)len);
+	struct error err = { "" };
+	char *text = text_of(answer);
+	struct iobuf *buf;
+	size_t len;
 
 	json_decref(answer);
+	if (!text) {
+		error_set(&err, -E2BIG, "the answer is longer than 1 MiB, which is as much as a command can say: name one volume, or "
+			  "fewer lines");
+		answer = json_failure(E2BIG, &err);
+		text = need(text_of(answer));
+		json_decref(answer);
+	}
+	len = strlen(text);
+	buf = need(iobuf_new((uint32_t)len));
 	memcpy(buf->data, text, len);
 	free(text);
 	res->json = (struct payload){ buf, 0, (uint32_t)len };
@@ -407,13 +463,6 @@ static int coroutine_fn run_command(struct rpc_request *rq, const void *args, vo
 	co_restore_deadline(old);
 	json_decref(request);
 	return answer_json(rq, answer, res);
-}
-
-static bool is_privileged(const struct sockaddr_storage *peer)
-{
-	uint16_t port = ((const struct sockaddr_in *)peer)->sin_port; /* at the same place for both families */
-
-	return ntohs(port) < 1024;
 }
 
 static int coroutine_fn run_probe(struct rpc_request *rq, const void *args, void *res)
@@ -545,13 +594,28 @@ static int coroutine_fn listen_tcp(struct manager *m, struct error *err)
 	return ret < 0 ? ret : 0;
 }
 
+/* Strangers may not take the descriptors that commands, bricks and the store need. */
+static uint32_t connections_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= CONNS_MAX + OWN_DESCRIPTORS)
+		return CONNS_MAX;
+	return limit.rlim_cur > 2 * OWN_DESCRIPTORS ? (uint32_t)limit.rlim_cur - OWN_DESCRIPTORS : (uint32_t)limit.rlim_cur / 2;
+}
+
 int coroutine_fn programs_serve(struct manager *m, struct error *err)
 {
+	/* what a stranger gets is short and made at once: a volfile, a port; so that others need not wait for long */
+	struct rpc_limits tcp_limits = {
+		.max_inflight = 16, .max_conns = connections_max(), .max_unsent = 64u << 10, .max_memory = 64u << 20, .idle_ms = 30000
+	};
 	static const struct rpc_limits local_limits = { .max_inflight = 16, .max_conns = 256 };
 	struct rpc_service tcp = { .name = "manager",
 				   .programs = tcp_programs,
 				   .user = m,
 				   .closed = conn_closed,
+				   .limits = tcp_limits,
 				   .cancel_on_close = true };
 	struct rpc_service local = { .name = "commands",
 				     .programs = local_programs,

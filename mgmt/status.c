@@ -52,6 +52,37 @@ json_t *status_of_this_host(const struct manager *m)
 	return status;
 }
 
+static char *index_key(const char *volume, const char *path)
+{
+	return format("%s %s", volume, path); /* no volume's name has a blank */
+}
+
+json_t *status_indexed(json_t *status)
+{
+	json_t *index = need(json_object()), *brick;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "bricks"), i, brick) {
+		const char *volume = json_member(brick, "volume"), *path = json_member(brick, "path");
+		char *key = volume && path ? index_key(volume, path) : NULL;
+
+		if (key)
+			json_object_set(index, key, brick);
+		free(key);
+	}
+	json_object_set_new(status, "index", index);
+	return status;
+}
+
+json_t *status_brick(const json_t *status, const char *volume, const char *path)
+{
+	char *key = index_key(volume, path);
+	json_t *brick = json_object_get(json_object_get(status, "index"), key);
+
+	free(key);
+	return brick;
+}
+
 void coroutine_fn status_announce(struct manager *m)
 {
 	json_t *status = status_of_this_host(m);

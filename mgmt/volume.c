@@ -55,11 +55,16 @@ void volume_add_brick(struct volume *v, const char *host, const char *host_id, c
 /* Where it stands, or would. */
 static unsigned option_place(const struct volume *v, const char *name)
 {
-	unsigned i;
+	unsigned from = 0, upto = v->noptions, middle;
 
-	for (i = 0; i < v->noptions && strcmp(v->options[i].name, name) < 0; i++)
-		;
-	return i;
+	while (from < upto) {
+		middle = (from + upto) / 2;
+		if (strcmp(v->options[middle].name, name) < 0)
+			from = middle + 1;
+		else
+			upto = middle;
+	}
+	return from;
 }
 
 static bool option_at(const struct volume *v, unsigned i, const char *name)
@@ -119,6 +124,18 @@ int volume_name_check(const char *name, struct error *err)
 	for (p = name; *p; p++)
 		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '_')
 			return error_set(err, -EINVAL, "a volume's name has letters, digits, \"-\" and \"_\" only, not \"%s\"", name);
+	return 0;
+}
+
+int host_name_check(const char *name, struct error *err)
+{
+	const char *p;
+
+	if (!*name || strlen(name) > 255)
+		return error_set(err, -EINVAL, "a host's name has 1 to 255 characters");
+	for (p = name; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("-_.:%", *p))
+			return error_set(err, -EINVAL, "a host's name or address has letters, digits, \"-\", \"_\", \".\" and \":\" only");
 	return 0;
 }
 

@@ -59,6 +59,8 @@ void volume_set_option(struct volume *v, const char *name, const char *value);
 unsigned volume_sets(const struct volume *v);		/* how many replica sets, or bricks when there are none */
 /* 0, or -EINVAL with what is wrong with the name. */
 int volume_name_check(const char *name, struct error *err);
+/* A name or an address that can stand in a document, a volfile and a brick's name: 0, or -EINVAL with a sentence. */
+int host_name_check(const char *name, struct error *err);
 /* "VOLUME-client-N", as GlusterFS names it. Returns @buf. */
 const char *volume_client_name(const struct volume *v, unsigned brick, char *buf, unsigned size);
 /* "/b/one" to "b-one": how files that belong to a brick are named. Returns @buf. */

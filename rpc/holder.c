@@ -68,6 +68,23 @@ static void name_of(const char *pid, char *buf, uint32_t size)
 	snprintf(buf, size, "%s (pid %.16s)", name, pid);
 }
 
+bool rpc_listens(int pid, uint16_t port)
+{
+	static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
+	char number[16], wanted[64];
+	unsigned long inode;
+	unsigned i;
+
+	snprintf(number, sizeof(number), "%d", pid);
+	for (i = 0; i < 2; i++) {
+		inode = inode_in(tables[i], port, false);
+		snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
+		if (inode && has_socket(number, wanted))
+			return true;
+	}
+	return false;
+}
+
 void rpc_port_holder(uint16_t port, bool udp, char *buf, uint32_t size)
 {
 	unsigned long inode = inode_in(udp ? "/proc/net/udp" : "/proc/net/tcp", port, udp);

@@ -206,4 +206,9 @@ struct rpc_call {
  * -EACCES (AUTH_ERROR), -E2BIG, -ENOMEM. */
 int coroutine_fn rpc_client_call(struct rpc_client *c, struct rpc_call *call);
 
+/* local.c: is @peer, which is connected to our @port at its own address, a process of root on this host? What cannot be found out is no. */
+bool rpc_peer_is_root(const struct sockaddr *peer, uint16_t port);
+/* holder.c: does process @pid listen on TCP @port? Reads /proc: at start, or on a helper thread. */
+bool rpc_listens(int pid, uint16_t port);
+
 #endif

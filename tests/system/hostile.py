@@ -506,4 +506,5 @@ def main():
         attack(int(args[0]), float(args[1]), args[2], {n: int(p) for n, p in words.items()}, directory)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "mgmt/document.h"
+#include "runtime/loop.h"
 
 #define ID "6f1c3d0a-52e4-4c0b-9d7e-0a1b2c3d4e5f"
 #define HOST "11111111-2222-3333-4444-555555555555"
@@ -193,11 +194,119 @@ static void test_host(void **state)
 	host_free(h);
 }
 
+/* Reads on a coroutine's stack, as the manager does. */
+struct reading {
+	const char *text;
+	struct volume *v;
+	struct error err;
+};
+
+static void coroutine_fn read_in_coroutine(void *arg)
+{
+	struct reading *r = arg;
+
+	r->v = volume_parse(r->text, strlen(r->text), "demo.xml", &r->err);
+	loop_stop(loop_self());
+}
+
+static struct volume *read_on_loop(const char *text, struct error *err)
+{
+	struct reading r = { .text = text };
+	struct loop *loop = loop_new(NULL);
+
+	co_start(loop, read_in_coroutine, &r);
+	loop_run(loop);
+	loop_free(loop);
+	*err = r.err;
+	return r.v;
+}
+
+/* @before, @n times @each with its number, @after, in place of the first @from of the sample. */
+static char *grown(const char *from, const char *each, unsigned n, const char *after)
+{
+	char *many = calloc(n, strlen(each) + strlen(after) + 10), *at = many, *text;
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		at += sprintf(at, each, i);
+	for (i = 0; *after && i < n; i++)
+		at += sprintf(at, "%s", after);
+	text = edited(sample, from, many);
+	free(many);
+	return text;
+}
+
+static void too_much(const char *from, const char *each, unsigned n, const char *after, const char *sentence)
+{
+	char *text = grown(from, each, n, after);
+	struct error err = { "" };
+
+	assert_null(read_on_loop(text, &err));
+	if (!strstr(err.text, sentence))
+		fail_msg("the sentence is \"%s\"", err.text);
+	free(text);
+}
+
+/* What is too deep for a coroutine's stack, or would keep the validator busy for minutes, is refused before. */
+static void test_too_much(void **state)
+{
+	struct error err = { "" };
+	struct volume *v;
+	char *text;
+
+	too_much("<quotas>", "<quotas><x a%u='1'>", 100, "</x></quotas>", "deep in each other");
+	too_much("<quotas>", "<quotas><x%u>", 80000, "</x>", "deep in each other");
+	too_much("<quotas>", "<x%u/>", 100000, "", "more than 10000 elements");
+	too_much("colour=\"blue\"", "a%u='' ", 60000, "", "more than 64 attributes");
+	text = grown("<limit dir=\"/a\">7</limit>", "<x a%u='>\"'>", 13, "</x>");
+	v = read_on_loop(text, &err);
+	if (!v)
+		fail_msg("%s", err.text);
+	volume_free(v);
+	free(text);
+	text = edited(sample, "<!-- by hand -->", "<!--><x \" ' <y> --><?pi \"<z>?>");
+	v = read_on_loop(text, &err);
+	if (!v)
+		fail_msg("%s", err.text);
+	volume_free(v);
+	free(text);
+}
+
+/* An editor's line breaks change nothing. */
+static void test_blanks(void **state)
+{
+	char *text = edited(sample, "<state>started</state>", "<state>\n  started\n </state>"), *more;
+	struct volume *v;
+
+	more = edited(text, KEY, "\n   " KEY "\n ");
+	free(text);
+	text = edited(more, "path=\"/b/2\"", "path=\"/b/2\" arbiter=\" true \"");
+	v = parsed(text);
+	assert_int_equal(v->state, VOLUME_STARTED);
+	assert_int_equal(v->handle_key[0], 0);
+	assert_int_equal(v->handle_key[31], 0x1f);
+	assert_true(v->bricks[1].arbiter);
+	volume_free(v);
+	free(text);
+	free(more);
+}
+
+static void test_harmful(void **state)
+{
+	refused("/b/1", "/b/`touch /tmp/x`", "demo.xml: brick number 1", "backquotes");
+	refused("/b/2", "/b/&#10;option x y", "demo.xml:8:", "");
+	refused("host=\"h1\"", "host=\"h1&#10;x\"", "demo.xml: brick number 1", "");
+	refused(">off<", ">off\n/etc *(rw)<", "demo.xml: option nfs.disable", "control characters");
+	refused("<?xml version=\"1.0\"?>", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE volume SYSTEM \"file:///etc/passwd\">", "demo.xml:2:",
+		"document type");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read), cmocka_unit_test(test_preserves), cmocka_unit_test(test_new), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_truncated), cmocka_unit_test(test_host),
+		cmocka_unit_test(test_truncated), cmocka_unit_test(test_host), cmocka_unit_test(test_too_much), cmocka_unit_test(test_blanks),
+		cmocka_unit_test(test_harmful),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
-/* gateway/json.c: see json.h. */
-#include "gateway/json.h"
+/* runtime/json_text.c: see json_text.h. */
+#include "runtime/json_text.h"
 
-void json_text(FILE *f, const char *text)
+void json_put_text(FILE *f, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
