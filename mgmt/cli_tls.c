@@ -1,5 +1,5 @@
-/* mgmt/cli_tls.c: `gatehouse tls init`: a CA for the cluster, this host's certificate where daemons look for it, and a directory of files to carry
- * to each other host. Works without a manager; what exists is kept, so that hosts can be added later. */
+/* mgmt/cli_tls.c: `gatehouse tls init`: a CA for the cluster, this host's certificate where daemons look for it, and a directory of
+ * files to carry to each other host. Works without a manager; what exists is kept, so that hosts can be added later. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>

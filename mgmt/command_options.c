@@ -32,7 +32,8 @@ static int set_options(struct manager *m, struct volume *v, void *arg, struct er
 			return ret;
 		row = volume_option_find(name);
 		if (v->state == VOLUME_STARTED && is_switch_of_tls(row) && strcmp(volume_option_effective(v, row->name), value) != 0)
-			return error_set(err, -EBUSY, "%s changes bricks and whoever uses them at once: stop volume %s first", row->name, v->name);
+			return error_set(err, -EBUSY, "%s changes bricks and whoever uses them at once: stop volume %s first", row->name,
+					 v->name);
 		volume_set_option(v, row ? row->name : name, value); /* user.* has no row */
 	}
 	return 0;

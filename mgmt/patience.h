@@ -15,7 +15,8 @@ struct patient_job {
 	void (*free)(void *job);
 };
 
-/* Waits for @blocking for @patience_ns, or until the coroutine's deadline. 0 or more, or -errno: what it returned, and @job is the caller's again.
+/* Waits for @blocking for @patience_ns, or until the coroutine's deadline. 0 or more, or -errno: what it returned, and @job is
+ * the caller's again.
  * *ret_left is true: it was left to itself (-ETIMEDOUT, -ECANCELED, -EAGAIN), and must not be touched any more. */
 int coroutine_fn patiently(struct loop *loop, const struct patient_job *kind, void *job, uint64_t patience_ns, bool *ret_left);
 

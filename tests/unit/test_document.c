@@ -297,7 +297,8 @@ static void test_harmful(void **state)
 	refused("/b/2", "/b/&#10;option x y", "demo.xml:8:", "");
 	refused("host=\"h1\"", "host=\"h1&#10;x\"", "demo.xml: brick number 1", "");
 	refused(">off<", ">off\n/etc *(rw)<", "demo.xml: option nfs.disable", "control characters");
-	refused("<?xml version=\"1.0\"?>", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE volume SYSTEM \"file:///etc/passwd\">", "demo.xml:2:",
+	refused("<?xml version=\"1.0\"?>", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE volume SYSTEM \"file:///etc/passwd\">",
+		"demo.xml:2:",
 		"document type");
 }
 

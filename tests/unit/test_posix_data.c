@@ -881,7 +881,8 @@ static int unmount(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read_write), cmocka_unit_test(test_as_samba_does), cmocka_unit_test(test_cold_read), cmocka_unit_test(test_lent_read),
+		cmocka_unit_test(test_read_write), cmocka_unit_test(test_as_samba_does), cmocka_unit_test(test_cold_read),
+		cmocka_unit_test(test_lent_read),
 		cmocka_unit_test(test_truncated), cmocka_unit_test(test_set_id_bits), cmocka_unit_test(test_open_modes),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_plain_times), cmocka_unit_test(test_times_stored), cmocka_unit_test(test_times_stored_when),
