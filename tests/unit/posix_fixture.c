@@ -1,6 +1,7 @@
 /* tests/unit/posix_fixture.c: see posix_fixture.h */
 #include "tests/unit/posix_fixture.h"
 
+#include <sched.h>
 #include <sys/mount.h>
 
 const char *fixture_base = "/tmp";
@@ -16,11 +17,25 @@ static void sh(const char *fmt, const char *a, const char *b)
 
 static char device[64];
 
+/* Mounts of ours are nobody else's: a namespace that another process makes meanwhile would hold the file system after our umount, and mounting
+ * it again after a shutdown would find the dead one. */
+static void own_mounts(void)
+{
+	static bool done;
+
+	if (done)
+		return;
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	done = true;
+}
+
 int fixture_mount(const char *type, const char *mkfs)
 {
 	char image[128];
 	FILE *p;
 
+	own_mounts();
 	strcpy(mount_dir, "/tmp/gatehouse-posix-XXXXXX");
 	assert_non_null(mkdtemp(mount_dir));
 	snprintf(image, sizeof(image), "%s.img", mount_dir);
