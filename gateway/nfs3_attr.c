@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 
 #include "gateway/nfs3.h"
+#include "gateway/trust.h"
 
 static ftype3 type_of(uint32_t mode)
 {
@@ -203,6 +204,10 @@ static int coroutine_fn apply(struct nfs_op *op, const sattr3 *set, struct iatt 
 		*ret_post = tres->post;
 	}
 	nfs_sattr(set, &args);
+	if (ret == 0 && set->size.set_it)
+		ret = trust_set_id(op, op->inode, ret_post);
+	if (ret == 0 && args.valid)
+		ret = trust_times(op, &args);
 	if (ret < 0 || !args.valid)
 		return ret;
 	ret = xl_setattr(op->top, &op->call, &args, sres);
@@ -300,6 +305,8 @@ int coroutine_fn nfs3_access(struct rpc_request *rq, const void *args, void *res
 		ret = xl_access(op.top, &op.call, &aargs, &ares);
 	if (ret == -EACCES)
 		ret = 0;
+	if (ret == 0 && aargs.mask)
+		ret = trust_access(&op, &ares.granted, &ares.stat);
 	if (ret == 0 && !aargs.mask)
 		ret = nfs_stat(&op, op.inode, &ares.stat);
 	r->status = status_of_object(ret);

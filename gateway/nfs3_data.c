@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "gateway/nfs3.h"
+#include "gateway/trust.h"
 
 static int coroutine_fn read_file(struct nfs_op *op, const READ3args *a, struct readv_res *res)
 {
@@ -19,12 +20,12 @@ static int coroutine_fn read_file(struct nfs_op *op, const READ3args *a, struct 
 
 	if (!S_ISREG(op->inode->type))
 		return -EINVAL;
-	if (a->offset > INT64_MAX) {	/* nothing can be there */
-		res->eof = true;
+	if (a->offset <= INT64_MAX && args.offset + args.size > INT64_MAX)
+		args.size = (uint32_t)(INT64_MAX - args.offset);
+	if (a->offset > INT64_MAX || !args.size) {	/* nothing is there, or wanted; a stock brick refuses to read nothing */
+		res->eof = a->offset >= INT64_MAX;
 		ret = nfs_stat(op, op->inode, &res->stat);
 	} else {
-		if (args.offset + args.size > INT64_MAX)
-			args.size = (uint32_t)(INT64_MAX - args.offset);
 		ret = xl_readv(op->top, &op->call, &args, res);
 	}
 	/* The data came with the owner, so that the owner's and root's reads cost one brick call; nobody else sees it
@@ -78,7 +79,8 @@ static int coroutine_fn write_file(struct nfs_op *op, const WRITE3args *a, struc
 	if (ret < 0 || !a->count)
 		return ret;
 	args.data.len = a->count;
-	return xl_writev(op->top, &op->call, &args, res);
+	ret = xl_writev(op->top, &op->call, &args, res);
+	return ret < 0 ? ret : trust_set_id(op, op->inode, &res->post);
 }
 
 int coroutine_fn nfs3_write(struct rpc_request *rq, const void *args, void *res)

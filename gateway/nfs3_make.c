@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 
 #include "gateway/nfs3.h"
+#include "gateway/trust.h"
 
 #define DEFAULT_FILE_MODE 0600
 #define DEFAULT_DIR_MODE 0700
@@ -223,7 +224,8 @@ static int coroutine_fn finish(struct nfs_op *op, struct make *m)
 		m->stat = tres->post;
 	}
 	nfs_sattr(m->attrs, &args);
-	args.valid &= ~(uint32_t)SET_MODE;
+	if (!trust_mode(op, m->type, args.stat.mode, m->stat.mode))
+		args.valid &= ~(uint32_t)SET_MODE;
 	if (args.valid & SET_ATIME_NOW)
 		args.valid &= ~(uint32_t)(SET_ATIME | SET_ATIME_NOW);
 	if (args.valid & SET_MTIME_NOW)
@@ -392,6 +394,8 @@ int coroutine_fn nfs3_mknod(struct rpc_request *rq, const void *args, void *res)
 	if (r->status != NFS3_OK)
 		return nfs_done(rq, r->status);
 	status = node_of(&a->what, &m);
+	if (status == NFS3_OK && (S_ISCHR(m.type) || S_ISBLK(m.type)) && op.call.uid != 0)
+		status = NFS3ERR_PERM;
 	if (status == NFS3_OK)
 		status = nfs_name(m.name, NAME_MAKE);
 	if (status == NFS3_OK)

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "gateway/nfs3.h"
+#include "gateway/trust.h"
 
 #define RETRANSMISSION_NS 600000000000ll	/* who waits longer for an answer gets EXIST */
 #define CLOCK_GRAIN_NS 100000000ll /* no gateway is back sooner; kernels stamp with a clock that lags a little */
@@ -152,7 +153,9 @@ static nfsstat3 coroutine_fn rename_names(struct nfs_op *op, const RENAME3args *
 		return status;
 	if (!S_ISDIR(op->inode->type) || !S_ISDIR(to->type))
 		return NFS3ERR_NOTDIR;
-	ret = xl_rename(op->top, &op->call, &args, res);
+	ret = trust_rename(op, args.oldname, to);
+	if (ret == 0)
+		ret = xl_rename(op->top, &op->call, &args, res);
 	if (ret == 0 || ret == -ENOENT || status_of(ret) == NFS3ERR_JUKEBOX)
 		ret = settle_rename(op, to, args.newname, ret);
 	return status_of(ret);

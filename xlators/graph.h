@@ -27,6 +27,7 @@ struct graph {
 	struct inode_table *inodes;
 	/* counts promises made and lost (xlator.lease_s): what was kept in another epoch is worth nothing */
 	uint64_t lease_epoch;
+	unsigned stock_bricks;		/* connected to and not our own: they trust that a kernel checked each call (gateway/trust.h) */
 	const char *from;		/* local address of the simulated host, or NULL */
 	/* from the top translator; may be NULL */
 	void (*event)(void *owner, enum xl_event ev, const struct xl_upcall *upcall);

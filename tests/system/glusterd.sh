@@ -95,11 +95,28 @@ nothing_to_heal() {	# every brick is there and knows of nothing
     [ "$(grep -c '^Number of entries: 0$' <<<"$info")" = ${#BRICKS[@]} ]
 }
 
-# await_heal: by the stock self-heal daemon. A second round forgets what the first one moved aside.
+# await_heal: by the stock self-heal daemon, which may not have found every brick yet. A second round forgets what the first one moved aside.
 await_heal() {
-    gl volume heal "$VOLUME" >/dev/null || true
     await 90 nothing_to_heal
-    sleep 2
-    gl volume heal "$VOLUME" >/dev/null || true
+    await 30 gl volume heal "$VOLUME"
     sleep 3
+}
+
+[ "${BRICKS_BY:-ours}" = glusterd ] || return 0
+
+# The test's own words, for bricks of glusterd's.
+stock_pids() {
+    local i
+    for i in "${!BRICKS[@]}"; do PIDS[brick$i]=$(cat "$(brick_pid_file "$i")"); done
+}
+start_volume() {
+    start_glusterd
+    stock_volume "$2" $(($1 * $2))
+    [ "$2" = 1 ] || gl volume set "$VOLUME" cluster.quorum-type auto		# as in lib.sh's volfile
+    stock_pids
+    volume_gateway
+}
+start_brick() {
+    stock_bricks
+    stock_pids
 }

@@ -64,6 +64,7 @@ stop() {
     local pid=${PIDS[$1]}
     kill -"${2:-TERM}" "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done	# glusterd's children are none of ours
     unset "PIDS[$1]"
 }
 
@@ -197,3 +198,6 @@ guest_wait() {
 
 # in_guest I SECONDS SCRIPT: boots, runs, waits.
 in_guest() { guest "$1" "$3"; guest_wait "$1" "$2"; stop "guest$1" KILL; }
+
+# BRICKS_BY=glusterd: the same test on a volume of a real glusterd, with its daemons instead of ours.
+[ "${BRICKS_BY:-ours}" = ours ] || . "$TOP/tests/system/glusterd.sh"

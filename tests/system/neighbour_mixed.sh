@@ -16,7 +16,8 @@ our_brick 1
 our_brick 2
 stop glusterd
 run_glusterd
-await 30 grep -q 'signed in.*port' <(tail -n +3 "$T/brick1.log")
+signed_in_twice() { [ "$(grep -c 'signed in' "$T/brick1.log")" = 2 ] && [ "$(grep -c 'signed in' "$T/brick2.log")" = 2 ]; }
+await 30 signed_in_twice
 [ "$(pgrep -c glusterfsd)" = 2 ] || fail "glusterd started a brick beside ours"
 mount_volume "$T/mnt" --entry-timeout=0
 for round in "ours 1 2" "stock 0 3"; do

@@ -144,6 +144,7 @@ def main():
     parser.add_argument("--requests")
     parser.add_argument("--answers")
     parser.add_argument("--only", default="")
+    parser.add_argument("--stock", action="store_true", help="the bricks make no promises: some attributes would cost a call of their own")
     parser.add_argument("areas", nargs="+")
     options = parser.parse_args()
     begun = time.monotonic()

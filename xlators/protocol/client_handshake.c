@@ -247,6 +247,7 @@ int coroutine_fn client_handshake(struct rpc_client *c, void *user)
 		ret = setvolume(pc, c, extension, arena);
 	if (!ret) {
 		pc->extension = extension;
+		pc->xl->graph->stock_bricks += !extension - pc->xl->removal_waits;
 		pc->xl->removal_waits = !extension;
 	}
 	arena_free(arena);

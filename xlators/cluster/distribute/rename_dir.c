@@ -58,6 +58,8 @@ int coroutine_fn dht_rename_dir(struct xlator *xl, struct call *call, const stru
 	dht_locks_init(xl, &locks);
 	if (to && !S_ISDIR(to->res.stat.mode))
 		return -ENOTDIR;
+	if (to && gfid_equal(to->res.stat.gfid, args->oldparent->gfid))
+		return -ENOTEMPTY;	/* of this very directory, whose layout is locked already */
 	if (!dht_all_up(xl))
 		return -ENOTCONN;
 	if (to && gfid_equal(from->res.stat.gfid, to->res.stat.gfid)) {
