@@ -104,14 +104,18 @@ int coroutine_fn change_volume(struct manager *m, const char *name,
 			       volume_change *change, void *arg,
 			       struct error *err)
 {
-	int ret = -ESTALE, i;
+	int ret = co_mutex_lock(&m->changing), i;
 
+	if (ret < 0)
+		return error_set(err, ret, "volume %s is being changed by others all the time: try again", name);
+	ret = -ESTALE;
 	for (i = 0; i < TRIES && ret == -ESTALE; i++) {
 		if (i)
 			co_sleep_ns(20000000); /* the other change is on its way to us */
 		err->text[0] = 0;
 		ret = try_change(m, name, change, arg, err);
 	}
+	co_mutex_unlock(&m->changing);
 	if (ret == -ESTALE)
 		error_set(err, ret, "volume %s is being changed by others all the time: try again", name);
 	return ret;

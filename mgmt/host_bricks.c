@@ -79,10 +79,10 @@ static bool coroutine_fn accepts(struct manager *m, uint16_t port, pid_t pid)
 	return connected && loop_offload(is_listening_blocking, &l);
 }
 
-bool coroutine_fn await_port(struct manager *m, uint16_t port, struct process *const *alive)
+bool coroutine_fn await_port(struct manager *m, const uint16_t *port, struct process *const *alive)
 {
 	while (!m->stopping && *alive && process_state(*alive) == PROCESS_RUNNING) {
-		if (accepts(m, port, process_pid(*alive)))
+		if (accepts(m, *port, process_pid(*alive)))
 			return !m->stopping && *alive && process_state(*alive) == PROCESS_RUNNING;
 		if (co_sleep_ns(PROBE_NS) < 0)
 			return false;
@@ -110,7 +110,7 @@ static void coroutine_fn probe(void *arg)
 		b->probing = false;
 		return;
 	}
-	answers = await_port(m, b->port, &b->process);
+	answers = await_port(m, &b->port, &b->process);
 	b->probing = false;
 	if (b->ended) { /* it was stopped meanwhile */
 		free_brick(b);

@@ -170,10 +170,11 @@ static int write_blocking(void *arg)
 static void coroutine_fn probe(void *arg)
 {
 	struct manager *m = arg;
+	uint16_t port = (uint16_t)m->conf.nfs_port;
 	bool answers = false;
 
 	if (co_gate_enter(&m->background)) {
-		answers = await_port(m, (uint16_t)m->conf.nfs_port, &m->gateway.process);
+		answers = await_port(m, &port, &m->gateway.process);
 		co_gate_leave(&m->background);
 	}
 	m->gateway.probing = false;

@@ -329,6 +329,7 @@ static int run(struct manager *m, char **argv)
 	list_init(&m->bricks);
 	list_init(&m->signed_in);
 	list_init(&m->spec_readers);
+	co_mutex_init(&m->changing);
 	co_queue_init(&m->moved);
 	co_gate_init(&m->background);
 	co_start(m->loop, start, m);

@@ -78,6 +78,7 @@ struct manager {
 	struct daemon_signals signals;
 	/* reconcile.c */
 	uint64_t wanted, reached;	/* counts changes of what is desired, and how far we are */
+	struct co_mutex changing;	/* one change of a document after the other: commands here never refuse each other */
 	struct co_queue moved;		/* something has come nearer to what is desired */
 	struct co_wait *idle;		/* the reconciler waits for work */
 	struct co_gate background;
@@ -120,8 +121,8 @@ void host_bricks_leave(struct manager *m);
 void coroutine_fn host_bricks_shared(struct manager *m, const struct volume *v, unsigned **ret_shared);
 char *host_brick_volfile(const struct manager *m, const struct volume *v, unsigned brick, unsigned shared);
 bool host_bricks_online(const struct manager *m, const char *volume);	/* every one that should be */
-/* Parks until the process of @alive accepts at this port of ours; false: it died first, or we stop. */
-bool coroutine_fn await_port(struct manager *m, uint16_t port, struct process *const *alive);
+/* Parks until the process of @alive accepts at its port, which may change meanwhile; false: it died first, or we stop. */
+bool coroutine_fn await_port(struct manager *m, const uint16_t *port, struct process *const *alive);
 
 /* --- host_gateway.c --- */
 void coroutine_fn host_gateway_match(struct manager *m);
