@@ -14,7 +14,7 @@ leave_groups() {
     local dir
     trap - ERR
     set +e
-    [ "$1" = 0 ] || inside journalctl -b --no-pager -u 'gatehouse-*' >"$T/journal.log"
+    [ "$1" = 0 ] || inside bash -c "tail -n 20 /var/log/gatehouse/*.log /var/log/gatehouse/bricks/*; journalctl -b --no-pager -u 'gatehouse-*'" >"$T/inside.log"
     kill -KILL "$(cat "$T/one" 2>/dev/null)" 2>/dev/null
     sleep 1
     for dir in $GROUPS_ALL; do find "$dir/$OWN" -depth -type d -exec rmdir {} \; 2>/dev/null; done
