@@ -140,8 +140,12 @@ await 20 online demo 2
 
 say "a daemon with other settings is replaced, and can be stopped meanwhile"
 stop manager-h1 KILL
+mapfile -t old < <(pgrep -f "$BUILD/gatehouse-brick.*$T/h1.*/demo-")
+kill -STOP "${old[@]}"
 start --log-dir "$T/h1/log2"
-gh volume stop demo >/dev/null
+await 10 grep -q "other settings is stopped first.*of demo" "$T/manager-h1.log"
+gh volume stop demo >/dev/null 2>&1
+kill -CONT "${old[@]}"
 none() { [ "$(bricks_running demo-)" = 0 ]; }
 await 10 none
 sleep 1
