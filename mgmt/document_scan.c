@@ -1,7 +1,8 @@
 /* mgmt/document_scan.c: is a document small enough to be read? Looked at before the parser sees it.
  *
  * The schema's validator calls itself for each level of elements, and compares what stands beside each other: 45 levels overflow the stack of a
- * coroutine, and 1 MiB of empty elements takes it minutes. This counts tags and quotes; whether they are right is the parser's to say. */
+ * coroutine, and 1 MiB of empty elements takes it minutes; so does 1 MiB of dashes in a comment, of which the parser complains one by one. This
+ * counts tags and quotes; whether they are right is the parser's to say. */
 #include "mgmt/document.h"
 
 #include <errno.h>
@@ -9,12 +10,12 @@
 #include <string.h>
 
 #define DEPTH_MAX      16
-#define ELEMENTS_MAX   10000
+#define ELEMENTS_MAX   20000 /* with what ends one, comments and the like */
 #define ATTRIBUTES_MAX 64
 
 struct scan {
 	const char *at, *end;
-	unsigned depth, elements, line;
+	unsigned depth, elements, line; /* elements: all that begins with "<" */
 };
 
 static bool begins(const struct scan *s, const char *word)
@@ -62,12 +63,35 @@ static int scan_tag(struct scan *s, const char *where, struct error *err)
 	}
 	if (attributes > ATTRIBUTES_MAX)
 		return error_set(err, -E2BIG, "%s:%u: an element has more than %d attributes", where, s->line, ATTRIBUTES_MAX);
-	if (++s->elements > ELEMENTS_MAX)
-		return error_set(err, -E2BIG, "%s:%u: there are more than %d elements", where, s->line, ELEMENTS_MAX);
 	if (s->at[-1] == '>' && s->at[-2] == '/')
 		return 0;
 	if (++s->depth > DEPTH_MAX)
 		return error_set(err, -E2BIG, "%s:%u: elements stand more than %d deep in each other", where, s->line, DEPTH_MAX);
+	return 0;
+}
+
+static int scan_comment(struct scan *s, const char *where, struct error *err)
+{
+	skip_past(s, "!--", "--");
+	if (s->at < s->end && *s->at != '>')
+		return error_set(err, -EINVAL, "%s:%u: a comment has \"--\" in it", where, s->line);
+	return 0;
+}
+
+static int scan_one(struct scan *s, const char *where, struct error *err)
+{
+	if (++s->elements > ELEMENTS_MAX)
+		return error_set(err, -E2BIG, "%s:%u: there are more than %d tags", where, s->line, ELEMENTS_MAX);
+	if (begins(s, "!--"))
+		return scan_comment(s, where, err);
+	if (begins(s, "![CDATA["))
+		skip_past(s, "![CDATA[", "]]>");
+	else if (begins(s, "?"))
+		skip_past(s, "?", "?>");
+	else if (begins(s, "!"))
+		return error_set(err, -EINVAL, "%s:%u: a document type declaration has no place here", where, s->line);
+	else
+		return scan_tag(s, where, err);
 	return 0;
 }
 
@@ -84,16 +108,7 @@ int document_scan(const char *text, size_t len, const char *where, struct error 
 			continue;
 		}
 		s.at++;
-		if (begins(&s, "!--"))
-			skip_past(&s, "!--", "-->");
-		else if (begins(&s, "![CDATA["))
-			skip_past(&s, "![CDATA[", "]]>");
-		else if (begins(&s, "?"))
-			skip_past(&s, "?", "?>");
-		else if (begins(&s, "!"))
-			ret = error_set(err, -EINVAL, "%s:%u: a document type declaration has no place here", where, s.line);
-		else
-			ret = scan_tag(&s, where, err);
+		ret = scan_one(&s, where, err);
 	}
 	return ret;
 }

@@ -272,15 +272,17 @@ void coroutine_fn host_bricks_shared(struct manager *m, const struct volume *v, 
 	struct looking *l = need(calloc(1, sizeof(*l)));
 	unsigned n = v->nbricks, i;
 	bool left;
+	int ret;
 
 	*ret_shared = need(calloc(n + 1, sizeof(unsigned)));
 	*l = (struct looking){ need(calloc(n + 1, sizeof(char *))), need(calloc(n + 1, sizeof(dev_t))), n };
 	for (i = 0; i < n; i++)
 		if (strcmp(v->bricks[i].host_id, m->uuid) == 0)
 			l->paths[i] = need(strdup(v->bricks[i].path));
-	patiently(m->loop, &kind, l, DISK_NS, &left);
+	ret = patiently(m->loop, &kind, l, DISK_NS, &left);
 	if (left) {
-		log_warning("the disk of a brick does not answer", "volume=%s", v->name);
+		if (ret == -ETIMEDOUT)
+			log_warning("the disk of a brick does not answer", "volume=%s", v->name);
 		return;
 	}
 	for (i = 0; i < n; i++)

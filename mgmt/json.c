@@ -7,11 +7,13 @@
 
 #include "mgmt/text.h"
 
-#define DEPTH_MAX 32
+#define DEPTH_MAX  32
+#define VALUES_MAX 100000
 
-/* Brackets outside strings, counted without looking at anything else: more of them than the real depth at worst. */
-static bool too_deep(const char *text, size_t len)
+/* Brackets and commas outside strings, counted without looking at anything else: more of them than the real depth and number at worst. */
+static bool too_much(const char *text, size_t len)
 {
+	unsigned values = 0;
 	bool quoted = false;
 	int depth = 0;
 	size_t i;
@@ -25,7 +27,8 @@ static bool too_deep(const char *text, size_t len)
 			depth++;
 		else if (!quoted && (text[i] == '}' || text[i] == ']'))
 			depth--;
-		if (depth > DEPTH_MAX)
+		values += !quoted && (text[i] == ',' || text[i] == '[' || text[i] == '{');
+		if (depth > DEPTH_MAX || values > VALUES_MAX)
 			return true;
 	}
 	return false;
@@ -33,7 +36,7 @@ static bool too_deep(const char *text, size_t len)
 
 json_t *json_parse(const char *text, size_t len)
 {
-	return too_deep(text, len) ? NULL : json_loadb(text, len, 0, NULL);
+	return too_much(text, len) ? NULL : json_loadb(text, len, 0, NULL);
 }
 
 json_t *json_text(const char *text)

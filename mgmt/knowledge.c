@@ -35,12 +35,36 @@ const struct known_volume *known_volume(const struct manager *m, const char *nam
 	return i < m->nvolumes && strcmp(m->volumes[i].name, name) == 0 ? &m->volumes[i] : NULL;
 }
 
+static void forget_volfiles(struct known_volume *k)
+{
+	unsigned i;
+
+	for (i = 0; i < VOLFILE_KINDS; i++) {
+		free(k->volfiles[i]);
+		k->volfiles[i] = NULL;
+	}
+}
+
+/* Kept until the volume changes: of a large volume it takes long to make, and strangers may ask for it again and again. */
+const char *known_volfile(struct manager *m, const char *name, enum volfile_kind kind)
+{
+	struct known_volume *k = (struct known_volume *)known_volume(m, name);
+
+	if (!k || !k->v)
+		return NULL;
+	/* Where TLS files are is this host's own matter: others have theirs at the usual places. */
+	if (!k->volfiles[kind])
+		k->volfiles[kind] = volfile_for_clients(k->v, kind, kind == VOLFILE_CLIENT ? NULL : manager_tls(m));
+	return k->volfiles[kind];
+}
+
 static void volume_gone(struct manager *m, const char *name)
 {
 	unsigned i = volume_place(m, name);
 
 	if (!known_volume(m, name))
 		return;
+	forget_volfiles(&m->volumes[i]);
 	volume_free(m->volumes[i].v);
 	free(m->volumes[i].name);
 	free(m->volumes[i].problem);
@@ -81,6 +105,7 @@ static void volume_changed(struct manager *m, const char *name, const struct sto
 		return;
 	}
 	v->revision = doc->revision;
+	forget_volfiles(k);
 	volume_free(k->v);
 	k->v = v;
 }

@@ -33,6 +33,7 @@ struct manager_conf {
 
 struct known_volume {
 	struct volume *v;		/* the last one that was right; NULL: there has been none */
+	char *volfiles[VOLFILE_KINDS];	/* known_volfile() has made them; NULL: not yet */
 	char *name, *problem;		/* of the document as it is now; NULL: none */
 };
 
@@ -96,6 +97,8 @@ void manager_stop(struct manager *m);	/* begins the end; once */
 void knowledge_changed(struct manager *m, const char *key);	/* store_conf.changed: never parks */
 void knowledge_free(struct manager *m);
 const struct known_volume *known_volume(const struct manager *m, const char *name);	/* NULL: there is none */
+/* Good until the next park; NULL: there is no such volume, or it has never been right. */
+const char *known_volfile(struct manager *m, const char *name, enum volfile_kind kind);
 const struct host *known_host(const struct manager *m, const char *name);	/* by name, address or uuid; NULL */
 bool is_this_host(const struct manager *m, const char *name);	/* also "localhost" and every address of an interface */
 bool has_address(const struct manager *m, const char *text);	/* an interface of this host has it, or had a second ago */

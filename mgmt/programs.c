@@ -25,6 +25,7 @@
 #define CONNS_MAX     4096u
 #define OWN_DESCRIPTORS 512u
 #define ANSWER_MAX    (1u << 20)
+#define PROBE_MAX     (16u << 10)
 #define OP_VERSION    100000 /* what a volume of ours needs at most: GlusterFS 10 */
 
 /* A connection that has fetched a volfile and wants to hear when there is a new one. */
@@ -32,7 +33,6 @@ struct spec_reader {
 	struct list link;
 	struct rpc_conn *conn;
 	char *volume;
-	uint32_t sum;
 };
 
 static struct manager *manager_of(const struct rpc_request *rq)
@@ -250,56 +250,41 @@ static char *coroutine_fn brick_spec(struct manager *m, const char *name, const 
 	return text;
 }
 
-/* The text that a key asks for, or NULL. *ret_volume: whose it is, malloc'ed. */
-static char *coroutine_fn spec_for(struct manager *m, const char *key, bool trusted, char **ret_volume)
+/* The text that a key asks for, or NULL. *ret_volume: whose it is, malloc'ed; *ret_own: the text itself, when it was made for this call. */
+static const char *coroutine_fn spec_for(struct manager *m, const char *key, bool trusted, char **ret_volume, char **ret_own)
 {
 	const char *dot = strchr(key, '.');
-	const struct volume *v;
 
 	while (*key == '/')
 		key++;
 	if (strncmp(key, "shd/", 4) == 0 || strncmp(key, "gateway/", 8) == 0) {
-		v = volume_by_key(m, strchr(key, '/') + 1);
-		*ret_volume = v ? need(strdup(v->name)) : NULL;
-		return v && trusted ? volfile_for_clients(v, *key == 's' ? VOLFILE_SELF_HEAL : VOLFILE_GATEWAY, manager_tls(m)) : NULL;
+		*ret_volume = need(strdup(strchr(key, '/') + 1));
+		return trusted ? known_volfile(m, *ret_volume, *key == 's' ? VOLFILE_SELF_HEAL : VOLFILE_GATEWAY) : NULL;
 	}
-	v = volume_by_key(m, key);
-	if (v) {
-		*ret_volume = need(strdup(v->name));
-		/* Where TLS files are is this host's own matter: others have theirs at the usual places. */
-		return volfile_for_clients(v, trusted ? VOLFILE_CLIENT_TRUSTED : VOLFILE_CLIENT, trusted ? manager_tls(m) : NULL);
+	if (known_volume(m, key)) {
+		*ret_volume = need(strdup(key));
+		return known_volfile(m, key, trusted ? VOLFILE_CLIENT_TRUSTED : VOLFILE_CLIENT);
 	}
 	if (!dot)
 		return NULL;
 	*ret_volume = format("%.*s", (int)(dot - key), key);
-	return trusted ? brick_spec(m, *ret_volume, dot + 1) : NULL;
+	return *ret_own = trusted ? brick_spec(m, *ret_volume, dot + 1) : NULL;
 }
 
-static uint32_t sum_of(const char *text)
-{
-	uint32_t sum = 2166136261u;
-
-	for (; *text; text++)
-		sum = (sum ^ (uint8_t)*text) * 16777619u;
-	return sum;
-}
-
-static void remember_reader(struct manager *m, struct rpc_conn *conn, const char *volume, const char *text)
+static void remember_reader(struct manager *m, struct rpc_conn *conn, const char *volume)
 {
 	struct spec_reader *r;
 	unsigned n = 0;
 
 	list_for_each_entry(r, &m->spec_readers, link) {
 		n++;
-		if (r->conn == conn && strcmp(r->volume, volume) == 0) {
-			r->sum = sum_of(text);
+		if (r->conn == conn && strcmp(r->volume, volume) == 0)
 			return;
-		}
 	}
 	if (n >= READERS_MAX)
 		return;
 	r = need(calloc(1, sizeof(*r)));
-	*r = (struct spec_reader){ .conn = conn, .volume = need(strdup(volume)), .sum = sum_of(text) };
+	*r = (struct spec_reader){ .conn = conn, .volume = need(strdup(volume)) };
 	list_append(&m->spec_readers, &r->link);
 }
 
@@ -379,11 +364,12 @@ static int coroutine_fn run_getspec(struct rpc_request *rq, const void *args, vo
 	const struct gf_getspec_req *req = args;
 	struct gf_getspec_rsp *rsp = res;
 	struct manager *m = manager_of(rq);
-	char *volume = NULL, *text = NULL;
+	char *volume = NULL, *own = NULL;
+	const char *text = NULL;
 	int error = check_client(rq, req);
 
 	if (!error) {
-		text = spec_for(m, req->key, is_trusted(m, rq), &volume);
+		text = spec_for(m, req->key, is_trusted(m, rq), &volume, &own);
 		error = text ? 0 : ENOENT;
 	}
 	if (error) {
@@ -395,11 +381,11 @@ static int coroutine_fn run_getspec(struct rpc_request *rq, const void *args, vo
 		rsp->spec.data = arena_memdup(rq->arena, text, rsp->spec.len);
 		rsp->op_ret = (int32_t)rsp->spec.len;
 		if (rq->conn)
-			remember_reader(m, rq->conn, volume, text);
+			remember_reader(m, rq->conn, volume);
 		if (!rsp->spec.data || ((req->flags & 1) && answer_servers(m, rq, &rsp->xdata) < 0))
 			error = ENOMEM;
 	}
-	free(text);
+	free(own);
 	free(volume);
 	return error == ENOMEM ? RPC_SYSTEM_ERROR : RPC_OK;
 }
@@ -465,9 +451,12 @@ static int coroutine_fn run_command(struct rpc_request *rq, const void *args, vo
 	return answer_json(rq, answer, res);
 }
 
+/* A stranger's text is not even read. */
 static int coroutine_fn run_probe(struct rpc_request *rq, const void *args, void *res)
 {
-	json_t *request = request_json(args), *answer;
+	const struct gate_text *text = args;
+	bool readable = text->json.len <= PROBE_MAX && is_privileged(rq->peer);
+	json_t *request = readable ? request_json(text) : need(json_object()), *answer;
 
 	if (!json_is_object(request)) {
 		json_decref(request);
@@ -610,7 +599,8 @@ int coroutine_fn programs_serve(struct manager *m, struct error *err)
 	struct rpc_limits tcp_limits = {
 		.max_inflight = 16, .max_conns = connections_max(), .max_unsent = 64u << 10, .max_memory = 64u << 20, .idle_ms = 30000
 	};
-	static const struct rpc_limits local_limits = { .max_inflight = 16, .max_conns = 256 };
+	/* a command a connection at a time, and the next one when the answer has been read */
+	static const struct rpc_limits local_limits = { .max_inflight = 1, .max_conns = 256, .max_unsent = 64u << 10 };
 	struct rpc_service tcp = { .name = "manager",
 				   .programs = tcp_programs,
 				   .user = m,

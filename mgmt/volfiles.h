@@ -13,6 +13,7 @@ enum volfile_kind {
 	VOLFILE_CLIENT,			/* for a stock GlusterFS 10 client: also its performance translators, debug/io-stats on top */
 	VOLFILE_CLIENT_TRUSTED,		/* the same with username and password, for hosts of the cluster */
 	VOLFILE_SELF_HEAL,		/* shd/VOLUME: for a stock self-heal daemon */
+	VOLFILE_KINDS
 };
 char *volfile_for_clients(const struct volume *v, enum volfile_kind kind, const struct volfiles_tls *tls);
 

@@ -256,15 +256,17 @@ static void test_too_much(void **state)
 
 	too_much("<quotas>", "<quotas><x a%u='1'>", 100, "</x></quotas>", "deep in each other");
 	too_much("<quotas>", "<quotas><x%u>", 80000, "</x>", "deep in each other");
-	too_much("<quotas>", "<x%u/>", 100000, "", "more than 10000 elements");
+	too_much("<quotas>", "<x%u/>", 100000, "", "more than 20000 tags");
 	too_much("colour=\"blue\"", "a%u='' ", 60000, "", "more than 64 attributes");
+	too_much("<!-- by hand -->", "<!--%u", 1, "-----", "a comment has");
+	too_much("<!-- by hand -->", "<?p%u x?>", 30000, "", "more than 20000 tags");
 	text = grown("<limit dir=\"/a\">7</limit>", "<x a%u='>\"'>", 13, "</x>");
 	v = read_on_loop(text, &err);
 	if (!v)
 		fail_msg("%s", err.text);
 	volume_free(v);
 	free(text);
-	text = edited(sample, "<!-- by hand -->", "<!--><x \" ' <y> --><?pi \"<z>?>");
+	text = edited(sample, "<!-- by hand -->", "<!--><x \" ' <y> - --><?pi \"<z>?>");
 	v = read_on_loop(text, &err);
 	if (!v)
 		fail_msg("%s", err.text);
