@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "rpc/rpc.h"
+#include "rpc/tls.h"
 #include "rpcgen/gluster4.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
@@ -215,7 +216,8 @@ int glusterd_new(struct loop *loop, const char *server, struct error *err, struc
 		g->host = strdup(host);
 		conf.host = g->host;
 		conf.user = g;
-		g->rpc = g->host ? rpc_client_new(loop, &conf) : NULL;
+		if (tls_management(TLS_CLIENT, NULL, err, &conf.tls) == 0)
+			g->rpc = g->host ? rpc_client_new(loop, &conf) : NULL;
 	}
 	free(text);
 	if (g && g->rpc) {

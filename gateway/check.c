@@ -241,6 +241,9 @@ static void put_reason(FILE *f, const struct test *t, const struct question *q)
 		fprintf(f, "%s:%u lets %s in from ports below 1024 only, and the port is %u (the option insecure lifts that)", file,
 			v->client->line, v->client->spec, q->port);
 		return;
+	case EXPORT_REFUSED:
+		fprintf(f, "%s:%u refuses %s access (noaccess), whatever else matches", file, v->client->line, v->client->spec);
+		return;
 	case EXPORT_ALLOWED:
 		fprintf(f, "%s:%u exports %s to %s: ", file, v->client->line, v->export->path, v->client->spec);
 		put_options(f, &v->client->options);
@@ -255,7 +258,7 @@ static bool allowed(const struct question *q)
 
 static void print_json(const struct test *t, const struct question *q, const char *reason)
 {
-	static const char *const words[] = { "allowed", "not exported", "client not listed", "port" };
+	static const char *const words[] = { "allowed", "not exported", "client not listed", "port", "noaccess" };
 	const struct export_verdict *v = &q->verdict;
 	const struct export_options *o;
 

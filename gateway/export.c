@@ -130,6 +130,10 @@ enum export_why export_judge(const struct export *ex, const struct sockaddr *pee
 	export_address(peer, addr);
 	for (i = 0; i < ex->nclients; i++) {
 		score = match(&ex->clients[i], addr, peer_name);
+		if (score && ex->clients[i].options.noaccess) {
+			*ret_client = &ex->clients[i];
+			return EXPORT_REFUSED;
+		}
 		if (score <= best_score)
 			continue;
 		best = &ex->clients[i];

@@ -1,7 +1,8 @@
 /* gateway/export.h: who may mount what, and as whom: exports(5), one evaluator for MOUNT and for every NFS procedure.
  *
  * A set of exports is read whole or not at all, replaced in one step, and lives as long as a call uses it. The most
- * specific client of a line decides: host or address, then the longest network, then a name pattern, then "*". */
+ * specific client of a line decides: host or address, then the longest network, then a name pattern, then "*". But who matches a
+ * client with noaccess is refused first, as GlusterFS's nfs.rpc-auth-reject has it. */
 #ifndef GATEWAY_EXPORT_H
 #define GATEWAY_EXPORT_H
 
@@ -19,6 +20,7 @@
 
 struct export_options {
 	bool rw, sync, secure, root_squash, all_squash;
+	bool noaccess;			/* nobody who matches is let in, whatever else matches */
 	bool ino32;			/* file numbers are shown in 32 bits, for programs that know no more */
 	uint32_t anonuid, anongid;
 };
@@ -79,7 +81,7 @@ bool export_covers(const struct export *ex, const char *path, const char **ret_r
  * name of the peer when @ex has patterns, else NULL. NULL: not allowed. The port is judged, too: below 1024 unless the client's
  * options say "insecure". */
 const struct export_client *export_admit(const struct export *ex, const struct sockaddr *peer, const char *peer_name);
-enum export_why { EXPORT_ALLOWED, EXPORT_NO_PATH, EXPORT_NO_CLIENT, EXPORT_HIGH_PORT };
+enum export_why { EXPORT_ALLOWED, EXPORT_NO_PATH, EXPORT_NO_CLIENT, EXPORT_HIGH_PORT, EXPORT_REFUSED };	/* the last: noaccess */
 /* The same, telling why not; *ret_client is who matched, if anybody did. */
 enum export_why export_judge(const struct export *ex, const struct sockaddr *peer, const char *peer_name,
 			     const struct export_client **ret_client);

@@ -108,13 +108,14 @@ static int next_word(struct parser *ps)
 	return any;
 }
 
-enum opt { RW, RO, SYNC, ASYNC, ROOT_SQUASH, NO_ROOT_SQUASH, ALL_SQUASH, NO_ALL_SQUASH, SECURE, INSECURE, INO32, NO_INO32,
+enum opt { RW, RO, SYNC, ASYNC, ROOT_SQUASH, NO_ROOT_SQUASH, ALL_SQUASH, NO_ALL_SQUASH, SECURE, INSECURE, INO32, NO_INO32, NOACCESS,
 	   IGNORED };
 
 static const struct { const char *name; enum opt opt; } flags[] = {
 	{ "rw", RW }, { "ro", RO }, { "sync", SYNC }, { "async", ASYNC }, { "root_squash", ROOT_SQUASH },
 	{ "no_root_squash", NO_ROOT_SQUASH }, { "all_squash", ALL_SQUASH }, { "no_all_squash", NO_ALL_SQUASH },
 	{ "secure", SECURE }, { "insecure", INSECURE }, { "ino32", INO32 }, { "no_ino32", NO_INO32 },
+	{ "noaccess", NOACCESS },
 	/* options of knfsd that say what is so here anyway, or that mean nothing here */
 	{ "sec=sys", IGNORED }, { "subtree_check", IGNORED }, { "no_subtree_check", IGNORED }, { "wdelay", IGNORED },
 	{ "no_wdelay", IGNORED }, { "hide", IGNORED }, { "nohide", IGNORED }, { "crossmnt", IGNORED },
@@ -136,6 +137,7 @@ static void apply_flag(struct export_options *o, enum opt opt)
 	case INSECURE: o->secure = false; break;
 	case INO32: o->ino32 = true; break;
 	case NO_INO32: o->ino32 = false; break;
+	case NOACCESS: o->noaccess = true; break;
 	case IGNORED: break;
 	}
 }
@@ -179,7 +181,7 @@ static int parse_option(struct parser *ps, const char *word, struct export_optio
 		return FAIL(ps, ps->line, -EINVAL, "only sec=sys is served, not \"%s\"", word);
 	return FAIL(ps, ps->line, -EINVAL,
 		    "unknown option \"%s\": expected rw, ro, sync, async, root_squash, no_root_squash, all_squash, "
-		    "no_all_squash, anonuid=N, anongid=N, secure, insecure, ino32 or no_ino32",
+		    "no_all_squash, anonuid=N, anongid=N, secure, insecure, ino32, no_ino32 or noaccess",
 		    word);
 }
 

@@ -290,7 +290,8 @@ static int coroutine_fn mount_export(struct rpc_request *rq, const void *args, v
 		node->ex_dir = name_of(rq->arena, ex->path, MNTPATHLEN);
 		node->ex_groups.names = arena_alloc(rq->arena, (ex->nclients + 1) * sizeof(mount_name));
 		for (j = 0; node->ex_groups.names && j < ex->nclients; j++)
-			node->ex_groups.names[node->ex_groups.n++] = name_of(rq->arena, ex->clients[j].spec, MNTNAMLEN);
+		if (!ex->clients[j].options.noaccess)
+				node->ex_groups.names[node->ex_groups.n++] = name_of(rq->arena, ex->clients[j].spec, MNTNAMLEN);
 	}
 	return RPC_OK;
 }

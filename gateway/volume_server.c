@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "rpc/rpc.h"
+#include "rpc/tls.h"
 #include "rpcgen/gluster4.h"
 #include "runtime/hash.h"
 #include "runtime/log.h"
@@ -405,6 +406,9 @@ static int coroutine_fn session(struct volume_server *vs, struct server *s)
 
 	vs->up = vs->changed = false;
 	vs->lost = 0;
+	ret = tls_management(TLS_CLIENT, NULL, &vs->err, &conf.tls);
+	if (ret < 0)
+		return ret;
 	c = rpc_client_new(vs->conf.loop, &conf);
 	if (!c)
 		return -ENOMEM;

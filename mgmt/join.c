@@ -302,9 +302,13 @@ int coroutine_fn join_probe(struct manager *m, const char *host, json_t **ret_an
 		.user = &p,
 	};
 	uint64_t old = co_set_deadline(loop_now_ns(m->loop) + PROBE_NS);
-	struct rpc_client *c = rpc_client_new(m->loop, &conf);
 	json_t *answer = NULL;
-	int ret = c ? co_park(&p.wait) : -ENOMEM;
+	struct rpc_client *c;
+	int ret;
+
+	conf.tls = m->tls_client;
+	c = rpc_client_new(m->loop, &conf);
+	ret = c ? co_park(&p.wait) : -ENOMEM;
 
 	if (ret < 0)
 		error_set(err, ret, "host %s does not answer at port %d (%s): is gatehouse-manager running there?", host,

@@ -12,6 +12,7 @@
 #include "mgmt/json.h"
 #include "mgmt/manager.h"
 #include "mgmt/text.h"
+#include "rpc/tls.h"
 #include "runtime/log.h"
 #include "runtime/option.h"
 
@@ -164,11 +165,18 @@ static int coroutine_fn bring_up(struct manager *m, struct error *err)
 		.certificate = m->conf.tls_certificate,
 		.key = m->conf.tls_key,
 	};
+	const struct tls_conf tls = {
+		.certificate = m->conf.tls_certificate, .key = m->conf.tls_key, .ca = m->conf.tls_ca, .depth = 1,
+	};
 	uint8_t instance[16];
 	int ret = make_directories(&m->conf, err);
 
 	if (ret == 0)
 		ret = daemon_pid_file(m->conf.pid_file, err);
+	if (ret == 0)
+		ret = tls_management(TLS_SERVER, &tls, err, &m->tls_server);
+	if (ret == 0)
+		ret = tls_management(TLS_CLIENT, &tls, err, &m->tls_client);
 	if (ret == 0)
 		ret = host_settings_load(m, err);
 	if (ret < 0)
@@ -252,7 +260,7 @@ static void coroutine_fn start(void *arg)
 		loop_stop(m->loop);
 		return;
 	}
-	log_notice("serving", "port=%d store=%s", (int)m->conf.port, m->conf.store);
+	log_notice("serving", "port=%d store=%s tls=%s", (int)m->conf.port, m->conf.store, m->tls_server ? "yes" : "no");
 	daemon_notify("READY=1");
 }
 

@@ -74,6 +74,7 @@ struct manager {
 	struct list signed_in;
 	json_t *statuses, *own_status;	/* knowledge.c: parsed, by uuid; of this host, as of own_status_ns */
 	uint64_t own_status_ns;
+	struct tls_context *tls_server, *tls_client;	/* of management; borrowed; NULL: plain */
 	struct rpc_server *tcp, *local;
 	struct list spec_readers;	/* programs.c: connections that want to hear of new volfiles */
 	struct daemon_signals signals;

@@ -604,7 +604,7 @@ int coroutine_fn programs_serve(struct manager *m, struct error *err)
 	struct rpc_service tcp = { .name = "manager",
 				   .programs = tcp_programs,
 				   .user = m,
-				   .closed = conn_closed,
+				   .closed = conn_closed, .tls = m->tls_server,
 				   .limits = tcp_limits,
 				   .cancel_on_close = true };
 	struct rpc_service local = { .name = "commands",

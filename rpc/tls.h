@@ -56,6 +56,12 @@ struct tls_context *tls_context_ref(struct tls_context *ctx);	/* accepts NULL */
 void tls_context_unref(struct tls_context *ctx);		/* accepts NULL */
 const char *tls_context_name(const struct tls_context *ctx);	/* the CN that peers see */
 
+/* Management, GlusterFS's way: where /var/lib/glusterd/secure-access or /var/lib/gatehouse/secure-access is, connections to
+ * and from managers are under TLS. @conf NULL: the default files. *ret_ctx is the process's own for good, made by the first
+ * call (at start: it reads files); NULL when it is not wanted. 0, or -EINVAL and the sentence. */
+bool tls_management_wanted(void);
+int tls_management(enum tls_side side, const struct tls_conf *conf, struct error *err, struct tls_context **ret_ctx);
+
 /* --- one connection ---
  *
  * Nothing parks and nothing blocks: what would says -EAGAIN, and the stream's readable() and writable() bring it on. A failed

@@ -1,5 +1,4 @@
-#!/bin/bash
-# change_tree.sh before|after|check DIR: a tree, and everything that can happen to it while one of its copies is away; check says whether it did.
+# tests/system/change_tree.sh before|after|check DIR: a tree, and everything that can happen to it while one of its copies is away; check says whether it did.
 set -e
 mkdir -p "$2"
 cd "$2"

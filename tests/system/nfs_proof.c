@@ -175,6 +175,20 @@ static int do_names(struct proof *p, const char *dir)
 	return 0;
 }
 
+/* A volume whose bricks are about to come says "later" (NFS3ERR_JUKEBOX), which kernels obey by themselves and this library does not. */
+static int patient_mkdir(struct proof *p, const char *path)
+{
+	int ret, tries;
+
+	for (tries = 0; tries < 300; tries++) {
+		ret = nfs_mkdir(p->nfs, path);
+		if (ret == 0 || !strstr(nfs_get_error(p->nfs), "JUKEBOX"))
+			return ret;
+		usleep(200000);
+	}
+	return ret;
+}
+
 static int prove(struct proof *p, const char *source)
 {
 	char top[64], tree[80];
@@ -182,7 +196,7 @@ static int prove(struct proof *p, const char *source)
 
 	snprintf(top, sizeof(top), "/proof-%ld", (long)getpid());
 	snprintf(tree, sizeof(tree), "%s/tree", top);
-	if (nfs_mkdir(p->nfs, top) < 0)
+	if (patient_mkdir(p, top) < 0)
 		return complain(p, "mkdir", top);
 	ret = do_tree(p, COPY, source, tree, 0);
 	if (ret == 0)

@@ -71,7 +71,9 @@ stop manager
 by_hand brick gatehouse-brick@.service demo
 by_hand gateway gatehouse-gateway.service
 await 20 proof demo
-say "gateway: user $(stat -c %U "/proc/${PIDS[gateway]}"), $(capabilities "${PIDS[gateway]}")"
+owner=$(in_system stat -c %U "/proc/${PIDS[gateway]}")
+[ "$owner" = _gatehouse ] || fail "the gateway runs as $owner"
+say "gateway: user $owner, $(capabilities "${PIDS[gateway]}")"
 kill -USR1 "${PIDS[gateway]}"
 await 10 test -s /run/gatehouse-gateway/state
 kill -HUP "${PIDS[gateway]}"

@@ -14,7 +14,7 @@ leave_groups() {
     local dir
     trap - ERR
     set +e
-    [ "$1" = 0 ] || inside journalctl -b --no-pager -u 'gatehouse-*' >"$T/journal.log"
+    [ "$1" = 0 ] || inside bash -c "tail -n 20 /var/log/gatehouse/*.log /var/log/gatehouse/bricks/*; journalctl -b --no-pager -u 'gatehouse-*'" >"$T/inside.log"
     kill -KILL "$(cat "$T/one" 2>/dev/null)" 2>/dev/null
     sleep 1
     for dir in $GROUPS_ALL; do find "$dir/$OWN" -depth -type d -exec rmdir {} \; 2>/dev/null; done
@@ -57,6 +57,7 @@ inside() { nsenter -t "$(cat "$T/one")" -a -r -w -- "$@"; }
 gh() { inside gatehouse --mode=script "$@"; }
 is_up() { inside systemctl is-active --quiet basic.target; }
 show() { inside systemctl show --value -p "$1" gatehouse-manager; }
+online() { [ "$(gh volume status demo | grep -c ' Y  *[0-9]')" = 3 ]; }	# two bricks and the gateway
 daemons() { inside bash -c 'cat /run/gatehouse/bricks/*.pid /run/gatehouse/gateway.pid'; }
 
 # Control groups of our own, in which systemd sees its root.
@@ -95,6 +96,7 @@ gh volume create demo replica 2 "$(hostname):"/srv/late/b{1,2} force
 gh volume set demo nfs.rpc-auth-allow 127.0.0.1 nfs.root-squash off nfs.ports-insecure on
 gh volume start demo
 await 20 proof demo
+await 20 online
 [ -d "$T/disk/b1/.glusterfs" ] || fail "the brick is not on the file system that was mounted"
 for daemon in manager bricks/demo-srv-late-b1 gateway; do
     pid=$(inside cat "/run/gatehouse/$daemon.pid")
@@ -119,6 +121,7 @@ inside systemctl start gatehouse-manager
 inside kill -KILL "$(show MainPID)"
 await 20 gh version
 await 20 proof demo
+await 20 online
 [ "$(show NRestarts)" = 1 ] || fail "systemd did not start it again"
 [ "$(daemons)" = "$pids" ] || fail "the daemons were $pids and are $(daemons)"
 if inside journalctl -b --no-pager -u gatehouse-manager | grep -i 'notification message'; then fail "a daemon spoke to systemd in the manager's place"; fi

@@ -57,4 +57,26 @@ cp "$T/ssl-other"/glusterfs.* /etc/ssl/
 gh volume stop demo
 gh volume start demo            # bricks and gateway take the files that are there now, and they are of one kind
 await 20 proof demo
+
+say "management under TLS, too"
+gh volume stop demo
+stop manager-h1
+cp -r /usr/lib/ssl "$T/usr-ssl"         # where Debian's GlusterFS looks when no option tells it
+mount --bind "$T/usr-ssl" /usr/lib/ssl
+cp /etc/ssl/glusterfs.* /usr/lib/ssl/
+mkdir -p /var/lib/glusterd
+mount -t tmpfs tmpfs /var/lib/glusterd
+: >/var/lib/glusterd/secure-access
+HOST_NAME=192.0.2.1 start_manager h1
+grep -q "tls=yes" "$T/manager-h1.log"
+gh volume start demo
+await 20 gateway_online demo
+await 30 proof demo
+if [ -c /dev/fuse ]; then
+    mount -t glusterfs 192.0.2.1:/demo "$T/mnt" || { tail -n 40 /var/log/glusterfs/*.log; fail "a stock client cannot mount with secure-access"; }
+    diff -r "$TOP/runtime" "$T/mnt/by-fuse"
+    umount "$T/mnt"
+    rm /var/lib/glusterd/secure-access
+    if timeout 20 mount -t glusterfs 192.0.2.1:/demo "$T/mnt"; then fail "a client without TLS was given a volume"; fi
+fi
 stop manager-h1

@@ -350,6 +350,18 @@ static void test_decisions_have_reasons(void **state)
 	export_set_unref(set);
 }
 
+static void test_noaccess_comes_first(void **state)
+{
+	struct export_set *set = parse("/demo 192.0.2.0/24(noaccess) 192.0.2.7(rw) *(rw) *.bad.example(noaccess)\n");
+
+	assert_null(admit(set, "192.0.2.7", 700, NULL));
+	assert_null(admit(set, "192.0.2.8", 700, NULL));
+	assert_non_null(admit(set, "198.51.100.1", 700, NULL));
+	assert_null(admit(set, "198.51.100.1", 700, "a.bad.example"));
+	assert_int_equal(decide(set, "/demo", "192.0.2.7", 700, NULL).why, EXPORT_REFUSED);
+	export_set_unref(set);
+}
+
 static void count_line(void *arg, const char *sentence)
 {
 	unsigned *lines = arg, line;
@@ -377,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults_are_safe),
 		cmocka_unit_test(test_every_option),
+		cmocka_unit_test(test_noaccess_comes_first),
 		cmocka_unit_test(test_line_syntax),
 		cmocka_unit_test(test_errors_name_file_and_line),
 		cmocka_unit_test(test_nul_is_refused),

@@ -163,7 +163,7 @@ static void coroutine_fn reconfigure_all(void *arg)
 		struct error err = { "" };
 		struct volfile *now = volfile_parse(s->now, strlen(s->now), "old.vol", &err);
 		struct volfile *wanted = volfile_parse(s->wanted, strlen(s->wanted), "new.vol", &err);
-		struct graph *graph;
+		struct graph *graph = NULL;
 		int ret;
 
 		if (!now || !wanted || graph_new(now, &conf, &err, &graph) < 0)

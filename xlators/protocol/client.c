@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "rpc/tls.h"
 #include "runtime/log.h"
 #include "xlators/graph.h"
 #include "xlators/protocol/client.h"
@@ -362,6 +363,8 @@ static int coroutine_fn client_init(struct xlator *xl, struct error *err)
 	gfid_text(context, pc->context);
 	if (!*pc->remote_host || !*pc->remote_subvolume)
 		return error_set(err, -EINVAL, "volume %s: remote-host and remote-subvolume must not be empty", xl->name);
+	if (!pc->remote_port && tls_management(TLS_CLIENT, NULL, err, &pc->manager_tls) < 0)
+		return -EINVAL;
 	if (!pc->tls_enabled)
 		return 0;
 	pc->tls = tls_context_new(&pc->tls_conf, TLS_CLIENT, err);

@@ -20,6 +20,7 @@ struct pclient {
 	struct xlator *xl;
 	struct rpc_client *rpc;
 	struct tls_context *tls;	/* NULL: plain */
+	struct tls_context *manager_tls;	/* to who tells the brick's port; borrowed */
 	enum client_state state;
 	bool extension;			/* the peer serves GATE_PROGRAM */
 	bool child_down;		/* handshake done, but the brick's file system is away */

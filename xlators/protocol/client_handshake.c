@@ -89,6 +89,7 @@ static int coroutine_fn port_from_glusterd(struct pclient *pc, uint16_t *ret_por
 	struct asking asking = { CO_WAIT_INIT };
 	struct rpc_client_conf conf = {
 		.name = pc->xl->name, .host = pc->remote_host, .port = GLUSTERD_PORT, .up = asking_up, .down = asking_down, .user = &asking,
+		.tls = pc->manager_tls,
 	};
 	struct arena *arena = arena_new(HANDSHAKE_ARENA);
 	uint64_t old = co_set_deadline(loop_now_ns(xl_loop(pc->xl)) + HANDSHAKE_MS * 1000000);
