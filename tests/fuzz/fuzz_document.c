@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_document.c: any text is a volume, a host, or a sentence about why not; a volume that was read can be written, and is read again. */
+/* tests/fuzz/fuzz_document.c: any text is a volume, a host, or a sentence about why not; a volume that was read can be written, and is read
+ * again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -293,6 +293,36 @@ static void test_blanks(void **state)
 	free(more);
 }
 
+/* What a newer version puts among our elements may stand anywhere, and is written back so that it can be read again. */
+static void test_newer_among_ours(void **state)
+{
+	char *text = edited(sample, "<brick host=\"h2\"", "<rack n=\"1\"/><brick host=\"h2\""), *more, *written;
+	struct volume *v, *again;
+	size_t len;
+
+	more = edited(text, "</bricks>", "<rack n=\"2\"/></bricks>");
+	free(text);
+	text = edited(more, "<options>", "<options><group name=\"virt\"/>");
+	free(more);
+	more = edited(text, "</options>", "<group name=\"x\"/></options>");
+	v = parsed(more);
+	written = volume_text(v, &len);
+	again = parsed(written);
+	assert_int_equal(again->nbricks, 2);
+	assert_string_equal(again->bricks[1].host, "h2");
+	assert_string_equal(volume_option(again, "nfs.disable"), "off");
+	assert_non_null(strstr(written, "<rack n=\"1\"/>"));
+	assert_non_null(strstr(written, "<rack n=\"2\"/>"));
+	assert_non_null(strstr(written, "<group name=\"x\"/>"));
+	volume_free(again);
+	again = volume_copy(v);
+	volume_free(again);
+	volume_free(v);
+	free(written);
+	free(more);
+	free(text);
+}
+
 static void test_harmful(void **state)
 {
 	refused("/b/1", "/b/`touch /tmp/x`", "demo.xml: brick number 1", "backquotes");
@@ -309,7 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read), cmocka_unit_test(test_preserves), cmocka_unit_test(test_new), cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_truncated), cmocka_unit_test(test_host), cmocka_unit_test(test_too_much), cmocka_unit_test(test_blanks),
-		cmocka_unit_test(test_harmful),
+		cmocka_unit_test(test_harmful), cmocka_unit_test(test_newer_among_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
