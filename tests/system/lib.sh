@@ -46,6 +46,8 @@ trap at_exit EXIT
 trap 'echo "$NAME: line $LINENO: \"$BASH_COMMAND\" failed" >&2' ERR
 
 ip link set lo up
+# A connection must not come by a local port that a brick is about to listen on.
+echo "20000 49151" >/proc/sys/net/ipv4/ip_local_port_range
 mount -t tmpfs tmpfs /run
 mkdir -p /run/lock /run/rpcbind /var/lib/nfs
 mount -t tmpfs tmpfs /var/lib/nfs
