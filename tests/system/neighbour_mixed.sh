@@ -6,7 +6,8 @@
 
 [ -c /dev/fuse ] || { say "skipped: there is no /dev/fuse here"; exit 0; }
 tree() { bash "$TOP/tests/system/change_tree" "$1" "$T/$2"; }
-same() { python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"; }
+# What a stock brick has moved aside is deleted in the background.
+same() { await 30 python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"; python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"; }
 
 start_glusterd
 stock_volume 2 4
