@@ -18,8 +18,7 @@ fill() {	# fill DIR BRICK: a tree; BRICK misses the second half of it
     mkdir "$T/mnt/$1"
     for i in $(seq 12); do echo "$i" >"$T/mnt/$1/n$i"; mv "$T/mnt/$1/n$i" "$T/mnt/$1/m$i"; done
     "$here/change_tree" before "$T/mnt/$1/tree"
-    sleep 2
-    leave_brick "$2" KILL
+    leave_brick "$2"	# in order: after a KILL our brick takes the file system's times for what changed lately
     "$here/change_tree" after "$T/mnt/$1/tree"
     sleep 2
 }
