@@ -14,6 +14,7 @@ host_network() {	# host_network I: the namespace hI with the address 10.77.0.I
     ip -n "h$1" addr add "10.77.0.$1/24" dev eth0
     ip -n "h$1" link set eth0 up
     ip -n "h$1" link set lo up
+    on "$1" sh -c 'echo "20000 49151" >/proc/sys/net/ipv4/ip_local_port_range'
 }
 on() { nsenter --net="/run/netns/h$1" "${@:2}"; }
 

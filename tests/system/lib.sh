@@ -46,6 +46,8 @@ trap at_exit EXIT
 trap 'echo "$NAME: line $LINENO: \"$BASH_COMMAND\" failed" >&2' ERR
 
 ip link set lo up
+# A connection must not come by a local port that a brick is about to listen on.
+echo "20000 49151" >/proc/sys/net/ipv4/ip_local_port_range
 mount -t tmpfs tmpfs /run
 mkdir -p /run/lock /run/rpcbind /var/lib/nfs
 mount -t tmpfs tmpfs /var/lib/nfs
@@ -177,7 +179,8 @@ guest() {
     mkdir -p "$dir"
     rm -f "$dir/status"
     printf '%s\n' "$script" >"$dir/job.sh"
-    ip tuntap add dev "tap$i" mode tap 2>/dev/null || true
+    ip link del "tap$i" 2>/dev/null || true		# what is left of a killed client may hold the old one a while yet
+    ip tuntap add dev "tap$i" mode tap
     ip link set "tap$i" master br0 up
     serve "guest$i" linux.uml mem=${GUEST_MEM:-512M} rootfstype=hostfs root=/dev/root rw quiet init="$TOP/tests/system/guest-init" \
         umid="c$i" uml_dir="$dir" con=null con0=null,fd:1 \
@@ -200,4 +203,4 @@ guest_wait() {
 in_guest() { guest "$1" "$3"; guest_wait "$1" "$2"; stop "guest$1" KILL; }
 
 # BRICKS_BY=glusterd: the same test on a volume of a real glusterd, with its daemons instead of ours.
-[ "${BRICKS_BY:-ours}" = ours ] || . "$TOP/tests/system/glusterd.sh"
+[ "${BRICKS_BY:-ours}" = ours ] || . "$TOP/tests/system/lib_glusterd"

@@ -7,7 +7,7 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import nfs3
 
-N = 100000
+N = int(os.environ.get("NAMES", 100000))
 step, state = sys.argv[1:]
 client = nfs3.Client()
 top = client.mount("/demo")

@@ -2,7 +2,7 @@
 # A stock client's mount and NFS clients change the same directories for a minute, on stock bricks: nobody sees an error that no order of the
 # calls explains, both see the same afterwards, and the copies are equal.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/glusterd.sh"
+. "$(dirname "$0")/lib_glusterd"
 
 [ -c /dev/fuse ] || { say "skipped: there is no /dev/fuse here"; exit 0; }
 start_glusterd
@@ -14,5 +14,6 @@ sleep 3			# delayed post-operations
 mount_volume "$T/fresh"
 python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
 await_heal
+await 30 python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"
 python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"
 say "stock clients and NFS clients side by side, and the copies are equal"

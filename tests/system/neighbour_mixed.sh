@@ -2,11 +2,12 @@
 # Replica sets of one stock brick and one of ours, in glusterd's volume: our daemon is found by its sign-in, also after glusterd was restarted; the
 # stock self-heal daemon heals from our brick and onto it; stock and NFS clients work on them side by side; and the copies are equal.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/glusterd.sh"
+. "$(dirname "$0")/lib_glusterd"
 
 [ -c /dev/fuse ] || { say "skipped: there is no /dev/fuse here"; exit 0; }
-tree() { bash "$TOP/tests/system/change_tree.sh" "$1" "$T/$2"; }
-same() { python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"; }
+tree() { bash "$TOP/tests/system/change_tree" "$1" "$T/$2"; }
+# What a stock brick has moved aside is deleted in the background.
+same() { await 30 python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"; python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"; }
 
 start_glusterd
 stock_volume 2 4

