@@ -14,6 +14,5 @@ sleep 3			# delayed post-operations
 mount_volume "$T/fresh"
 python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
 await_heal
-await 30 python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"
-python3 "$TOP/tests/system/same_bricks.py" 2 "${BRICKS[@]}"
+same_bricks 2
 say "stock clients and NFS clients side by side, and the copies are equal"

@@ -38,8 +38,8 @@ for volume in dist two arb; do
     locks_and_attributes "$T/$volume/more"
     renames "$T/$volume/names"
     say "FUSE works on $volume"
-    fio --name=gfapi --ioengine=gfapi --volume=$volume --brick=192.0.2.1 --filename=fio.$volume --rw=randrw --bs=16k --size=8m \
-        --verify=crc32c --do_verify=1 --output="$T/fio.$volume" || { cat "$T/fio.$volume"; fail "fio by gfapi failed on $volume"; }
+    (cd "$T" && fio --name=gfapi --ioengine=gfapi --volume=$volume --brick=192.0.2.1 --filename=fio.$volume --rw=randrw --bs=16k --size=8m \
+        --verify=crc32c --do_verify=1 --output="$T/fio.$volume") || { cat "$T/fio.$volume"; fail "fio by gfapi failed on $volume"; }
     say "gfapi works on $volume"
 done
 
