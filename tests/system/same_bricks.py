@@ -110,16 +110,18 @@ def tree(brick):
 
 
 def check_handles(brick, found):
-    """Handles without an object, and the heal index. A removed directory's handle may dangle: landfill is emptied in the background."""
+    """Handles without an object, and the heal index. What lies in landfill keeps its handles until it is emptied in the background."""
     known = {d["gfid"] for d in found.values()}
     top = os.path.join(brick, ".glusterfs")
+    doomed = {os.lstat(os.path.join(d, n)).st_ino for d, _, names in os.walk(os.path.join(top, "landfill")) for n in names}
     for a in os.listdir(top):
         if not re.fullmatch("[0-9a-f]{2}", a):
             continue
         for b in os.listdir(os.path.join(top, a)):
             for gfid in os.listdir(os.path.join(top, a, b)):
                 own = os.path.join(top, a, b, gfid)
-                if gfid not in known and gfid != ZERO_UUID and not (os.path.islink(own) and not os.path.exists(own)):
+                gone = os.lstat(own).st_ino in doomed or (os.path.islink(own) and not os.path.exists(own))
+                if gfid not in known and gfid != ZERO_UUID and not gone:
                     offend(brick, os.path.join(".glusterfs", a, b, gfid), "a handle without an object")
     for kind in ("xattrop", "dirty", "entry-changes"):
         where = os.path.join(top, "indices", kind)
