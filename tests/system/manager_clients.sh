@@ -12,8 +12,8 @@ gh volume create demo replica 2 "$b/0" "$b/1" force
 
 say "before it runs"
 [ "$(ask '[x.get("clients") for x in r["volumes"][0]["bricks"]]' volume status demo clients)" = "[None, None]" ]
-{ gh volume log demo 2>&1 || true; } | grep -q "has no log yet" || fail "volume log: $(gh volume log demo 2>&1)"
-{ gh exports test 127.0.0.1 /demo 2>&1 || true; } | grep -q "is not started" || fail "exports test: $(gh exports test 127.0.0.1 /demo 2>&1)"
+{ gh volume log demo 2>&1 || true; } | says "has no log yet" || fail "volume log: $(gh volume log demo 2>&1)"
+{ gh exports test 127.0.0.1 /demo 2>&1 || true; } | says "is not started" || fail "exports test: $(gh exports test 127.0.0.1 /demo 2>&1)"
 refused "does not exist" volume log nowhere
 refused "is no brick of volume demo" volume log demo "$b/7"
 refused "does not exist" volume status nowhere clients
@@ -61,17 +61,17 @@ await 20 four
 stop liars KILL
 
 say "logs: shown and rotated, also of a volume that does not run"
-gh volume log demo "$b/0" | grep -q serving
+gh volume log demo "$b/0" | says serving
 gh volume log rotate demo "$b/0" >/dev/null 2>&1 || gh volume log demo rotate >/dev/null
 gh volume stop demo
-gh volume log demo "$b/1" | grep -q "stopping" || fail "the log of a brick that was stopped is not shown"
+gh volume log demo "$b/1" | says "stopping" || fail "the log of a brick that was stopped is not shown"
 for ((i = 0; i < 3; i++)); do gh volume log demo rotate >/dev/null; gh volume start demo >/dev/null; gh volume stop demo >/dev/null; done
 [ "$(cat "$T"/h1/log/bricks/*b-0.log* | grep -c " serving ")" -ge 4 ] || fail "a rotation lost what was kept before: $(ls -l "$T"/h1/log/bricks)"
-{ gh exports test 127.0.0.1 /demo 2>&1 || true; } | grep -q "gatehouse volume start demo" || fail "exports test of a stopped volume gives no cure"
-{ gh exports test 127.0.0.1 /nowhere 2>&1 || true; } | grep -q "no volume nowhere" || fail "exports test of no volume"
+{ gh exports test 127.0.0.1 /demo 2>&1 || true; } | says "gatehouse volume start demo" || fail "exports test of a stopped volume gives no cure"
+{ gh exports test 127.0.0.1 /nowhere 2>&1 || true; } | says "no volume nowhere" || fail "exports test of no volume"
 gh volume set demo nfs.disable on
 gh volume start demo
-{ gh exports test 127.0.0.1 /demo 2>&1 || true; } | grep -q "nfs.disable" || fail "exports test of a volume that NFS has nothing to do with"
+{ gh exports test 127.0.0.1 /demo 2>&1 || true; } | says "nfs.disable" || fail "exports test of a volume that NFS has nothing to do with"
 gh volume stop demo
 gh config check
 gh volume delete demo

@@ -96,7 +96,7 @@ mkdir "$T/disk/b/ö \"quoted\" \$(x) \\ ; # (1)"
 gh volume create odd "$b/ö \"quoted\" \$(x) \\ ; # (1)/b" force >/dev/null
 gh volume start odd >/dev/null
 online odd 1 || fail "$(gh volume status odd)"
-gh volume log odd | grep -q serving
+gh volume log odd | says serving
 refused "backquotes" volume create odd2 "$b/\`touch $T/x\`"
 gh volume stop odd >/dev/null
 gh volume delete odd >/dev/null
@@ -168,6 +168,6 @@ EOF
 start
 alive
 [ "$(ask '[v for v in r["volumes"] if not v.startswith("cut")]' volume list)" = "['deep', 'demo', 'wide']" ] || fail "$(gh volume list)"
-{ gh config check || true; } | grep -q "deep in each other"
-{ gh config check || true; } | grep -q "letters, digits"
+{ gh config check || true; } | says "deep in each other"
+{ gh config check || true; } | says "letters, digits"
 stop manager-h1

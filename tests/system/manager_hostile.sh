@@ -80,7 +80,7 @@ for ((round = 0; round < 3; round++)); do
     start
     await 20 online demo 2
     kill -0 "${PIDS[manager-h1]}" || fail "the manager has died"
-    gh volume info demo | grep -q "Status: Started"
+    gh volume info demo | says "Status: Started"
     for what in "volume list" "volume info" "volume status" "config check" "exports show" "peer status"; do
         gh --json $what >"$T/answer" 2>&1 || true
         python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$T/answer" || fail "$what: no answer: $(head -c 300 "$T/answer")"

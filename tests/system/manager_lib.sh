@@ -35,3 +35,6 @@ gateway_online() { [ "$(ask 'sum(g["online"] for g in r["volumes"][0]["gateways"
 
 # proof VOLUME [ADDRESS]: a user-space NFS client writes a tree and reads it back.
 proof() { "$BUILD/tests/system/nfs_proof" "nfs://${2:-127.0.0.1}/$1?nfsport=2049&mountport=2049" "$TOP/runtime"; }
+
+# says PATTERN: reads to the end, so that nobody is cut short who still writes.
+says() { grep -- "$1" >/dev/null; }
