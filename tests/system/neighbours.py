@@ -19,7 +19,7 @@ import nfs3
 
 mount, export, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
-SIZE, TOPS, NAMES, SUBS = 16384, [os.environ.get("TOP", "t") + str(i) for i in range(3)], ["f%d" % i for i in range(int(os.environ.get("FILES", 150)))], ["d0", "d1"]
+SIZE, TOPS, NAMES, SUBS = 16384, [os.environ.get("TREE", "t") + str(i) for i in range(3)], ["f%d" % i for i in range(int(os.environ.get("FILES", 150)))], ["d0", "d1"]
 # What another client may have done in between; EINVAL: a directory moved into itself.
 FINE = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.ESTALE, errno.EISDIR, errno.ENOTDIR, errno.EINVAL}
 lock, done, wrong, slow = threading.Lock(), {}, {}, [0.0]
