@@ -22,6 +22,7 @@
 #define CREATED_DUE_MS 3000u
 #define BACKOFF_MIN_MS 50u
 #define BACKOFF_MAX_MS 2000u
+#define FOLLOWED_MS 300u	/* a watch that was there for so long has been one */
 
 /* --- our own changes, and what is told late --- */
 
@@ -258,7 +259,8 @@ static int look(const struct store_etcd *x, struct etcd_watch *w, bool created, 
 	return -EHOSTUNREACH;
 }
 
-static int coroutine_fn watch(struct store_etcd *x, struct error *err)
+/* *since_ns: since when etcd watches for us; untouched when that never came to be. */
+static int coroutine_fn watch(struct store_etcd *x, struct error *err, uint64_t *since_ns)
 {
 	uint64_t begun_ns = loop_now_ns(x->loop);
 	bool created = false;
@@ -275,6 +277,8 @@ static int coroutine_fn watch(struct store_etcd *x, struct error *err)
 		if (ret == -EAGAIN) {
 			ret = look(x, w, created, begun_ns, err);
 		} else if (ret == 0) {
+			if (a.created && !created)
+				*since_ns = loop_now_ns(x->loop);
 			created |= a.created;
 			ret = take(x, &a, err);
 			etcd_answer_free(&a);
@@ -284,10 +288,18 @@ static int coroutine_fn watch(struct store_etcd *x, struct error *err)
 	return ret;
 }
 
+/* Then what has ended it is no reason to wait: another member goes on, and who asks us meanwhile is told old things. */
+static bool followed_for_a_while(const struct store_etcd *x, uint64_t since_ns)
+{
+	uint64_t now = loop_now_ns(x->loop);
+
+	return since_ns < now && now - since_ns >= (uint64_t)FOLLOWED_MS * STORE_ETCD_MS;
+}
+
 void coroutine_fn store_etcd_follow(void *arg)
 {
 	struct store_etcd *x = arg;
-	uint64_t pause_ms = BACKOFF_MIN_MS, begun_ns;
+	uint64_t pause_ms = BACKOFF_MIN_MS, since_ns;
 	int ret = 0, before;
 	struct error err;
 
@@ -297,14 +309,14 @@ void coroutine_fn store_etcd_follow(void *arg)
 			continue;
 		}
 		err.text[0] = 0;
-		begun_ns = loop_now_ns(x->loop);
+		since_ns = UINT64_MAX;
 		before = ret;
 		ret = x->known ? 0 : store_etcd_read_all(x, &err);
 		if (ret == 0)
-			ret = watch(x, &err);
+			ret = watch(x, &err, &since_ns);
 		if (ret == -ECANCELED)
 			break;
-		if ((ret == -ESTALE && before != -ESTALE) || loop_now_ns(x->loop) - begun_ns > 10ull * BACKOFF_MAX_MS * STORE_ETCD_MS)
+		if ((ret == -ESTALE && before != -ESTALE) || followed_for_a_while(x, since_ns))
 			pause_ms = BACKOFF_MIN_MS;
 		log_info("the store is not followed for a moment", "reason=%s next_ms=%llu", log_quote(err.text), (unsigned long long)pause_ms);
 		store_etcd_nap(x, &x->answers, store_etcd_jitter(x, pause_ms));

@@ -284,7 +284,7 @@ def compacted():
 
 def replaced():
     """The same endpoints, but an etcd that knows nothing: its revisions are older than what the stores have."""
-    assert a.get("volumes/w") == b.get("volumes/w") == "last"
+    within(5, "both know what will be gone", lambda: a.get("volumes/w") == b.get("volumes/w") == "last")
     for m in members:
         m.signal(signal.SIGKILL)
         shutil.rmtree("%s/etcd/m%s" % (T, m.url.rpartition(":")[2]))
