@@ -268,6 +268,103 @@ static void test_linktos(void **state)
 	world(3, NULL, body_linktos);
 }
 
+/* --- names whose linkto was lost: another client's UNLINK hit it ------------------------------------------------------ */
+
+static bool listed(struct inode *dir, const char *name)
+{
+	struct readdir_res r;
+
+	assert_int_equal(page(dir, 0, 1 << 20, true, &r), 0);
+	assert_true(r.eof);
+	for (uint32_t i = 0; i < r.n; i++) {
+		if (r.entries[i].namelen == strlen(name) && memcmp(r.entries[i].name, name, strlen(name)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A file on child 1 whose name hashes to child 0, and nothing on child 0 that tells. */
+static const char *lost(struct inode *dir, const char *stem)
+{
+	const char *from = name_on(dir, "from", 1), *to = name_on(dir, stem, 0);
+	struct unlink_res res = { 0 };
+
+	assert_int_equal(mk(dir, from), 0);
+	assert_int_equal(mv(dir, from, dir, to), 0);
+	assert_string_equal(where(dir, to), "ld-");
+	co_sleep_ns(1000000);		/* the rename's locks go after its answer, and mending waits for none */
+	assert_int_equal(xl_unlink(child(0), &w.call, &(struct unlink_args){ .parent = dir, .name = to }, &res), 0);
+	assert_int_equal(look(dir, to), -ENOENT);
+	return to;
+}
+
+static void body_lost(void)
+{
+	struct inode *dir;
+	const char *name;
+
+	scheme = PLAIN;
+	assert_int_equal(mkd(w.root, "dir"), 0);
+	dir = node(w.root, "dir");
+	/* What is listed can be had. */
+	name = lost(dir, "a");
+	assert_true(listed(dir, name));
+	assert_int_equal(look(dir, name), 0);
+	assert_string_equal(where(dir, name), "ld-");
+	/* Not looked for in every listing, but again a minute later. */
+	name = lost(dir, "b");
+	assert_true(listed(dir, name));
+	assert_int_equal(look(dir, name), -ENOENT);
+	co_sleep_ns(61 * DHT_NSEC);
+	assert_true(listed(dir, name));
+	assert_int_equal(look(dir, name), 0);
+	/* Who has seen it can remove and rename it. */
+	name = lost(dir, "c");
+	assert_int_equal(rm(dir, name), 0);
+	assert_string_equal(where(dir, name), "---");
+	name = lost(dir, "d");
+	assert_int_equal(mv(dir, name, dir, "moved"), 0);
+	assert_int_equal(look(dir, "moved"), 0);
+	assert_int_equal(look(dir, name), -ENOENT);
+	assert_int_equal(rm(dir, name), -ENOENT);
+}
+
+static void test_lost(void **state)
+{
+	world(3, NULL, body_lost);
+}
+
+/* One of two names of a file is hidden then (as if its rename had been cut short), until it keeps a directory from being removed. */
+static void body_hidden(void)
+{
+	struct inode *dir, *other, *file;
+	const char *name;
+	struct iatt st;
+	struct link_res res = { 0 };
+
+	scheme = PLAIN;
+	assert_int_equal(mkd(w.root, "dir"), 0);
+	assert_int_equal(mkd(w.root, "other"), 0);
+	dir = node(w.root, "dir");
+	other = node(w.root, "other");
+	name = lost(dir, "a");
+	assert_int_equal(look_on(child(1), dir, name, &st), 0);
+	file = inode_get(w.graph->inodes, st.gfid);
+	assert_int_equal(xl_link(w.top, &w.call, &(struct link_args){ .inode = file, .newparent = other, .newname = "second" }, &res), 0);
+	inode_unref(file);
+	assert_false(listed(dir, name));
+	assert_int_equal(rmd(w.root, "dir"), -ENOTEMPTY);
+	assert_true(listed(dir, name));
+	assert_int_equal(rm(dir, name), 0);
+	assert_int_equal(rmd(w.root, "dir"), 0);
+	assert_int_equal(look(other, "second"), 0);
+}
+
+static void test_hidden(void **state)
+{
+	world(3, NULL, body_hidden);
+}
+
 static void test_cookie(void **state)
 {
 	static const unsigned ns[] = { 2, 3, 64, 65, 1000, 65535 };
@@ -297,7 +394,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cookie), cmocka_unit_test(test_plain), cmocka_unit_test(test_wide_next),
-		cmocka_unit_test(test_wide_own), cmocka_unit_test(test_linktos),
+		cmocka_unit_test(test_wide_own), cmocka_unit_test(test_linktos), cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_hidden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

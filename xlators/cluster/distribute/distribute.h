@@ -96,6 +96,8 @@ struct dht_dir {
 	struct dht_layout *layout;
 	int mds;			/* child, or -1 */
 	struct iatt_time atime, mtime, ctime;	/* the newest seen since all copies were last asked */
+	bool swept, sweeping;		/* misplaced.c */
+	uint64_t sweep_ns, sweep_page_ns;	/* when the last sweep began, and when it took a page */
 };
 int dht_cached(const struct xlator *xl, struct inode *inode);		/* child of a file, or -1 when unknown or a directory */
 void dht_set_cached(const struct xlator *xl, struct inode *inode, int child);
@@ -167,14 +169,18 @@ struct dht_found {
 	int hashed, cached;		/* cached: -1 for a directory */
 	int linkto;			/* the child that has a linkto of this name, or -1 */
 	bool heal;			/* a directory found broken is mended on the way */
+	bool thorough;			/* a miss is not believed */
 	struct iatt_time parent_ctime;	/* on the hashed child, when its answer was all that was needed */
 	struct lookup_res res;
 };
-/* Asks all children under the name's lock and puts its linkto right. */
-int coroutine_fn dht_mend_name(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed);
+/* Asks all children under the name's lock and puts its linkto right. Without @wait -EAGAIN when somebody else holds the lock. */
+int coroutine_fn dht_mend_name(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed, bool wait);
 int coroutine_fn dht_find(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret);
 /* For a caller who holds the locks on the name: mends no directory, since that takes the same locks. */
 int coroutine_fn dht_find_locked(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret);
+/* All children are asked before a name is said to be missing, and its linkto is put right. @locked: the caller holds the locks on the name. */
+int coroutine_fn dht_find_thoroughly(struct xlator *xl, struct call *call, struct inode *parent, const char *name, bool locked,
+				     struct dht_found *ret);
 int coroutine_fn dht_lookup_gfid(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res);
 struct xattr_want dht_want(const struct xattr_want *next);
 /* A directory's copies as found: attributes, layout, mds. */
@@ -207,6 +213,17 @@ void coroutine_fn dht_space_know(struct xlator *xl, struct call *call);	/* waits
 void coroutine_fn dht_space_refresh(struct xlator *xl, bool wait);
 int dht_space_options(struct distribute *d, struct error *err);
 int coroutine_fn distribute_statfs(struct xlator *xl, struct call *call, const struct statfs_args *args, struct statfs_res *res);
+
+/* --- misplaced.c: files without the linkto that should tell where they are ------------------------------------------ */
+enum dht_check { DHT_CHECK_LEFTOVERS, DHT_CHECK_MEND, DHT_CHECK_REVEAL };
+/* A page of @child's listing: leftovers of renames that were cut short are taken out (REVEAL: made whole names again), and with MEND a file by its
+ * only name gets the linkto back that it misses. */
+int coroutine_fn dht_check_names(struct xlator *xl, struct call *call, struct inode *dir, const struct dht_layout *l, int child,
+				 enum dht_check how, struct readdir_res *r);
+bool dht_sweep_page(struct xlator *xl, struct inode *dir, bool first);	/* is this page of a listing one to be mended? */
+void dht_sweep_end(struct xlator *xl, struct inode *dir);
+/* A directory that has names does not go: those that nobody sees, and so nobody can remove, are made whole. */
+void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, struct inode *dir);
 
 /* --- cookie.c: a directory position among many subvolumes in 63 bits ------------------------------------------- */
 #define DHT_COOKIE_RUN_MAX 16

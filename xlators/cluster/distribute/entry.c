@@ -373,7 +373,7 @@ static void coroutine_fn unlinked_right(struct xlator *xl, struct call *call, co
 		ret = xl_lookup(xl->children[f->cached], &own, &(struct lookup_args){ .inode = inode }, &now);
 	inode_unref(inode);
 	if (!dht_gone(ret) && (ret < 0 || now.stat.nlink >= f->res.stat.nlink))
-		dht_mend_name(xl, call, args->parent, args->name, f->hashed);
+		dht_mend_name(xl, call, args->parent, args->name, f->hashed, true);
 }
 
 static int coroutine_fn unlink_found(struct xlator *xl, struct call *call, const struct unlink_args *args, const struct dht_found *f,
@@ -427,6 +427,8 @@ int coroutine_fn distribute_unlink(struct xlator *xl, struct call *call, const s
 		return xl_unlink(xl->children[0], call, args, res);
 	for (int attempt = 0; attempt < UNLINK_ATTEMPTS && (dht_gone(ret) || ret == -EAGAIN); attempt++) {
 		ret = dht_find(xl, call, args->parent, args->name, &f);
+		if (ret == -ENOENT)	/* who removes a name has seen it */
+			ret = dht_find_thoroughly(xl, call, args->parent, args->name, false, &f);
 		if (ret < 0)
 			return ret;
 		if (f.cached < 0)

@@ -306,7 +306,7 @@ static int coroutine_fn find_missing(struct xlator *xl, struct call *call, const
 	struct dht_layout *fresh;
 	int ret, hashed;
 
-	if (!dht_settled(d, l))
+	if (f->thorough || !dht_settled(d, l))
 		return find_everywhere(xl, call, a, f);
 	ret = dht_layout_get(xl, call, a->parent, d->layout_timeout_ms * 1000000, &fresh);
 	if (ret < 0)
@@ -341,7 +341,8 @@ static int coroutine_fn find_once(struct xlator *xl, struct call *call, const st
 	return 0;
 }
 
-static int coroutine_fn find(struct xlator *xl, struct call *call, const struct lookup_args *args, bool heal, struct dht_found *f)
+static int coroutine_fn find(struct xlator *xl, struct call *call, const struct lookup_args *args, bool heal, bool thorough,
+			     struct dht_found *f)
 {
 	struct xattr_want want = dht_want(args->want);
 	struct lookup_args a = *args;
@@ -351,7 +352,7 @@ static int coroutine_fn find(struct xlator *xl, struct call *call, const struct 
 
 	a.want = &want;
 	for (int attempt = 0; attempt < 2; attempt++) {
-		*f = (struct dht_found){ .cached = -1, .linkto = -1, .heal = heal };
+		*f = (struct dht_found){ .cached = -1, .linkto = -1, .heal = heal, .thorough = thorough };
 		ret = dht_hashed(xl, call, args->parent, args->name, &l);
 		if (ret < 0)
 			return ret;
@@ -376,15 +377,21 @@ static int coroutine_fn find(struct xlator *xl, struct call *call, const struct 
 
 int coroutine_fn dht_find(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret)
 {
-	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, true, ret);
+	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, true, false, ret);
 }
 
 int coroutine_fn dht_find_locked(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret)
 {
-	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, false, ret);
+	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, false, false, ret);
 }
 
-int coroutine_fn dht_mend_name(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed)
+int coroutine_fn dht_find_thoroughly(struct xlator *xl, struct call *call, struct inode *parent, const char *name, bool locked,
+				     struct dht_found *ret)
+{
+	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, !locked, true, ret);
+}
+
+int coroutine_fn dht_mend_name(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed, bool wait)
 {
 	struct xattr_want want = dht_want(NULL);
 	struct lookup_args a = { .parent = parent, .name = name, .want = &want };
@@ -394,7 +401,7 @@ int coroutine_fn dht_mend_name(struct xlator *xl, struct call *call, struct inod
 
 	dht_locks_init(xl, &locks);
 	dht_locks_add_name(&locks, hashed, parent, name);
-	ret = dht_locks_take(xl, call, &locks);
+	ret = wait ? dht_locks_take(xl, call, &locks) : dht_locks_try(xl, call, &locks, 0);
 	if (ret < 0)
 		return ret;
 	co_shield();
@@ -413,7 +420,7 @@ int coroutine_fn distribute_lookup(struct xlator *xl, struct call *call, const s
 		return xl_lookup(xl->children[0], call, args, res);
 	if (!args->name)
 		return dht_lookup_gfid(xl, call, args, res);
-	ret = find(xl, call, args, true, &f);
+	ret = find(xl, call, args, true, false, &f);
 	*res = f.res;
 	return ret;
 }

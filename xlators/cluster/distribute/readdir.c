@@ -21,7 +21,7 @@ struct listing {
 	uint64_t used;
 	struct dht_pos pos;
 	bool raw;			/* pos.off is exact, as the child gave it just now */
-	bool healed;
+	bool healed, sweep;
 };
 
 static unsigned child_of(const struct listing *l)
@@ -170,31 +170,11 @@ static int coroutine_fn read_page(struct listing *l, uint32_t size, struct readd
 	return 0;
 }
 
-/* The old name of a file whose rename between subvolumes was cut short after it had happened: a lookup does not find it, so it is not listed. It
- * is told by being another link where the name does not hash to. */
-static int coroutine_fn is_leftover(struct listing *l, const struct dirent_plus *e, bool *ret_leftover)
-{
-	const struct distribute *d = l->xl->priv;
-	struct lookup_args a = { .parent = l->args->inode, .name = e->name };
-	struct lookup_res *found;
-	int ret;
-
-	*ret_leftover = false;
-	if (!S_ISREG(e->stat.mode) || e->stat.nlink < 2 || dht_is_linkto(&e->stat, &e->xattrs) ||
-	    dht_layout_search(l->layout, dht_hash_name(d, e->name)) == (int)child_of(l))
-		return 0;
-	found = arena_alloc(l->call->arena, sizeof(*found));
-	ret = found ? distribute_lookup(l->xl, l->call, &a, found) : -ENOMEM;
-	*ret_leftover = dht_gone(ret);
-	return *ret_leftover || ret > 0 ? 0 : ret;
-}
-
 /* Attributes that nobody vouches for (a doubtful copy in a replica set) do not tell a file from a linkto: ask by name. */
 static int coroutine_fn settle_doubts(struct listing *l, struct readdir_res *r)
 {
 	struct xattr_want want = dht_want(l->args->want);
 	uint32_t i, n = 0;
-	bool leftover;
 
 	for (i = 0; i < r->n; i++) {
 		struct dirent_plus *e = &r->entries[i];
@@ -212,14 +192,10 @@ static int coroutine_fn settle_doubts(struct listing *l, struct readdir_res *r)
 			e->stat = found->stat;
 			e->xattrs = found->xattrs;
 		}
-		ret = is_leftover(l, e, &leftover);
-		if (ret < 0)
-			return ret;
-		if (!leftover)
-			r->entries[n++] = *e;
+		r->entries[n++] = *e;
 	}
 	r->n = n;
-	return 0;
+	return dht_check_names(l->xl, l->call, l->args->inode, l->layout, (int)child_of(l), l->sweep ? DHT_CHECK_MEND : DHT_CHECK_LEFTOVERS, r);
 }
 
 /* One page of the current child. Moves the position behind what was taken. */
@@ -300,7 +276,10 @@ int coroutine_fn distribute_readdir(struct xlator *xl, struct call *call, const 
 	ret = dht_layout_get(xl, call, args->inode, 0, &l.layout);
 	if (ret < 0)
 		return ret;
+	l.sweep = dht_sweep_page(xl, args->inode, args->offset == 0);
 	ret = list(&l);
+	if (ret == 0 && l.pos.rank >= xl->nchildren)
+		dht_sweep_end(xl, args->inode);
 	dht_layout_unref(l.layout);
 	*res = (struct readdir_res){ l.v, l.n, l.pos.rank >= xl->nchildren };
 	return ret;

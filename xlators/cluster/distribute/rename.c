@@ -80,8 +80,8 @@ static int coroutine_fn find_task(void *ctx, unsigned i)
 	struct find_both *f = ctx;
 	const struct rename_args *a = f->r->args;
 
-	if (i == 0)
-		f->err[0] = dht_find_locked(f->xl, f->call, a->oldparent, a->oldname, &f->r->src);
+	if (i == 0)		/* who renames a name has seen it */
+		f->err[0] = dht_find_thoroughly(f->xl, f->call, a->oldparent, a->oldname, true, &f->r->src);
 	else
 		f->err[1] = dht_find_locked(f->xl, f->call, a->newparent, a->newname, &f->r->dst);
 	return 0;

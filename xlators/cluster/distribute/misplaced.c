@@ -1,0 +1,177 @@
+/* xlators/cluster/distribute/misplaced.c: files that are not where their name hashes, and whose linkto does not say so.
+ *
+ * A lookup that believes a miss on the hashed subvolume does not find them, so such a name is listed and cannot be had. They come about when a
+ * client of GlusterFS removes a name that another client renamed a file over: its UNLINK takes no lock, goes where the replaced file was, and hits the new
+ * file's linkto. What was removed then is the linkto alone; the file is still there and gets it back. */
+#include <string.h>
+
+#include "xlators/cluster/distribute/distribute.h"
+
+#define SWEEP_EVERY_NS (60 * DHT_NSEC)	/* a directory's names are checked in one listing a minute */
+#define SWEEP_PAUSE_NS (20 * DHT_NSEC)	/* a listing that asks for no page so long has been given up */
+#define REVEAL_SIZE (128u << 10)
+#define BATCH 32u
+
+/* Listing pages come one by one, each a call of its own: what is kept is whether somebody is on his way through the directory, checking. */
+bool dht_sweep_page(struct xlator *xl, struct inode *inode, bool first)
+{
+	struct dht_dir *dir = dht_dir(xl, inode);
+	uint64_t now = loop_now_ns(xl_loop(xl));
+
+	if (!dir)
+		return true;
+	if (first && (!dir->swept || now - dir->sweep_ns >= SWEEP_EVERY_NS)) {
+		dir->swept = dir->sweeping = true;
+		dir->sweep_ns = dir->sweep_page_ns = now;
+	}
+	if (!dir->sweeping || now - dir->sweep_page_ns > SWEEP_PAUSE_NS)
+		return false;
+	dir->sweep_page_ns = now;
+	return true;
+}
+
+void dht_sweep_end(struct xlator *xl, struct inode *inode)
+{
+	struct dht_dir *dir = dht_dir(xl, inode);
+
+	if (dir)
+		dir->sweeping = false;
+}
+
+struct check {
+	struct xlator *xl;
+	struct call *call;
+	struct inode *dir;
+	struct dirent_plus *entry[BATCH];
+	int hashed[BATCH];
+	bool leftover[BATCH];
+	int err[BATCH];
+	bool reveal;			/* what is hidden as a leftover, too */
+};
+
+static bool linkto_missing(const struct check *c, unsigned i)
+{
+	struct call own = dht_internal(c->call);
+	struct lookup_args a = { .parent = c->dir, .name = c->entry[i]->name };
+	struct lookup_res *found = arena_alloc(c->call->arena, sizeof(*found));
+
+	return found && dht_gone(xl_lookup(c->xl->children[c->hashed[i]], &own, &a, found));
+}
+
+/* The old name of a file whose rename between subvolumes was cut short after it had happened looks the same, but for the file's second link, by its new
+ * name: it is not mended but hidden, so that a rename has happened or not. */
+static int coroutine_fn hide_leftover(struct check *c, unsigned i)
+{
+	struct lookup_args a = { .parent = c->dir, .name = c->entry[i]->name };
+	struct lookup_res *found = arena_alloc(c->call->arena, sizeof(*found));
+	int ret = found ? distribute_lookup(c->xl, c->call, &a, found) : -ENOMEM;
+
+	c->leftover[i] = dht_gone(ret);
+	return c->leftover[i] || ret > 0 ? 0 : ret;
+}
+
+static int coroutine_fn check_task(void *ctx, unsigned i)
+{
+	struct check *c = ctx;
+
+	if (c->entry[i]->stat.nlink > 1 && !c->reveal)
+		c->err[i] = hide_leftover(c, i);
+	else if (linkto_missing(c, i))
+		dht_mend_name(c->xl, c->call, c->dir, c->entry[i]->name, c->hashed[i], false);
+	return 0;
+}
+
+static int coroutine_fn run_batch(struct check *c, unsigned n)
+{
+	uint64_t which = n ? ~0ull >> (64 - n) : 0, ran = co_fanout(which, check_task, c);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!(ran >> i & 1))
+			return -ENOMEM;
+		if (c->err[i] < 0)
+			return c->err[i];
+		if (c->leftover[i])
+			c->entry[i]->namelen = 0;
+	}
+	return 0;
+}
+
+/* The subvolume whose linkto must tell of the name, or -1 when none need. */
+static int told_by(const struct xlator *xl, const struct dht_layout *l, int child, const struct dirent_plus *e)
+{
+	int hashed;
+
+	if (!iatt_present(&e->stat) || S_ISDIR(e->stat.mode) || dht_is_linkto(&e->stat, &e->xattrs))
+		return -1;
+	hashed = dht_layout_search(l, dht_hash_name(xl->priv, e->name));
+	return hashed == child ? -1 : hashed;
+}
+
+int coroutine_fn dht_check_names(struct xlator *xl, struct call *call, struct inode *dir, const struct dht_layout *l, int child,
+				 enum dht_check how, struct readdir_res *r)
+{
+	struct check *c = NULL;
+	unsigned n = 0;
+	uint32_t kept = 0;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < r->n && ret == 0; i++) {
+		int hashed = told_by(xl, l, child, &r->entries[i]);
+
+		if (hashed < 0 || (how == DHT_CHECK_LEFTOVERS && r->entries[i].stat.nlink < 2))
+			continue;
+		if (!c)
+			c = arena_alloc(call->arena, sizeof(*c));
+		if (!c)
+			return -ENOMEM;
+		if (!n)
+			*c = (struct check){ .xl = xl, .call = call, .dir = dir, .reveal = how == DHT_CHECK_REVEAL };
+		c->entry[n] = &r->entries[i];
+		c->hashed[n++] = hashed;
+		if (n == BATCH) {
+			ret = run_batch(c, n);
+			n = 0;
+		}
+	}
+	if (ret == 0 && n)
+		ret = run_batch(c, n);
+	for (uint32_t i = 0; i < r->n && c; i++) {
+		if (r->entries[i].namelen)
+			r->entries[kept++] = r->entries[i];
+	}
+	if (c)
+		r->n = kept;
+	return ret;
+}
+
+struct reveal { struct xlator *xl; struct call *call; struct inode *dir; struct dht_layout *layout; unsigned base; };
+
+static int coroutine_fn reveal_task(void *ctx, unsigned bit)
+{
+	struct reveal *v = ctx;
+	unsigned child = v->base + bit;
+	struct xattr_want want = dht_want(NULL);
+	struct readdir_args args = { .inode = v->dir, .size = REVEAL_SIZE, .plus = true, .want = &want };
+	struct call own = dht_internal(v->call);
+	struct readdir_res res = { 0 };
+
+	own.arena = arena_new(8 << 20);
+	if (xl_readdir(v->xl->children[child], &own, &args, &res) == 0)
+		dht_check_names(v->xl, &own, v->dir, v->layout, (int)child, DHT_CHECK_REVEAL, &res);
+	arena_free(own.arena);
+	return 0;
+}
+
+void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, struct inode *dir)
+{
+	struct reveal v = { xl, call, dir, NULL, 0 };
+
+	if (dht_layout_get(xl, call, dir, 0, &v.layout) < 0)
+		return;
+	for (; v.base < xl->nchildren; v.base += 64) {
+		unsigned n = xl->nchildren - v.base;
+
+		co_fanout(n >= 64 ? ~0ull : (1ull << n) - 1, reveal_task, &v);
+	}
+	dht_layout_unref(v.layout);
+}
