@@ -3,6 +3,7 @@
  * Bricks whose positions need 63 bits are made of bricks in memory by changing positions on the way: a small position becomes the hash of
  * itself, as on ext4, with collisions in the low bits, and each entry carries the position of the next one. */
 #include "tests/unit/distribute_world.h"
+#include "xlators/cluster/distribute/listing.h"
 
 #define NAMES 700
 

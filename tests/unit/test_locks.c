@@ -46,9 +46,16 @@ static int leaf_setattr(struct xlator *xl, struct call *call, const struct setat
 	return leaf_says;
 }
 
+static int gone;		/* what ACCESS says: is there such an object? */
+
+static int leaf_access(struct xlator *xl, struct call *call, const struct access_args *args, struct access_res *res)
+{
+	return gone;
+}
+
 static const struct xlator_class leaf_class = {
 	.name = "leaf",
-	.fops = { .rmdir = leaf_rmdir, .setattr = leaf_setattr, .lookup = leaf_lookup, .stat = leaf_stat, .writev = leaf_writev,
+	.fops = { .access = leaf_access, .rmdir = leaf_rmdir, .setattr = leaf_setattr, .lookup = leaf_lookup, .stat = leaf_stat, .writev = leaf_writev,
 		  .flush = leaf_flush },
 };
 
@@ -507,13 +514,31 @@ static void release_body(void)
 
 static void release(void **state) { in_world(release_body); }
 
+static void gone_body(void)
+{
+	assert_int_equal(elk(&w.a, 1, "held", LOCK_TRY, LOCK_WRITE), 0);
+	gone = -ENOENT;
+	assert_int_equal(elk(&w.a, 1, "x", LOCK_TRY, LOCK_WRITE), -ESTALE);
+	assert_int_equal(elk(&w.b, 1, "x", LOCK_WAIT, LOCK_WRITE), -ESTALE);
+	assert_int_equal(ilk(&w.b, 1, "d", LOCK_TRY, LOCK_WRITE, 0, 0), -ESTALE);
+	assert_int_equal(count(COUNT_INODELK), 0);
+	assert_int_equal(elk(&w.a, 1, "held", LOCK_UNLOCK, LOCK_WRITE), 0);
+	assert_int_equal(count(COUNT_ENTRYLK), 0);
+	gone = -EIO;		/* says nothing about it */
+	assert_int_equal(elk(&w.a, 1, "x", LOCK_TRY, LOCK_WRITE), 0);
+	assert_int_equal(elk(&w.a, 1, "x", LOCK_UNLOCK, LOCK_WRITE), 0);
+	gone = 0;
+}
+
+static void what_is_gone(void **state) { in_world(gone_body); }
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inodelk_basics), cmocka_unit_test(fairness), cmocka_unit_test(entrylk), cmocka_unit_test(contention),
 		cmocka_unit_test(interrupted), cmocka_unit_test(client_gone), cmocka_unit_test(posix_ranges),
 		cmocka_unit_test(flush_releases), cmocka_unit_test(limits), cmocka_unit_test(domain_count),
-		cmocka_unit_test(release),
+		cmocka_unit_test(release), cmocka_unit_test(what_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

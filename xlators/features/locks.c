@@ -161,7 +161,20 @@ static int coroutine_fn locks_fsync(struct xlator *xl, struct call *call, const 
 
 /* ---- the fops that lock ---- */
 
-static int coroutine_fn lock_or_unlock(struct locks *lk, struct call *call, const struct lock_request *rq, enum lock_cmd cmd)
+/* What is gone cannot be locked (-ESTALE), as on stock bricks: for a stock client one copy that gives the lock is one that is to make the change,
+ * and that of the names it changes leaves a trace in the heal index. */
+static int coroutine_fn must_be_there(struct locks *lk, struct call *call, struct inode *inode)
+{
+	struct access_args args = { .inode = inode };
+	struct access_res res = { 0 };
+	int ret = xl_access(lk->xl->children[0], call, &args, &res);
+
+	return ret == -ENOENT || ret == -ESTALE ? -ESTALE : 0;
+}
+
+/* @inode: what must be there, or NULL: it is open. */
+static int coroutine_fn lock_or_unlock(struct locks *lk, struct call *call, const struct lock_request *rq, enum lock_cmd cmd,
+				       struct inode *inode)
 {
 	struct lock *lock;
 	int ret;
@@ -170,7 +183,9 @@ static int coroutine_fn lock_or_unlock(struct locks *lk, struct call *call, cons
 		return lock_release(lk, call, rq);
 	if (cmd == LOCK_GET)
 		return -EINVAL;
-	ret = lock_new(lk, call, rq, &lock);
+	ret = inode ? must_be_there(lk, call, inode) : 0;
+	if (ret == 0)
+		ret = lock_new(lk, call, rq, &lock);
 	return ret < 0 ? ret : lock_acquire(lk, lock, cmd == LOCK_WAIT);
 }
 
@@ -179,14 +194,14 @@ static int coroutine_fn locks_inodelk(struct xlator *xl, struct call *call, cons
 	struct lock_request rq = { args->inode ? args->inode : args->fd->inode, LOCK_KIND_INODE,
 				   args->domain ? args->domain : "", NULL, args->type, args->start, args->len };
 
-	return lock_or_unlock(xl->priv, call, &rq, args->cmd);
+	return lock_or_unlock(xl->priv, call, &rq, args->cmd, args->inode);
 }
 
 static int coroutine_fn locks_entrylk(struct xlator *xl, struct call *call, const struct entrylk_args *args, struct entrylk_res *res)
 {
 	struct lock_request rq = { args->inode, LOCK_KIND_ENTRY, args->domain ? args->domain : "", args->name, args->type, 0, 0 };
 
-	return lock_or_unlock(xl->priv, call, &rq, args->cmd);
+	return lock_or_unlock(xl->priv, call, &rq, args->cmd, args->inode);
 }
 
 /* What the caller holds for this very change, when it succeeded (call.release). */

@@ -5,7 +5,7 @@
  *
  * Entries of one child whose offsets differ in the dropped bits only form a run; "after" counts how many of the run follow, and so tells
  * them apart without any memory here. */
-#include "xlators/cluster/distribute/distribute.h"
+#include "xlators/cluster/distribute/listing.h"
 
 #define NARROW_BITS 46
 #define WIDE_FLAG (1ull << 62)

@@ -96,8 +96,8 @@ struct dht_dir {
 	struct dht_layout *layout;
 	int mds;			/* child, or -1 */
 	struct iatt_time atime, mtime, ctime;	/* the newest seen since all copies were last asked */
-	bool swept, sweeping;		/* misplaced.c */
-	uint64_t sweep_ns, sweep_page_ns;	/* when the last sweep began, and when it took a page */
+	bool swept, sweeping;		/* misplaced.c; when the last sweep began, and when it took a page: */
+	uint64_t sweep_ns, sweep_page_ns;
 };
 int dht_cached(const struct xlator *xl, struct inode *inode);		/* child of a file, or -1 when unknown or a directory */
 void dht_set_cached(const struct xlator *xl, struct inode *inode, int child);
@@ -213,26 +213,6 @@ void coroutine_fn dht_space_know(struct xlator *xl, struct call *call);	/* waits
 void coroutine_fn dht_space_refresh(struct xlator *xl, bool wait);
 int dht_space_options(struct distribute *d, struct error *err);
 int coroutine_fn distribute_statfs(struct xlator *xl, struct call *call, const struct statfs_args *args, struct statfs_res *res);
-
-/* --- misplaced.c: files without the linkto that should tell where they are ------------------------------------------ */
-enum dht_check { DHT_CHECK_LEFTOVERS, DHT_CHECK_MEND, DHT_CHECK_REVEAL };
-/* A page of @child's listing: leftovers of renames that were cut short are taken out (REVEAL: made whole names again), and with MEND a file by its
- * only name gets the linkto back that it misses. */
-int coroutine_fn dht_check_names(struct xlator *xl, struct call *call, struct inode *dir, const struct dht_layout *l, int child,
-				 enum dht_check how, struct readdir_res *r);
-bool dht_sweep_page(struct xlator *xl, struct inode *dir, bool first);	/* is this page of a listing one to be mended? */
-void dht_sweep_end(struct xlator *xl, struct inode *dir);
-/* A directory that has names does not go: those that nobody sees, and so nobody can remove, are made whole. */
-void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, struct inode *dir);
-
-/* --- cookie.c: a directory position among many subvolumes in 63 bits ------------------------------------------- */
-#define DHT_COOKIE_RUN_MAX 16
-struct dht_pos { unsigned rank; uint64_t off; bool wide; unsigned after; };
-/* @after: entries of this child that follow in the same bucket; only for wide offsets. */
-uint64_t dht_cookie_pack(unsigned nchildren, unsigned rank, uint64_t off, unsigned after);
-int dht_cookie_unpack(unsigned nchildren, uint64_t cookie, struct dht_pos *ret);	/* -EINVAL: none of ours */
-bool dht_off_wide(uint64_t off);
-uint64_t dht_off_bucket(unsigned nchildren, uint64_t off);	/* equal for offsets that a cookie cannot tell apart */
 
 /* --- the rest of the table ------------------------------------------------------------------------------------------ */
 #define DHT_FOP(op) int coroutine_fn distribute_##op(struct xlator *, struct call *, const struct op##_args *, struct op##_res *);

@@ -1,11 +1,11 @@
 /* xlators/cluster/distribute/misplaced.c: files that are not where their name hashes, and whose linkto does not say so.
  *
  * A lookup that believes a miss on the hashed subvolume does not find them, so such a name is listed and cannot be had. They come about when a
- * client of GlusterFS removes a name that another client renamed a file over: its UNLINK takes no lock, goes where the replaced file was, and hits the new
- * file's linkto. What was removed then is the linkto alone; the file is still there and gets it back. */
+ * client of GlusterFS removes a name that another client renamed a file over: its UNLINK takes no lock, goes where the replaced file was, and
+ * hits the new file's linkto. What was removed then is the linkto alone; the file is still there and gets it back. */
 #include <string.h>
 
-#include "xlators/cluster/distribute/distribute.h"
+#include "xlators/cluster/distribute/listing.h"
 
 #define SWEEP_EVERY_NS (60 * DHT_NSEC)	/* a directory's names are checked in one listing a minute */
 #define SWEEP_PAUSE_NS (20 * DHT_NSEC)	/* a listing that asks for no page so long has been given up */
@@ -58,8 +58,8 @@ static bool linkto_missing(const struct check *c, unsigned i)
 	return found && dht_gone(xl_lookup(c->xl->children[c->hashed[i]], &own, &a, found));
 }
 
-/* The old name of a file whose rename between subvolumes was cut short after it had happened looks the same, but for the file's second link, by its new
- * name: it is not mended but hidden, so that a rename has happened or not. */
+/* The old name of a file whose rename between subvolumes was cut short after it had happened looks the same, but for the file's second link, by
+ * its new name: it is not mended but hidden, so that a rename has happened or not. */
 static int coroutine_fn hide_leftover(struct check *c, unsigned i)
 {
 	struct lookup_args a = { .parent = c->dir, .name = c->entry[i]->name };

@@ -5,7 +5,7 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "xlators/cluster/distribute/distribute.h"
+#include "xlators/cluster/distribute/listing.h"
 
 #define ENTRY_COST 208			/* what bricks account beside the name */
 #define READ_MIN 1024u

@@ -4,7 +4,7 @@
  * made a name there meanwhile) puts the others back as they were, with their old ranges. */
 #include <string.h>
 
-#include "xlators/cluster/distribute/distribute.h"
+#include "xlators/cluster/distribute/listing.h"
 
 #define PAGE_SIZE_BYTES (128u << 10)
 
