@@ -55,8 +55,8 @@ static int leaf_access(struct xlator *xl, struct call *call, const struct access
 
 static const struct xlator_class leaf_class = {
 	.name = "leaf",
-	.fops = { .access = leaf_access, .rmdir = leaf_rmdir, .setattr = leaf_setattr, .lookup = leaf_lookup, .stat = leaf_stat, .writev = leaf_writev,
-		  .flush = leaf_flush },
+	.fops = { .access = leaf_access, .rmdir = leaf_rmdir, .setattr = leaf_setattr, .lookup = leaf_lookup, .stat = leaf_stat,
+		  .writev = leaf_writev, .flush = leaf_flush },
 };
 
 struct tclient {

@@ -161,8 +161,8 @@ static int coroutine_fn locks_fsync(struct xlator *xl, struct call *call, const 
 
 /* ---- the fops that lock ---- */
 
-/* What is gone cannot be locked (-ESTALE), as on stock bricks: for a stock client one copy that gives the lock is one that is to make the change,
- * and that of the names it changes leaves a trace in the heal index. */
+/* What is gone cannot be locked (-ESTALE), as on stock bricks: to a stock client a copy that gives the lock is one that is to make the change,
+ * and when only one does, the changed name stays in its heal index. */
 static int coroutine_fn must_be_there(struct locks *lk, struct call *call, struct inode *inode)
 {
 	struct access_args args = { .inode = inode };

@@ -96,8 +96,8 @@ struct dht_dir {
 	struct dht_layout *layout;
 	int mds;			/* child, or -1 */
 	struct iatt_time atime, mtime, ctime;	/* the newest seen since all copies were last asked */
-	bool swept, sweeping;		/* misplaced.c; when the last sweep began, and when it took a page: */
-	uint64_t sweep_ns, sweep_page_ns;
+	bool sweeping;			/* misplaced.c: when the last sweep began and took a page, what it goes by, what one has done */
+	uint64_t sweep_ns, sweep_page_ns, sweep_changes, swept;
 };
 int dht_cached(const struct xlator *xl, struct inode *inode);		/* child of a file, or -1 when unknown or a directory */
 void dht_set_cached(const struct xlator *xl, struct inode *inode, int child);

@@ -10,7 +10,8 @@ enum dht_check { DHT_CHECK_LEFTOVERS, DHT_CHECK_MEND, DHT_CHECK_REVEAL };
  * its only name gets the linkto back that it misses. */
 int coroutine_fn dht_check_names(struct xlator *xl, struct call *call, struct inode *dir, const struct dht_layout *l, int child,
 				 enum dht_check how, struct readdir_res *r);
-bool dht_sweep_page(struct xlator *xl, struct inode *dir, bool first);	/* is this page of a listing one to be mended? */
+/* Is this page of a listing one to be mended? Asked before it is read. */
+bool coroutine_fn dht_sweep_page(struct xlator *xl, struct call *call, struct inode *dir, bool first);
 void dht_sweep_end(struct xlator *xl, struct inode *dir);
 /* A directory that has names does not go: those that nobody sees, and so nobody can remove, are made whole. */
 void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, struct inode *dir);

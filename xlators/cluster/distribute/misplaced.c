@@ -7,23 +7,57 @@
 
 #include "xlators/cluster/distribute/listing.h"
 
-#define SWEEP_EVERY_NS (60 * DHT_NSEC)	/* a directory's names are checked in one listing a minute */
+#define SWEEP_EVERY_NS (3 * DHT_NSEC)	/* so often a directory that changes is checked, at most */
 #define SWEEP_PAUSE_NS (20 * DHT_NSEC)	/* a listing that asks for no page so long has been given up */
 #define REVEAL_SIZE (128u << 10)
 #define BATCH 32u
 
+/* When the copies of a directory were changed last, in one number; 0: some copy did not say. */
+static uint64_t coroutine_fn last_changes(struct xlator *xl, struct call *call, struct inode *inode)
+{
+	struct call own = dht_internal(call);
+	struct answer *ans = dht_fanout_same(xl, &own, FOP_stat, &(struct stat_args){ .inode = inode }, -1);
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; ans && i < xl->nchildren; i++) {
+		const struct iatt *st = &ans[i].res->stat.stat;
+		uint64_t times[] = { (uint64_t)st->mtime.sec, st->mtime.nsec, (uint64_t)st->ctime.sec, st->ctime.nsec };
+
+		if (ans[i].err)
+			return 0;
+		sum = hash_bytes(times, sizeof(times), sum);
+	}
+	return sum;
+}
+
+/* A listing that begins: one that has to check is under way, or was just now, or nothing has changed since. */
+static void coroutine_fn begin_sweep(struct xlator *xl, struct call *call, struct inode *inode)
+{
+	uint64_t changes = last_changes(xl, call, inode), now = loop_now_ns(xl_loop(xl));
+	struct dht_dir *dir = dht_dir(xl, inode);
+
+	if (!dir)
+		return;
+	dir->sweeping = !changes || changes != dir->swept;
+	dir->swept = 0;			/* until the end has been reached */
+	dir->sweep_changes = changes;
+	dir->sweep_ns = dir->sweep_page_ns = now ? now : 1;
+	if (!dir->sweeping)
+		dir->swept = changes;
+}
+
 /* Listing pages come one by one, each a call of its own: what is kept is whether somebody is on his way through the directory, checking. */
-bool dht_sweep_page(struct xlator *xl, struct inode *inode, bool first)
+bool coroutine_fn dht_sweep_page(struct xlator *xl, struct call *call, struct inode *inode, bool first)
 {
 	struct dht_dir *dir = dht_dir(xl, inode);
 	uint64_t now = loop_now_ns(xl_loop(xl));
 
+	if (dir && first && (!dir->sweep_ns || now - dir->sweep_ns >= SWEEP_EVERY_NS)) {
+		begin_sweep(xl, call, inode);
+		dir = dht_dir(xl, inode);
+	}
 	if (!dir)
 		return true;
-	if (first && (!dir->swept || now - dir->sweep_ns >= SWEEP_EVERY_NS)) {
-		dir->swept = dir->sweeping = true;
-		dir->sweep_ns = dir->sweep_page_ns = now;
-	}
 	if (!dir->sweeping || now - dir->sweep_page_ns > SWEEP_PAUSE_NS)
 		return false;
 	dir->sweep_page_ns = now;
@@ -34,8 +68,10 @@ void dht_sweep_end(struct xlator *xl, struct inode *inode)
 {
 	struct dht_dir *dir = dht_dir(xl, inode);
 
-	if (dir)
-		dir->sweeping = false;
+	if (!dir || !dir->sweeping)
+		return;
+	dir->sweeping = false;
+	dir->swept = dir->sweep_changes;
 }
 
 struct check {

@@ -276,7 +276,7 @@ int coroutine_fn distribute_readdir(struct xlator *xl, struct call *call, const 
 	ret = dht_layout_get(xl, call, args->inode, 0, &l.layout);
 	if (ret < 0)
 		return ret;
-	l.sweep = dht_sweep_page(xl, args->inode, args->offset == 0);
+	l.sweep = dht_sweep_page(xl, call, args->inode, args->offset == 0);
 	ret = list(&l);
 	if (ret == 0 && l.pos.rank >= xl->nchildren)
 		dht_sweep_end(xl, args->inode);
