@@ -36,13 +36,14 @@ static struct world {
 	void (*body)(void);
 	void (*mounted)(void);
 	struct xlator *other;		/* with world_twice: a second gateway on the same bricks */
-	unsigned ups, downs;
+	unsigned ups, downs, upcalls;
 } w;
 
 static inline void world_event(void *owner, enum xl_event ev, const struct xl_upcall *upcall)
 {
 	w.ups += ev == XL_UP;
 	w.downs += ev == XL_DOWN;
+	w.upcalls += ev == XL_UPCALL;
 }
 
 static inline void world_mount(void)

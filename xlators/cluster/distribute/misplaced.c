@@ -106,14 +106,23 @@ static int coroutine_fn hide_leftover(struct check *c, unsigned i)
 	return c->leftover[i] || ret > 0 ? 0 : ret;
 }
 
+/* Above us somebody may know that there is no such name. */
+static void tell_caches(const struct check *c)
+{
+	struct xl_upcall up = { .kind = UPCALL_INVALIDATE };
+
+	memcpy(up.gfid, c->dir->gfid, 16);
+	xl_notify(c->xl, XL_UPCALL, &up);
+}
+
 static int coroutine_fn check_task(void *ctx, unsigned i)
 {
 	struct check *c = ctx;
 
 	if (c->entry[i]->stat.nlink > 1 && !c->reveal)
 		c->err[i] = hide_leftover(c, i);
-	else if (linkto_missing(c, i))
-		dht_mend_name(c->xl, c->call, c->dir, c->entry[i]->name, c->hashed[i], false);
+	else if (linkto_missing(c, i) && dht_mend_name(c->xl, c->call, c->dir, c->entry[i]->name, c->hashed[i], false) == 0)
+		tell_caches(c);
 	return 0;
 }
 
