@@ -298,6 +298,16 @@ static int coroutine_fn follow_linkto(struct xlator *xl, struct call *call, cons
 	return 0;
 }
 
+/* Of several names one that nothing tells of may be what is left of a rename that was cut short, and then it is gone (misplaced.c). */
+static int coroutine_fn find_lost(struct xlator *xl, struct call *call, const struct lookup_args *a, struct dht_found *f)
+{
+	int ret = ask_all(xl, call, a, false, f);
+
+	if (ret == 0 && f->cached >= 0 && f->linkto < 0 && f->res.stat.nlink > 1)
+		return -ENOENT;
+	return ret < 0 ? ret : find_everywhere(xl, call, a, f);
+}
+
 /* The hashed child has no such name: is that the answer? A layout read long ago is not trusted with it. */
 static int coroutine_fn find_missing(struct xlator *xl, struct call *call, const struct lookup_args *a, const struct dht_layout *l,
 				     struct dht_found *f)
@@ -306,8 +316,10 @@ static int coroutine_fn find_missing(struct xlator *xl, struct call *call, const
 	struct dht_layout *fresh;
 	int ret, hashed;
 
-	if (f->thorough || !dht_settled(d, l))
+	if (!dht_settled(d, l))
 		return find_everywhere(xl, call, a, f);
+	if (f->thorough)
+		return find_lost(xl, call, a, f);
 	ret = dht_layout_get(xl, call, a->parent, d->layout_timeout_ms * 1000000, &fresh);
 	if (ret < 0)
 		return ret;
