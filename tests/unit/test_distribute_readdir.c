@@ -365,6 +365,10 @@ static void body_hidden(void)
 	assert_int_equal(xl_link(w.top, &w.call, &(struct link_args){ .inode = file, .newparent = other, .newname = "second" }, &res), 0);
 	inode_unref(file);
 	assert_false(listed(dir, name));
+	assert_int_equal(rm(dir, name), -ENOENT);
+	assert_int_equal(mv(dir, name, dir, "x"), -ENOENT);
+	assert_int_equal(look(dir, name), -ENOENT);
+	co_sleep_ns(1000000);
 	assert_int_equal(rmd(w.root, "dir"), -ENOTEMPTY);
 	assert_true(listed(dir, name));
 	assert_int_equal(rm(dir, name), 0);
