@@ -9,6 +9,7 @@
 #include "bricks/brick.h"
 #include "bricks/glusterd.h"
 #include "bricks/volume.h"
+#include "rpc/rpc.h"
 #include "runtime/daemon.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
@@ -191,41 +192,18 @@ static int coroutine_fn start_server(struct brickd *d, struct error *err)
 	return ret;
 }
 
-/* Each address of --listen. A host without IPv6 is no failure while something else is listened on. */
+static int listen_on(void *server, const struct sockaddr *addr, struct error *err, uint16_t *port)
+{
+	return brick_server_listen(server, addr, err, port);
+}
+
 static int coroutine_fn start_listening(struct brickd *d, struct error *err)
 {
-	char *list = strdup(d->conf.listen), *next = list, *word;
-	struct sockaddr_storage addr;
-	struct error first = { "" };
-	unsigned open = 0;
 	uint16_t port = (uint16_t)(d->conf.port ? d->conf.port : d->section.port ? d->section.port : 49152);
-	int ret = list ? 0 : -ENOMEM;
+	int ret = rpc_listen_each(d->conf.listen, listen_on, d->server, &port, err);
 
-	while (ret >= 0 && (word = strsep(&next, ", "))) {
-		struct error own = { "" };
-
-		if (!*word)
-			continue;
-		ret = net_resolve(word, port, &addr, 1);
-		if (ret < 0) {
-			error_set(err, ret, "--listen: \"%s\" is no address of this host", word);
-			break;
-		}
-		ret = brick_server_listen(d->server, (struct sockaddr *)&addr, &own, &port);
-		if (ret == -EAFNOSUPPORT || ret == -EADDRNOTAVAIL) {
-			error_set(&first, ret, "%s", own.text);
-			ret = 0;
-		} else if (ret < 0) {
-			error_set(err, ret, "%s", own.text[0] ? own.text : strerror(-ret));
-		} else {
-			open++;
-		}
-	}
-	free(list);
 	d->conf.port = port;
-	if (ret >= 0 && !open)
-		ret = error_set(err, -EINVAL, "nothing to listen on: %s", first.text[0] ? first.text : "--listen is empty");
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 static int coroutine_fn bring_up(struct brickd *d, struct error *err)

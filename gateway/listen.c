@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rpc/rpcbind.h"
@@ -12,19 +11,20 @@
 #include "runtime/log.h"
 #include "runtime/stream.h"
 
-static int listen_on(struct gatewayd *d, struct sockaddr_storage *addr, struct error *err)
+static int listen_on(void *ctx, const struct sockaddr *addr, struct error *err, uint16_t *port)
 {
+	struct gatewayd *d = ctx;
 	struct error udp_err = { "" };
-	uint16_t port;
+	uint16_t unused;
 	int ret;
 
-	ret = rpc_server_listen(d->gw.tcp, (struct sockaddr *)addr, err, &port);
+	ret = rpc_server_listen(d->gw.tcp, addr, err, port);
 	if (ret < 0)
 		return ret;
-	ret = rpc_server_listen_udp(d->gw.udp, (struct sockaddr *)addr, &udp_err, &port);
+	ret = rpc_server_listen_udp(d->gw.udp, addr, &udp_err, &unused);
 	if (ret < 0)
 		log_warning("MOUNT is not served over UDP", "reason=\"%s\"", udp_err.text);
-	if (addr->ss_family == AF_INET6) {
+	if (addr->sa_family == AF_INET6) {
 		d->v6 = true;
 		d->udp6 |= ret == 0;
 	} else {
@@ -34,37 +34,11 @@ static int listen_on(struct gatewayd *d, struct sockaddr_storage *addr, struct e
 	return 0;
 }
 
-/* Each address of --listen. A host without IPv6 is no failure while something else is listened on. */
 int coroutine_fn gatewayd_listen(struct gatewayd *d, struct error *err)
 {
-	char *list = strdup(d->conf.listen), *next = list, *word;
-	struct sockaddr_storage addr;
-	struct error first = { "" };
-	int ret = list ? 0 : -ENOMEM, failed = 0;
+	uint16_t port = (uint16_t)d->conf.port;
 
-	while (ret >= 0 && (word = strsep(&next, ", "))) {
-		struct error own = { "" };
-
-		if (!*word)
-			continue;
-		ret = net_resolve(word, (uint16_t)d->conf.port, &addr, 1);
-		if (ret < 0) {
-			error_set(err, ret, "--listen: \"%s\" is no address of this host", word);
-			break;
-		}
-		ret = listen_on(d, &addr, &own);
-		if (ret == -EAFNOSUPPORT || ret == -EADDRNOTAVAIL) {
-			failed = error_set(&first, ret, "%s", own.text);
-			ret = 0;
-		} else if (ret < 0) {
-			error_set(err, ret, "%s", own.text[0] ? own.text : strerror(-ret));
-		}
-	}
-	free(list);
-	if (ret >= 0 && !d->v4 && !d->v6)
-		ret = error_set(err, failed ? failed : -EINVAL, "nothing to listen on: %s",
-				first.text[0] ? first.text : "--listen is empty");
-	return ret < 0 ? ret : 0;
+	return rpc_listen_each(d->conf.listen, listen_on, d, &port, err);
 }
 
 void gatewayd_register(struct gatewayd *d)

@@ -551,36 +551,16 @@ static int listen_local(struct manager *m, struct error *err)
 	return ret;
 }
 
-/* A host without IPv6 is no failure while something else is listened on. */
+static int listen_on(void *server, const struct sockaddr *addr, struct error *err, uint16_t *port)
+{
+	return rpc_server_listen(server, addr, err, port);
+}
+
 static int coroutine_fn listen_tcp(struct manager *m, struct error *err)
 {
-	char *list = need(strdup(m->conf.listen)), *next = list, *word;
-	struct sockaddr_storage addr;
-	struct error own = { "" };
-	unsigned open = 0;
-	uint16_t port;
-	int ret = 0;
+	uint16_t port = (uint16_t)m->conf.port;
 
-	while (ret >= 0 && (word = strsep(&next, ", "))) {
-		if (!*word)
-			continue;
-		ret = net_resolve(word, (uint16_t)m->conf.port, &addr, 1);
-		if (ret < 0) {
-			error_set(err, ret, "--listen: \"%s\" is no address of this host", word);
-			break;
-		}
-		own.text[0] = 0;
-		ret = rpc_server_listen(m->tcp, (struct sockaddr *)&addr, &own, &port);
-		open += ret == 0;
-		if (ret == -EAFNOSUPPORT || ret == -EADDRNOTAVAIL)
-			ret = 0;
-		else if (ret < 0)
-			error_set(err, ret, "%s", own.text[0] ? own.text : strerror(-ret));
-	}
-	free(list);
-	if (ret >= 0 && !open)
-		ret = error_set(err, -EINVAL, "nothing to listen on: %s", own.text[0] ? own.text : "--listen is empty");
-	return ret < 0 ? ret : 0;
+	return rpc_listen_each(m->conf.listen, listen_on, m->tcp, &port, err);
 }
 
 /* Strangers may not take the descriptors that commands, bricks and the store need. */

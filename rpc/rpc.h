@@ -124,6 +124,10 @@ int rpc_server_new(struct loop *loop, const struct rpc_service *service, struct 
 int rpc_server_listen(struct rpc_server *s, const struct sockaddr *addr, struct error *err, uint16_t *ret_port);
 /* The same programs over UDP (replies above 8 KiB are not sent). Epoll loop only. */
 int rpc_server_listen_udp(struct rpc_server *s, const struct sockaddr *addr, struct error *err, uint16_t *ret_port);
+/* addresses.c: @one for each address of @list ("0.0.0.0,::"), with *port, which it may change. A host without IPv6 is no failure while something
+ * else is listened on. */
+typedef int rpc_listen_one(void *ctx, const struct sockaddr *addr, struct error *err, uint16_t *port);
+int coroutine_fn rpc_listen_each(const char *list, rpc_listen_one *one, void *ctx, uint16_t *port, struct error *err);
 void *rpc_server_user(const struct rpc_server *s);
 /* Stops accepting and reading, lets calls in flight finish and replies leave, then closes all. 0, or the
  * interruption. */
