@@ -39,11 +39,10 @@ static void coroutine_fn begin_sweep(struct xlator *xl, struct call *call, struc
 	if (!dir)
 		return;
 	dir->sweeping = !changes || changes != dir->swept;
-	dir->swept = 0;			/* until the end has been reached */
+	if (dir->sweeping)
+		dir->swept = 0;		/* until the end has been reached */
 	dir->sweep_changes = changes;
 	dir->sweep_ns = dir->sweep_page_ns = now ? now : 1;
-	if (!dir->sweeping)
-		dir->swept = changes;
 }
 
 /* Listing pages come one by one, each a call of its own: what is kept is whether somebody is on his way through the directory, checking. */
