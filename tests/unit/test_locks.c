@@ -514,6 +514,17 @@ static void release_body(void)
 
 static void release(void **state) { in_world(release_body); }
 
+/* A file without a name that is still open. */
+static int open_ilk(enum lock_cmd cmd)
+{
+	struct call call = as(&w.a, 1);
+	struct fd fd = { .inode = w.inode };
+	struct inodelk_args args = { w.inode, &fd, "d", cmd, LOCK_WRITE, 0, 0 };
+	struct inodelk_res res;
+
+	return xl_inodelk(&w.locks, &call, &args, &res);
+}
+
 static void gone_body(void)
 {
 	assert_int_equal(elk(&w.a, 1, "held", LOCK_TRY, LOCK_WRITE), 0);
@@ -522,6 +533,8 @@ static void gone_body(void)
 	assert_int_equal(elk(&w.b, 1, "x", LOCK_WAIT, LOCK_WRITE), -ESTALE);
 	assert_int_equal(ilk(&w.b, 1, "d", LOCK_TRY, LOCK_WRITE, 0, 0), -ESTALE);
 	assert_int_equal(count(COUNT_INODELK), 0);
+	assert_int_equal(open_ilk(LOCK_TRY), 0);
+	assert_int_equal(open_ilk(LOCK_UNLOCK), 0);
 	assert_int_equal(elk(&w.a, 1, "held", LOCK_UNLOCK, LOCK_WRITE), 0);
 	assert_int_equal(count(COUNT_ENTRYLK), 0);
 	gone = -EIO;		/* says nothing about it */

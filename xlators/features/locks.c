@@ -172,7 +172,7 @@ static int coroutine_fn must_be_there(struct locks *lk, struct call *call, struc
 	return ret == -ENOENT || ret == -ESTALE ? -ESTALE : 0;
 }
 
-/* @inode: what must be there, or NULL: it is open. */
+/* @inode: what must be there, or NULL: it is open, with a name or without. */
 static int coroutine_fn lock_or_unlock(struct locks *lk, struct call *call, const struct lock_request *rq, enum lock_cmd cmd,
 				       struct inode *inode)
 {
@@ -194,7 +194,7 @@ static int coroutine_fn locks_inodelk(struct xlator *xl, struct call *call, cons
 	struct lock_request rq = { args->inode ? args->inode : args->fd->inode, LOCK_KIND_INODE,
 				   args->domain ? args->domain : "", NULL, args->type, args->start, args->len };
 
-	return lock_or_unlock(xl->priv, call, &rq, args->cmd, args->inode);
+	return lock_or_unlock(xl->priv, call, &rq, args->cmd, args->fd ? NULL : args->inode);
 }
 
 static int coroutine_fn locks_entrylk(struct xlator *xl, struct call *call, const struct entrylk_args *args, struct entrylk_res *res)
