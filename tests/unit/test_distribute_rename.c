@@ -216,6 +216,59 @@ static void test_cut_short(void **state)
 	world(3, NULL, body_cut_short);
 }
 
+/* A name on child 1 that hashes to child 0 and that nothing tells of: its file has been renamed, and the gateway died before it removed this. */
+static const char *leftover(const char *stem)
+{
+	const char *from = name_on(dir, "from", 1), *old = name_on(dir, stem, 0);
+	struct unlink_res gone = { 0 };
+	struct link_res linked = { 0 };
+	struct inode *inode;
+	char second[64];
+
+	snprintf(second, sizeof(second), "is-%s", old);
+	assert_int_equal(mk(dir, from), 0);
+	assert_int_equal(mv(dir, from, dir, old), 0);
+	inode = node(dir, old);
+	assert_int_equal(xl_link(w.top, &w.call, &(struct link_args){ .inode = inode, .newparent = other, .newname = second }, &linked), 0);
+	assert_int_equal(xl_unlink(child(0), &w.call, &(struct unlink_args){ .parent = dir, .name = old }, &gone), 0);
+	assert_string_equal(where(dir, old), "-d-");
+	assert_int_equal(look(dir, old), -ENOENT);
+	return old;
+}
+
+/* It is in nobody's way. */
+static void body_leftover(void)
+{
+	struct link_res res = { 0 };
+	const char *old, *to;
+
+	two_dirs();
+	/* A new object by that name leads there by its linkto, on its way to another name ... */
+	old = leftover("a");
+	assert_int_equal(mk(dir, old), 0);
+	assert_string_equal(where(dir, old), "dd-");
+	to = name_on(dir, "to", 1);
+	assert_int_equal(mv(dir, old, dir, to), 0);
+	assert_string_equal(where(dir, to), "dl-");
+	assert_string_equal(where(dir, old), "---");
+	/* ... another file is renamed to that name ... */
+	old = leftover("b");
+	to = file(dir, "c", 1, 1);
+	assert_int_equal(mv(dir, to, dir, old), 0);
+	assert_string_equal(where(dir, old), "ld-");
+	/* ... or gets it as one more. */
+	to = old;
+	old = leftover("d");
+	assert_int_equal(xl_link(w.top, &w.call, &(struct link_args){ .inode = node(dir, to), .newparent = dir, .newname = old }, &res), 0);
+	assert_string_equal(where(dir, old), "ld-");
+	assert_int_equal(res.stat.nlink, 2);
+}
+
+static void test_leftover(void **state)
+{
+	world(3, NULL, body_leftover);
+}
+
 /* The file's rename fails where it would happen: both names stay as they were. */
 static void body_file_rollback(void)
 {
@@ -325,7 +378,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases), cmocka_unit_test(test_odd), cmocka_unit_test(test_dirs),
 		cmocka_unit_test(test_rollback), cmocka_unit_test(test_file_rollback), cmocka_unit_test(test_waits),
-		cmocka_unit_test(test_opposite), cmocka_unit_test(test_cut_short),
+		cmocka_unit_test(test_opposite), cmocka_unit_test(test_cut_short), cmocka_unit_test(test_leftover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

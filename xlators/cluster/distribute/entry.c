@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "xlators/cluster/distribute/distribute.h"
+#include "xlators/cluster/distribute/listing.h"
 
 #define ATTEMPTS 3
 #define UNLINK_ATTEMPTS 6
@@ -238,6 +238,8 @@ static int coroutine_fn link_once(struct xlator *xl, struct call *call, const st
 	ret = dht_linkto_make(xl, call, args->newparent, args->newname, args->inode->gfid, hashed, cached, NULL, false);
 	if (ret == 0) {
 		ret = xl_link(xl->children[cached], call, args, res);
+		if (ret == -EEXIST && dht_clear_leftover(xl, call, args->newparent, args->newname, cached, args->inode->gfid) == 0)
+			ret = xl_link(xl->children[cached], call, args, res);
 		if (ret < 0 && ret != -EEXIST)
 			dht_linkto_remove(xl, call, args->newparent, args->newname, hashed);
 		else if (ret == 0)

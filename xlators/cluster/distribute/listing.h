@@ -13,6 +13,10 @@ int coroutine_fn dht_check_names(struct xlator *xl, struct call *call, struct in
 /* Is this page of a listing one to be mended? Asked before it is read. */
 bool coroutine_fn dht_sweep_page(struct xlator *xl, struct call *call, struct inode *dir, bool first);
 void dht_sweep_end(struct xlator *xl, struct inode *dir);
+/* Removes what is left of a rename that was cut short from where @name does not hash to, so that @gfid can have it there. 0: nothing is in the
+ * way now. -EEXIST: something else is, or that very file. */
+int coroutine_fn dht_clear_leftover(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int child,
+				    const uint8_t *gfid);
 /* A directory that has names does not go: those that nobody sees, and so nobody can remove, are made whole. */
 void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, struct inode *dir);
 

@@ -73,6 +73,27 @@ void dht_sweep_end(struct xlator *xl, struct inode *inode)
 	dir->swept = dir->sweep_changes;
 }
 
+/* A name that nobody finds on @child, and whose file has another one, is what is left of a rename that was cut short. The caller holds the
+ * lock of the name. */
+int coroutine_fn dht_clear_leftover(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int child,
+				    const uint8_t *gfid)
+{
+	struct xattr_want want = dht_want(NULL);
+	struct call own = dht_internal(call);
+	struct lookup_args look = { .parent = parent, .name = name, .want = &want };
+	struct unlink_args args = { .parent = parent, .name = name, .internal = true };
+	struct lookup_res *found = arena_alloc(call->arena, sizeof(*found));
+	struct unlink_res unused;
+	int ret = found ? xl_lookup(xl->children[child], &own, &look, found) : -ENOMEM;
+
+	if (ret == 0 && (S_ISDIR(found->stat.mode) || found->stat.nlink < 2 || dht_is_linkto(&found->stat, &found->xattrs) ||
+			 gfid_equal(found->stat.gfid, gfid)))
+		return -EEXIST;
+	if (ret == 0)
+		ret = xl_unlink(xl->children[child], &own, &args, &unused);
+	return dht_gone(ret) ? 0 : ret;
+}
+
 struct check {
 	struct xlator *xl;
 	struct call *call;

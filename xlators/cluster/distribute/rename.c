@@ -5,7 +5,7 @@
  * renames of the names (entry), new layouts (layout) and the migration of both files (migrate); what was found is found under them. */
 #include <string.h>
 
-#include "xlators/cluster/distribute/distribute.h"
+#include "xlators/cluster/distribute/listing.h"
 
 #define ATTEMPTS 6
 #define PATIENCE_TRIES 60u
@@ -200,6 +200,8 @@ static int coroutine_fn signpost(struct xlator *xl, struct call *call, struct re
 	*ret_made = !(r->sh == r->dh && r->src.linkto == r->dh);
 	if (*ret_made)
 		ret = dht_linkto_make(xl, call, a->oldparent, a->oldname, st->gfid, r->dh, r->sc, NULL, true);
+	if (ret == -EEXIST && dht_clear_leftover(xl, call, a->oldparent, a->oldname, r->dh, st->gfid) == 0)
+		ret = dht_linkto_make(xl, call, a->oldparent, a->oldname, st->gfid, r->dh, r->sc, NULL, true);
 	if (ret == 0)
 		dht_linkto_owner(xl, call, st->gfid, r->dh, st->uid, st->gid);
 	return ret;
@@ -218,13 +220,22 @@ static int coroutine_fn remove_old_name(struct xlator *child, struct call *call,
 	return dht_gone(ret) ? 0 : ret;
 }
 
+static int coroutine_fn link_new_name(struct xlator *xl, struct call *call, struct renaming *r, struct link_res *res)
+{
+	struct link_args args = { .inode = r->src_inode, .newparent = r->args->newparent, .newname = r->args->newname,
+				  .internal = true, .force_replace = true, .dont_account = true };
+	int ret = xl_link(xl->children[r->sc], call, &args, res);
+
+	if (ret == -EEXIST && dht_clear_leftover(xl, call, args.newparent, args.newname, r->sc, args.inode->gfid) == 0)
+		ret = xl_link(xl->children[r->sc], call, &args, res);
+	return ret;
+}
+
 /* A: the new name hashes elsewhere, and what it names is not on the file's subvolume. RENAME of the linkto is the moment it happens. */
 static int coroutine_fn rename_by_linkto(struct xlator *xl, struct call *call, struct renaming *r)
 {
 	const struct rename_args *a = r->args;
 	struct call own = dht_internal(call);
-	struct link_args link = { .inode = r->src_inode, .newparent = a->newparent, .newname = a->newname,
-				  .internal = true, .force_replace = true, .dont_account = true };
 	struct unlink_args undo = { .parent = a->newparent, .name = a->newname, .internal = true, .dont_account = true };
 	struct unlink_args old = { .parent = a->oldparent, .name = a->oldname, .internal = true, .dont_account = true };
 	struct unlink_res unused;
@@ -234,7 +245,7 @@ static int coroutine_fn rename_by_linkto(struct xlator *xl, struct call *call, s
 	int ret = signpost(xl, call, r, &made);
 
 	if (ret == 0)
-		ret = xl_link(xl->children[r->sc], &own, &link, &linked);
+		ret = link_new_name(xl, &own, r, &linked);
 	if (ret == 0) {
 		ret = xl_rename(xl->children[r->dh], call, a, &moved);
 		if (ret < 0)
