@@ -338,8 +338,9 @@ static int coroutine_fn find_once(struct xlator *xl, struct call *call, const st
 
 	if (ret == -ENOENT)
 		return find_missing(xl, call, a, l, f);
-	if (ret == -ENOTCONN)
-		return find_everywhere(xl, call, a, f);	/* directories, and files that live elsewhere, can still be had */
+	/* Directories, and files that live elsewhere, can still be had; but who is to change the name must know what it is. */
+	if (ret == -ENOTCONN && f->heal)
+		return find_everywhere(xl, call, a, f);
 	if (ret < 0)
 		return ret;
 	if (S_ISDIR(f->res.stat.mode))
