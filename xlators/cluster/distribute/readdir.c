@@ -170,8 +170,8 @@ static int coroutine_fn read_page(struct listing *l, uint32_t size, struct readd
 	return 0;
 }
 
-/* The old name of a file whose rename between subvolumes was cut short after it had happened: a lookup does not find it, so it is not listed. It
- * is told by being another link where the name does not hash to. */
+/* A name that a rename between subvolumes left when it was cut short: by it a lookup finds nothing, or the file that was not replaced after
+ * all, so it is not listed. It is told by being another link where the name does not hash to. */
 static int coroutine_fn is_leftover(struct listing *l, const struct dirent_plus *e, bool *ret_leftover)
 {
 	const struct distribute *d = l->xl->priv;
@@ -180,12 +180,12 @@ static int coroutine_fn is_leftover(struct listing *l, const struct dirent_plus 
 	int ret;
 
 	*ret_leftover = false;
-	if (!S_ISREG(e->stat.mode) || e->stat.nlink < 2 || dht_is_linkto(&e->stat, &e->xattrs) ||
+	if (S_ISDIR(e->stat.mode) || e->stat.nlink < 2 || dht_is_linkto(&e->stat, &e->xattrs) ||
 	    dht_layout_search(l->layout, dht_hash_name(d, e->name)) == (int)child_of(l))
 		return 0;
 	found = arena_alloc(l->call->arena, sizeof(*found));
 	ret = found ? distribute_lookup(l->xl, l->call, &a, found) : -ENOMEM;
-	*ret_leftover = dht_gone(ret);
+	*ret_leftover = dht_gone(ret) || (ret == 0 && !gfid_equal(found->stat.gfid, e->stat.gfid));
 	return *ret_leftover || ret > 0 ? 0 : ret;
 }
 
