@@ -33,7 +33,9 @@ root = c.mount("/" + os.environ["VOLUME"])
 d = c.lookup(root, "d")["fh"]
 assert c.lookup(d, name)["status"] == 2
 assert name.encode() in c.list(d)
-fh = c.lookup(d, name)["fh"]
+found = c.lookup(d, name)
+assert found["status"] == 0, found
+fh = found["fh"]
 assert c.read(fh, 0, 100)["data"] == content.encode(), c.read(fh, 0, 100)
 for n in c.list(d):
     assert c.remove(d, n.decode())["status"] == 0, n

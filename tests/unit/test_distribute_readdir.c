@@ -312,7 +312,10 @@ static void body_lost(void)
 	/* What is listed can be had. */
 	name = lost(dir, "a");
 	assert_int_equal(w.upcalls, 0);
+	assert_int_equal(graph_set_option(w.graph, "late0", "delay-percentage", "100", NULL), 0);	/* so that time passes */
+	assert_int_equal(graph_set_option(w.graph, "late0", "enable", "on", NULL), 0);
 	assert_true(listed(dir, name));
+	assert_int_equal(graph_set_option(w.graph, "late0", "enable", "off", NULL), 0);
 	assert_int_equal(w.upcalls, 1);		/* a cache above may hold that the name is not there */
 	assert_int_equal(look(dir, name), 0);
 	assert_string_equal(where(dir, name), "ld-");

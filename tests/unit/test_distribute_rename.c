@@ -320,6 +320,108 @@ static void test_file_rollback(void **state)
 	world(3, NULL, body_file_rollback);
 }
 
+/* RENAME is carried out, and its answer is lost. */
+static const struct xlator_class *sound;
+
+static int coroutine_fn rename_unheard(struct xlator *xl, struct call *call, const struct rename_args *args, struct rename_res *res)
+{
+	int ret = sound->fops.rename(xl, call, args, res);
+
+	return ret < 0 ? ret : -ENOTCONN;
+}
+
+static int listed(struct inode *in, const char *name)
+{
+	struct readdir_args args = { .inode = in, .size = 65536, .plus = true };
+	struct readdir_res res = { 0 };
+	int n = 0;
+
+	do {
+		assert_int_equal(xl_readdir(w.top, &w.call, &args, &res), 0);
+		for (unsigned i = 0; i < res.n; i++) {
+			n += strcmp(res.entries[i].name, name) == 0;
+			args.offset = res.entries[i].off;
+		}
+	} while (!res.eof);
+	return n;
+}
+
+/* It happened, and nobody knows: the file is to be had under its new name, and RENAME sent again clears the old one away. */
+static void body_unheard(void)
+{
+	static struct xlator_class deaf;
+	const char *from, *to;
+	struct iatt st;
+
+	two_dirs();
+	from = file(dir, "from", 1, 0);
+	to = file(other, "to", 1, 1);
+	sound = child(1)->class;
+	deaf = *sound;
+	deaf.fops.rename = rename_unheard;
+	child(1)->class = &deaf;
+	assert_int_equal(mv(dir, from, other, to), -ENOTCONN);
+	child(1)->class = sound;
+	world_restart();
+	dir = node(w.root, "dir");
+	other = node(w.root, "other");
+	assert_int_equal(look(other, to), 0);
+	assert_int_equal(listed(dir, from), 0);
+	assert_int_equal(mv(dir, from, other, to), 0);
+	assert_string_equal(where(dir, from), "---");
+	assert_string_equal(where(other, to), "dl-");
+	assert_int_equal(look_on(w.top, other, to, &st), 0);
+	assert_int_equal(st.nlink, 1);
+	assert_int_equal(mv(dir, from, other, to), -ENOENT);
+}
+
+static void test_unheard(void **state)
+{
+	world(3, NULL, body_unheard);
+}
+
+/* Child @i is lost whenever it is asked for @fops; NULL: no more. */
+static void fail_on(unsigned i, const char *fops)
+{
+	if (fops)
+		assert_int_equal(graph_set_option(w.graph, child(i)->name, "error-fops", fops, NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(i)->name, "enable", fops ? "on" : "off", NULL), 0);
+}
+
+/* It did not happen, and the file has the new name where its data is: that is not what the new name means, whoever cannot be asked for now. */
+static void body_not_happened(void)
+{
+	const char *from, *to;
+	struct iatt had, now;
+
+	two_dirs();
+	from = file(dir, "from", 0, 0);
+	to = file(other, "to", 1, 1);
+	assert_int_equal(look_on(w.top, other, to, &had), 0);
+	fail_on(1, "rename");
+	fail_on(0, "unlink");		/* nor can anything be undone */
+	assert_int_equal(mv(dir, from, other, to), -ENOTCONN);
+	fail_on(0, NULL);
+	assert_string_equal(where(other, to), "dd-");
+	fail_on(1, "lookup");
+	assert_int_equal(look(other, to), -ENOTCONN);
+	assert_int_equal(mv(dir, from, other, to), -ENOTCONN);
+	assert_int_equal(rm(other, to), -ENOTCONN);
+	assert_int_equal(look(dir, from), 0);
+	fail_on(1, NULL);
+	assert_int_equal(look_on(w.top, other, to, &now), 0);
+	assert_true(gfid_equal(had.gfid, now.gfid));
+	assert_int_equal(listed(other, to), 1);
+	assert_int_equal(mv(dir, from, other, to), 0);
+	assert_string_equal(where(dir, from), "---");
+	assert_string_equal(where(other, to), "dl-");
+}
+
+static void test_not_happened(void **state)
+{
+	world(3, NULL, body_not_happened);
+}
+
 /* Somebody is migrating the file: the rename waits for the lock, and finds the file where it is then. */
 static unsigned renamed;
 static const char *old_name, *new_name;
@@ -406,7 +508,7 @@ int main(void)
 		cmocka_unit_test(test_cases), cmocka_unit_test(test_odd), cmocka_unit_test(test_dirs),
 		cmocka_unit_test(test_rollback), cmocka_unit_test(test_file_rollback), cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_opposite), cmocka_unit_test(test_cut_short), cmocka_unit_test(test_leftover),
-		cmocka_unit_test(test_half_done),
+		cmocka_unit_test(test_half_done), cmocka_unit_test(test_unheard), cmocka_unit_test(test_not_happened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

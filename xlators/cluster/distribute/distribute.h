@@ -52,6 +52,8 @@ struct distribute {
 
 static inline bool dht_single(const struct xlator *xl) { return xl->nchildren == 1; }
 static inline bool dht_gone(int err) { return err == -ENOENT || err == -ESTALE; }
+/* The child was lost over it: whether it did what it was asked to do is not known. */
+static inline bool dht_in_doubt(int err) { return err == -ENOTCONN || err == -ETIMEDOUT || err == -ECANCELED; }
 int dht_child_by_name(const struct xlator *xl, const char *name, size_t len);	/* index, or -ENOENT */
 bool dht_all_up(const struct xlator *xl);
 /* A copy of @call that acts for the volume itself: root, never squashed. */
@@ -170,11 +172,13 @@ struct dht_found {
 	int linkto;			/* the child that has a linkto of this name, or -1 */
 	bool heal;			/* a directory found broken is mended on the way */
 	bool thorough;			/* a miss is not believed */
+	bool unsure;			/* a file found elsewhere, while the hashed child did not say what the name is */
 	struct iatt_time parent_ctime;	/* on the hashed child, when its answer was all that was needed */
 	struct lookup_res res;
 };
 /* Asks all children under the name's lock and puts its linkto right. Without @wait -EAGAIN when somebody else holds the lock. */
 int coroutine_fn dht_mend_name(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed, bool wait);
+/* For changes: -ENOTCONN where the child that the name hashes to cannot be heard. */
 int coroutine_fn dht_find(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret);
 /* For a caller who holds the locks on the name: mends no directory, since that takes the same locks. */
 int coroutine_fn dht_find_locked(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret);

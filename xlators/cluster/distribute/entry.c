@@ -107,9 +107,9 @@ static int coroutine_fn make_elsewhere(struct xlator *xl, struct call *call, str
 	*ret_stale = ret == -ESTALE;
 	if (ret == 0) {
 		ret = m->run(m, xl->children[target], call, NULL, &stale);
-		if (ret < 0)
+		if (ret < 0 && !dht_in_doubt(ret))	/* in doubt it stays: a file that is there would not be found without */
 			dht_linkto_remove(xl, call, m->parent, m->name, hashed);
-		else
+		else if (ret == 0)
 			dht_linkto_keep(xl, call, m->parent, m->name, m->stat, hashed, target);
 	}
 	co_unshield();
@@ -240,7 +240,7 @@ static int coroutine_fn link_once(struct xlator *xl, struct call *call, const st
 		ret = xl_link(xl->children[cached], call, args, res);
 		if (ret == -EEXIST && dht_clear_leftover(xl, call, args->newparent, args->newname, cached, args->inode->gfid) == 0)
 			ret = xl_link(xl->children[cached], call, args, res);
-		if (ret < 0 && ret != -EEXIST)
+		if (ret < 0 && ret != -EEXIST && !dht_in_doubt(ret))
 			dht_linkto_remove(xl, call, args->newparent, args->newname, hashed);
 		else if (ret == 0)
 			dht_linkto_keep(xl, call, args->newparent, args->newname, &res->stat, hashed, cached);

@@ -227,6 +227,7 @@ static int coroutine_fn ask_all(struct xlator *xl, struct call *call, const stru
 		return -ENOENT;
 	}
 	f->res = ans[f->cached].res->lookup;
+	f->unsure = ans[f->hashed].err < 0 && !dht_gone(ans[f->hashed].err);
 	if (mend)
 		mend_linkto(xl, call, a, ans, f);
 	file_found(xl, &f->res, f->cached);
@@ -338,9 +339,8 @@ static int coroutine_fn find_once(struct xlator *xl, struct call *call, const st
 
 	if (ret == -ENOENT)
 		return find_missing(xl, call, a, l, f);
-	/* Directories, and files that live elsewhere, can still be had; but who is to change the name must know what it is. */
-	if (ret == -ENOTCONN && f->heal)
-		return find_everywhere(xl, call, a, f);
+	if (ret == -ENOTCONN)
+		return find_everywhere(xl, call, a, f);	/* directories, and files that live elsewhere, can still be had */
 	if (ret < 0)
 		return ret;
 	if (S_ISDIR(f->res.stat.mode))
@@ -388,20 +388,29 @@ static int coroutine_fn find(struct xlator *xl, struct call *call, const struct 
 	return -ESTALE;
 }
 
+/* For those who change the name: what a file elsewhere only seems to be is not good enough. */
+static int coroutine_fn find_surely(struct xlator *xl, struct call *call, struct inode *parent, const char *name, bool heal,
+				    bool thorough, struct dht_found *f)
+{
+	int ret = find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, heal, thorough, f);
+
+	return ret == 0 && f->unsure ? -ENOTCONN : ret;
+}
+
 int coroutine_fn dht_find(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret)
 {
-	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, true, false, ret);
+	return find_surely(xl, call, parent, name, true, false, ret);
 }
 
 int coroutine_fn dht_find_locked(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_found *ret)
 {
-	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, false, false, ret);
+	return find_surely(xl, call, parent, name, false, false, ret);
 }
 
 int coroutine_fn dht_find_thoroughly(struct xlator *xl, struct call *call, struct inode *parent, const char *name, bool locked,
 				     struct dht_found *ret)
 {
-	return find(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, !locked, true, ret);
+	return find_surely(xl, call, parent, name, !locked, true, ret);
 }
 
 int coroutine_fn dht_mend_name(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int hashed, bool wait)
@@ -435,5 +444,6 @@ int coroutine_fn distribute_lookup(struct xlator *xl, struct call *call, const s
 		return dht_lookup_gfid(xl, call, args, res);
 	ret = find(xl, call, args, true, false, &f);
 	*res = f.res;
-	return ret;
+	/* A rename that was cut short leaves a file with a name more than it has by right (README.md); the hashed child knows better. */
+	return ret == 0 && f.unsure && res->stat.nlink > 1 ? -ENOTCONN : ret;
 }

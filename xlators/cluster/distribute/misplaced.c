@@ -54,6 +54,7 @@ bool coroutine_fn dht_sweep_page(struct xlator *xl, struct call *call, struct in
 	if (dir && first && (!dir->sweep_ns || now - dir->sweep_ns >= SWEEP_EVERY_NS)) {
 		begin_sweep(xl, call, inode);
 		dir = dht_dir(xl, inode);
+		now = loop_now_ns(xl_loop(xl));
 	}
 	if (!dir)
 		return true;
@@ -114,15 +115,15 @@ static bool linkto_missing(const struct check *c, unsigned i)
 	return found && dht_gone(xl_lookup(c->xl->children[c->hashed[i]], &own, &a, found));
 }
 
-/* The old name of a file whose rename between subvolumes was cut short after it had happened looks the same, but for the file's second link, by
- * its new name: it is not mended but hidden, so that a rename has happened or not. */
+/* What a rename between subvolumes left when it was cut short looks the same, but for the file's second link: by that name a lookup finds
+ * nothing, or the file that was not replaced after all. It is not mended but hidden, so that a rename has happened or not. */
 static int coroutine_fn hide_leftover(struct check *c, unsigned i)
 {
 	struct lookup_args a = { .parent = c->dir, .name = c->entry[i]->name };
 	struct lookup_res *found = arena_alloc(c->call->arena, sizeof(*found));
 	int ret = found ? distribute_lookup(c->xl, c->call, &a, found) : -ENOMEM;
 
-	c->leftover[i] = dht_gone(ret);
+	c->leftover[i] = dht_gone(ret) || (ret == 0 && !gfid_equal(found->stat.gfid, c->entry[i]->stat.gfid));
 	return c->leftover[i] || ret > 0 ? 0 : ret;
 }
 

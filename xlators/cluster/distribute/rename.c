@@ -17,7 +17,7 @@ struct renaming {
 	struct dht_locks locks;
 	int sh, dh;
 	struct dht_found src, dst;
-	bool dst_exists, stale;
+	bool dst_exists, stale, again;	/* again: sent once more after it had happened */
 	/* Files to be locked against migration before anything else is locked, as the last attempt found them. */
 	struct inode *src_inode, *dst_inode;
 	int sc, dc;
@@ -92,13 +92,13 @@ static int coroutine_fn find_names(struct xlator *xl, struct call *call, struct 
 	struct find_both f = { xl, call, r, { -ENOMEM, -ENOMEM } };
 
 	co_fanout(3, find_task, &f);
+	r->dst_exists = f.err[1] == 0;
+	/* The layout that said where to lock is not the one that holds now. */
+	r->stale = r->src.hashed != r->sh || r->dst.hashed != r->dh;
 	if (f.err[0] < 0)
 		return f.err[0];
 	if (f.err[1] < 0 && f.err[1] != -ENOENT)
 		return f.err[1];
-	r->dst_exists = f.err[1] == 0;
-	/* The layout that said where to lock is not the one that holds now. */
-	r->stale = r->src.hashed != r->sh || r->dst.hashed != r->dh;
 	return 0;
 }
 
@@ -248,7 +248,8 @@ static int coroutine_fn rename_by_linkto(struct xlator *xl, struct call *call, s
 		ret = link_new_name(xl, &own, r, &linked);
 	if (ret == 0) {
 		ret = xl_rename(xl->children[r->dh], call, a, &moved);
-		if (ret < 0)
+		/* In doubt the new name may be the only one that a lookup finds by now: both stay, as if we had died here. */
+		if (ret < 0 && !dht_in_doubt(ret))
 			xl_unlink(xl->children[r->sc], &own, &undo, &unused);
 	}
 	if (ret < 0) {
@@ -336,6 +337,37 @@ static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct
 	return ret;
 }
 
+/* No lookup finds the old name: was this rename cut short when it had happened already? Then the file has that name still, beside the new one,
+ * where its data is, and this is RENAME sent again. */
+static int coroutine_fn finish_cut_short(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	const struct rename_args *a = r->args;
+	const struct iatt *st = &r->dst.res.stat;
+	struct xlator *child;
+	struct call own = dht_internal(call);
+	struct xattr_want want = dht_want(NULL);
+	struct lookup_args look = { .parent = a->oldparent, .name = a->oldname, .want = &want };
+	struct unlink_args old = { .parent = a->oldparent, .name = a->oldname, .internal = true, .dont_account = true };
+	struct lookup_res found = { 0 };
+	int ret;
+
+	if (r->stale || !r->dst_exists || S_ISDIR(st->mode) || st->nlink < 2 || r->dst.cached == r->dh)
+		return -ENOENT;
+	child = xl->children[r->dst.cached];
+	ret = xl_lookup(child, &own, &look, &found);
+	if (ret == 0 && (!gfid_equal(found.stat.gfid, st->gfid) || dht_is_linkto(&found.stat, &found.xattrs)))
+		ret = -ENOENT;
+	if (ret < 0)
+		return dht_gone(ret) ? -ENOENT : ret;
+	co_shield();
+	ret = remove_old_name(child, call, &old);	/* which the caller must be allowed to */
+	co_unshield();
+	r->res->stat = *st;
+	r->res->stat.nlink--;
+	r->again = true;
+	return ret;
+}
+
 static int coroutine_fn rename_once(struct xlator *xl, struct call *call, struct renaming *r)
 {
 	int ret = lock_names(xl, call, r);
@@ -344,7 +376,9 @@ static int coroutine_fn rename_once(struct xlator *xl, struct call *call, struct
 		return dht_gone(ret) ? -ESTALE : ret;
 	*r->res = (struct rename_res){ 0 };
 	ret = find_names(xl, call, r);
-	if (ret == 0 && r->stale)
+	if (ret == -ENOENT)
+		ret = finish_cut_short(xl, call, r);
+	else if (ret == 0 && r->stale)
 		ret = -EAGAIN;
 	else if (ret == 0 && S_ISDIR(r->src.res.stat.mode))
 		ret = dht_rename_dir(xl, call, r->args, &r->src, r->dst_exists ? &r->dst : NULL, r->dh, r->res);
@@ -389,8 +423,8 @@ int coroutine_fn distribute_rename(struct xlator *xl, struct call *call, const s
 	forget_files(r);
 	if (ret < 0)
 		return ret;
-	res->replaced_known = true;
-	if (r->dst_exists)
+	res->replaced_known = !r->again;	/* what the first try replaced nobody knows any more */
+	if (r->dst_exists && !r->again)
 		memcpy(res->replaced, r->dst.res.stat.gfid, 16);
 	dht_parent_result(xl, args->oldparent, &res->preold, &res->postold);
 	dht_parent_result(xl, args->newparent, &res->prenew, &res->postnew);
