@@ -127,6 +127,7 @@ static const struct { uint64_t seed; const char *without; } found[] = {
 	{ 70, "" }, { 770, "" },	/* a range that some copies had, a directory that a subvolume lacked: EIO */
 	{ 417, "" }, { 555, "" },	/* names on one copy, and no mark */
 	{ 1518, "" }, { 586, "" },	/* the answer to a linkto's RENAME was lost: its new name was taken back, its old one was a leftover */
+	{ 2300, "" },			/* a linkto's RENAME had happened on two copies of three, and was vouched for without a mark */
 	{ 3671, "" },			/* what a rename had begun was taken for its end while the other subvolume was away */
 	{ 1140, "" },			/* a power cut took a new directory before it was forced */
 };

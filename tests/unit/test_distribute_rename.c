@@ -81,6 +81,14 @@ static void test_cases(void **state)
 	world(3, NULL, body_cases);
 }
 
+/* Child @i is lost whenever it is asked for @fops; NULL: no more. */
+static void fail_on(unsigned i, const char *fops)
+{
+	if (fops)
+		assert_int_equal(graph_set_option(w.graph, child(i)->name, "error-fops", fops, NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(i)->name, "enable", fops ? "on" : "off", NULL), 0);
+}
+
 static void body_odd(void)
 {
 	struct link_res res = { 0 };
@@ -100,6 +108,12 @@ static void body_odd(void)
 	assert_int_equal(mv(dir, a, dir, b), 0);
 	assert_string_equal(where(dir, a), "d--");
 	assert_string_equal(where(dir, b), "dl-");
+	/* But the linkto's copies may not agree on that: they are asked. */
+	fail_on(1, "rename");
+	assert_int_equal(mv(dir, a, dir, b), -ENOTCONN);
+	fail_on(1, NULL);
+	assert_int_equal(mv(dir, a, dir, b), 0);
+	assert_string_equal(where(dir, a), "d--");
 	/* A hard link keeps its other name. */
 	assert_int_equal(mv(dir, b, other, b), 0);
 	assert_int_equal(look(dir, a), 0);
@@ -378,14 +392,6 @@ static void body_unheard(void)
 static void test_unheard(void **state)
 {
 	world(3, NULL, body_unheard);
-}
-
-/* Child @i is lost whenever it is asked for @fops; NULL: no more. */
-static void fail_on(unsigned i, const char *fops)
-{
-	if (fops)
-		assert_int_equal(graph_set_option(w.graph, child(i)->name, "error-fops", fops, NULL), 0);
-	assert_int_equal(graph_set_option(w.graph, child(i)->name, "enable", fops ? "on" : "off", NULL), 0);
 }
 
 /* It did not happen, and the file has the new name where its data is: that is not what the new name means, whoever cannot be asked for now. */

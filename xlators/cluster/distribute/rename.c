@@ -199,9 +199,9 @@ static int coroutine_fn signpost(struct xlator *xl, struct call *call, struct re
 
 	*ret_made = !(r->sh == r->dh && r->src.linkto == r->dh);
 	if (*ret_made)
-		ret = dht_linkto_make(xl, call, a->oldparent, a->oldname, st->gfid, r->dh, r->sc, NULL, true);
+		ret = dht_linkto_make(xl, call, a->oldparent, a->oldname, st->gfid, r->dh, r->src.cached, NULL, true);
 	if (ret == -EEXIST && dht_clear_leftover(xl, call, a->oldparent, a->oldname, r->dh, st->gfid) == 0)
-		ret = dht_linkto_make(xl, call, a->oldparent, a->oldname, st->gfid, r->dh, r->sc, NULL, true);
+		ret = dht_linkto_make(xl, call, a->oldparent, a->oldname, st->gfid, r->dh, r->src.cached, NULL, true);
 	if (ret == 0)
 		dht_linkto_owner(xl, call, st->gfid, r->dh, st->uid, st->gid);
 	return ret;
@@ -303,6 +303,29 @@ static void coroutine_fn clean_up(struct xlator *xl, struct call *call, struct r
 		remove_old_name(xl->children[r->dc], &own, &args);
 }
 
+/* Two names of one file: POSIX wants nothing done. But the linkto may stand under the new name on some copies of its subvolume and not on
+ * others, where an earlier try was cut short. Before the names are vouched for, RENAME of the linkto is sent again and decides: it does nothing
+ * where it was done, or says that the old name is gone (-EAGAIN). */
+static int coroutine_fn two_names(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	const struct rename_args *a = r->args;
+	struct rename_res unused = { 0 };
+	bool made;
+	int ret;
+
+	r->res->stat = r->src.res.stat;
+	if (r->dst.linkto != r->dh || (a->oldparent == a->newparent && strcmp(a->oldname, a->newname) == 0))
+		return 0;
+	co_shield();
+	ret = signpost(xl, call, r, &made);
+	if (ret == 0)
+		ret = xl_rename(xl->children[r->dh], call, a, &unused);
+	if (made)
+		dht_linkto_remove(xl, call, a->oldparent, a->oldname, r->dh);
+	co_unshield();
+	return dht_gone(ret) ? -EAGAIN : dht_in_doubt(ret) ? ret : 0;
+}
+
 static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct renaming *r)
 {
 	const struct rename_args *asked = r->args;
@@ -311,10 +334,8 @@ static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct
 
 	if (r->dst_exists && S_ISDIR(r->dst.res.stat.mode))
 		return -EISDIR;
-	if (r->dst_exists && gfid_equal(r->src.res.stat.gfid, r->dst.res.stat.gfid)) {
-		r->res->stat = r->src.res.stat;		/* two names of one file: POSIX wants nothing done */
-		return 0;
-	}
+	if (r->dst_exists && gfid_equal(r->src.res.stat.gfid, r->dst.res.stat.gfid))
+		return two_names(xl, call, r);
 	ret = lock_files(xl, call, r);
 	if (ret < 0)
 		return ret;
