@@ -220,12 +220,30 @@ static int coroutine_fn remove_old_name(struct xlator *child, struct call *call,
 	return dht_gone(ret) ? 0 : ret;
 }
 
+/* 0: an earlier try that was cut short has linked the new name. -EEXIST: something else has it. */
+static int coroutine_fn linked_before(struct xlator *xl, struct call *call, struct renaming *r, struct link_res *res)
+{
+	struct xattr_want want = dht_want(NULL);
+	struct lookup_args look = { .parent = r->args->newparent, .name = r->args->newname, .want = &want };
+	struct lookup_res found = { 0 };
+	int ret = xl_lookup(xl->children[r->sc], call, &look, &found);
+
+	if (ret == 0 && gfid_equal(found.stat.gfid, r->src_inode->gfid) && !dht_is_linkto(&found.stat, &found.xattrs))
+		*res = (struct link_res){ .stat = found.stat };
+	else if (ret == 0)
+		ret = -EEXIST;
+	return ret;
+}
+
 static int coroutine_fn link_new_name(struct xlator *xl, struct call *call, struct renaming *r, struct link_res *res)
 {
 	struct link_args args = { .inode = r->src_inode, .newparent = r->args->newparent, .newname = r->args->newname,
 				  .internal = true, .force_replace = true, .dont_account = true };
 	int ret = xl_link(xl->children[r->sc], call, &args, res);
 
+	if (ret != -EEXIST)
+		return ret;
+	ret = linked_before(xl, call, r, res);
 	if (ret == -EEXIST && dht_clear_leftover(xl, call, args.newparent, args.newname, r->sc, args.inode->gfid) == 0)
 		ret = xl_link(xl->children[r->sc], call, &args, res);
 	return ret;

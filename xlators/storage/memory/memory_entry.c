@@ -258,7 +258,7 @@ int coroutine_fn memory_link(struct xlator *xl, struct call *call, const struct 
 
 	if (ret == 0)
 		ret = S_ISDIR(obj->st.mode) ? -EPERM : may_make(m, call, &mk);
-	if (ret == -EEXIST && args->force_replace && mk.made == obj) {
+	if (ret == -EEXIST && args->force_replace && mk.made == obj && is_linkto(obj)) {
 		ret = 0;
 		disk_object_stat(obj, &mk.stat);
 		mk.post = mk.pre;
