@@ -424,7 +424,7 @@ def attack(seed, seconds, build, processes, directory):
         for f, *args in jobs:
             go(f, *args, end)
         for t in threads:
-            t.join(seconds * share + 30)
+            t.join(seconds * share + 180)	# for hangs only: one burst takes its time on a busy machine
             if t.is_alive():
                 faulthandler.dump_traceback()
             assert not t.is_alive(), "%s: an attacker is stuck" % name
