@@ -12,7 +12,7 @@ mount_volume "$T/mnt" --entry-timeout=0
 python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-60}"
 sleep 3			# delayed post-operations
 mount_volume "$T/fresh"
-python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
+BRICKS="${BRICKS[*]}" python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
 await_heal
 same_bricks 2
 say "stock clients and NFS clients side by side, and the copies are equal"

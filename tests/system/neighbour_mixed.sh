@@ -40,7 +40,7 @@ volume_gateway
 python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-60}"
 sleep 3			# delayed post-operations
 mount_volume "$T/fresh"
-python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
+BRICKS="${BRICKS[*]}" python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
 await_heal
 same
 say "stock clients and NFS clients on mixed sets, and the copies are equal"
