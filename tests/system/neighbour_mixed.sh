@@ -1,7 +1,7 @@
 #!/bin/bash
 # Replica sets of one stock brick and one of ours, in glusterd's volume: our daemon is found by its sign-in, also after glusterd was restarted; the
-# stock self-heal daemon heals from our brick and onto it, and the copies are equal. Then stock and NFS clients work on them at the same time, for a
-# minute.
+# stock self-heal daemon heals from our brick and onto it, and the copies are equal. Then stock and NFS clients work on them at the same time, for SECONDS_EACH
+# (15; the minute with SECONDS_EACH=60).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_glusterd"
 
@@ -37,7 +37,7 @@ for round in "ours 1 2" "stock 0 3"; do
 done
 
 volume_gateway
-python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-60}"
+python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-15}"
 sleep 3			# delayed post-operations
 mount_volume "$T/fresh"
 BRICKS="${BRICKS[*]}" python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
