@@ -14,7 +14,6 @@
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/option.h"
-#include "runtime/stream.h"
 
 #define DRAIN_NS 20000000000ull
 #define OPTIONS_MAX 64

@@ -1,7 +1,6 @@
 /* gateway/listen.c: the sockets of a gateway, and their registration with rpcbind. */
 #include "gateway/gatewayd.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -9,7 +8,6 @@
 #include "rpcgen/mount3.h"
 #include "rpcgen/nfs3.h"
 #include "runtime/log.h"
-#include "runtime/stream.h"
 
 static int listen_on(void *ctx, const struct sockaddr *addr, struct error *err, uint16_t *port)
 {

@@ -22,7 +22,8 @@
 #define CREATED_DUE_MS 3000u
 #define BACKOFF_MIN_MS 50u
 #define BACKOFF_MAX_MS 2000u
-#define FOLLOWED_MS 300u	/* a watch that was there for so long has been one */
+#define FOLLOWED_MS 300u		/* a watch that was there for so long has been one */
+#define NEVER UINT64_MAX
 
 /* --- our own changes, and what is told late --- */
 
@@ -259,11 +260,10 @@ static int look(const struct store_etcd *x, struct etcd_watch *w, bool created, 
 	return -EHOSTUNREACH;
 }
 
-/* *since_ns: since when etcd watches for us; untouched when that never came to be. */
+/* *since_ns, NEVER at first: since when etcd watches for us. */
 static int coroutine_fn watch(struct store_etcd *x, struct error *err, uint64_t *since_ns)
 {
 	uint64_t begun_ns = loop_now_ns(x->loop);
-	bool created = false;
 	struct etcd_answer a;
 	struct etcd_watch *w;
 	int ret;
@@ -275,11 +275,10 @@ static int coroutine_fn watch(struct store_etcd *x, struct error *err, uint64_t 
 	while (ret == 0) {
 		ret = etcd_watch_next(w, LOOK_MS, err, &a);
 		if (ret == -EAGAIN) {
-			ret = look(x, w, created, begun_ns, err);
+			ret = look(x, w, *since_ns != NEVER, begun_ns, err);
 		} else if (ret == 0) {
-			if (a.created && !created)
+			if (a.created && *since_ns == NEVER)
 				*since_ns = loop_now_ns(x->loop);
-			created |= a.created;
 			ret = take(x, &a, err);
 			etcd_answer_free(&a);
 		}
@@ -291,9 +290,7 @@ static int coroutine_fn watch(struct store_etcd *x, struct error *err, uint64_t 
 /* Then what has ended it is no reason to wait: another member goes on, and who asks us meanwhile is told old things. */
 static bool followed_for_a_while(const struct store_etcd *x, uint64_t since_ns)
 {
-	uint64_t now = loop_now_ns(x->loop);
-
-	return since_ns < now && now - since_ns >= (uint64_t)FOLLOWED_MS * STORE_ETCD_MS;
+	return since_ns != NEVER && loop_now_ns(x->loop) - since_ns >= (uint64_t)FOLLOWED_MS * STORE_ETCD_MS;
 }
 
 void coroutine_fn store_etcd_follow(void *arg)
@@ -309,7 +306,7 @@ void coroutine_fn store_etcd_follow(void *arg)
 			continue;
 		}
 		err.text[0] = 0;
-		since_ns = UINT64_MAX;
+		since_ns = NEVER;
 		before = ret;
 		ret = x->known ? 0 : store_etcd_read_all(x, &err);
 		if (ret == 0)

@@ -13,6 +13,7 @@ python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-6
 sleep 3			# delayed post-operations
 mount_volume "$T/fresh"
 BRICKS="${BRICKS[*]}" python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
+heal_races
 await_heal
-same_bricks 2
+STOCK_CLIENTS=yes same_bricks 2
 say "stock clients and NFS clients side by side, and the copies are equal"

@@ -41,6 +41,7 @@ python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-1
 sleep 3			# delayed post-operations
 mount_volume "$T/fresh"
 BRICKS="${BRICKS[*]}" python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
+heal_races
 await_heal
-same
+STOCK_CLIENTS=yes same
 say "stock clients and NFS clients on mixed sets, and the copies are equal"

@@ -289,10 +289,9 @@ static void body_half_done(void)
 	from = file(dir, "from", 1, 1);
 	to = file(dir, "to", 0, 0);
 	assert_int_equal(xl_link(child(1), &w.call, &(struct link_args){ .inode = node(dir, from), .newparent = dir, .newname = to }, &res), 0);
-	assert_int_equal(graph_set_option(w.graph, child(0)->name, "error-fops", "lookup", NULL), 0);
-	assert_int_equal(graph_set_option(w.graph, child(0)->name, "enable", "on", NULL), 0);
+	fail_on(0, "lookup");
 	assert_int_equal(mv(dir, from, dir, to), -ENOTCONN);
-	assert_int_equal(graph_set_option(w.graph, child(0)->name, "enable", "off", NULL), 0);
+	fail_on(0, NULL);
 	assert_string_equal(where(dir, from), "-d-");
 	co_sleep_ns(1000000);
 	assert_int_equal(mv(dir, from, dir, to), 0);

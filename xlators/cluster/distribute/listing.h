@@ -18,7 +18,7 @@ void dht_sweep_end(struct xlator *xl, struct inode *dir);
 int coroutine_fn dht_clear_leftover(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int child,
 				    const uint8_t *gfid);
 /* A directory that has names does not go: those that nobody sees, and so nobody can remove, are made whole. */
-void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, struct inode *dir);
+void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, const uint8_t *gfid);
 
 /* --- cookie.c: a directory position among many subvolumes in 63 bits ------------------------------------------- */
 #define DHT_COOKIE_RUN_MAX 16

@@ -106,7 +106,7 @@ struct check {
 	bool reveal;			/* what is hidden as a leftover, too */
 };
 
-static bool linkto_missing(const struct check *c, unsigned i)
+static bool coroutine_fn linkto_missing(const struct check *c, unsigned i)
 {
 	struct call own = dht_internal(c->call);
 	struct lookup_args a = { .parent = c->dir, .name = c->entry[i]->name };
@@ -228,16 +228,19 @@ static int coroutine_fn reveal_task(void *ctx, unsigned bit)
 	return 0;
 }
 
-void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, struct inode *dir)
+void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, const uint8_t *gfid)
 {
-	struct reveal v = { xl, call, dir, NULL, 0 };
+	struct reveal v = { xl, call, inode_get(xl_inodes(xl), gfid), NULL, 0 };
 
-	if (dht_layout_get(xl, call, dir, 0, &v.layout) < 0)
+	if (!v.dir || dht_layout_get(xl, call, v.dir, 0, &v.layout) < 0) {
+		inode_unref(v.dir);
 		return;
+	}
 	for (; v.base < xl->nchildren; v.base += 64) {
 		unsigned n = xl->nchildren - v.base;
 
 		co_fanout(n >= 64 ? ~0ull : (1ull << n) - 1, reveal_task, &v);
 	}
 	dht_layout_unref(v.layout);
+	inode_unref(v.dir);
 }

@@ -220,21 +220,22 @@ static int coroutine_fn remove_old_name(struct xlator *child, struct call *call,
 	return dht_gone(ret) ? 0 : ret;
 }
 
-/* 0: an earlier try that was cut short has linked the new name. -EEXIST: something else has it. */
-static int coroutine_fn linked_before(struct xlator *xl, struct call *call, struct renaming *r, struct link_res *res)
+/* Does the file @gfid itself stand under this name on @child? -EEXIST: something else does. */
+static int coroutine_fn stands_there(struct xlator *xl, struct call *call, struct inode *parent, const char *name, int child,
+				     const uint8_t *gfid, struct iatt *ret_stat)
 {
 	struct xattr_want want = dht_want(NULL);
-	struct lookup_args look = { .parent = r->args->newparent, .name = r->args->newname, .want = &want };
+	struct lookup_args look = { .parent = parent, .name = name, .want = &want };
 	struct lookup_res found = { 0 };
-	int ret = xl_lookup(xl->children[r->sc], call, &look, &found);
+	int ret = xl_lookup(xl->children[child], call, &look, &found);
 
-	if (ret == 0 && gfid_equal(found.stat.gfid, r->src_inode->gfid) && !dht_is_linkto(&found.stat, &found.xattrs))
-		*res = (struct link_res){ .stat = found.stat };
-	else if (ret == 0)
-		ret = -EEXIST;
+	if (ret == 0 && (!gfid_equal(found.stat.gfid, gfid) || dht_is_linkto(&found.stat, &found.xattrs)))
+		return -EEXIST;
+	*ret_stat = found.stat;
 	return ret;
 }
 
+/* An earlier try that was cut short may have linked it already. */
 static int coroutine_fn link_new_name(struct xlator *xl, struct call *call, struct renaming *r, struct link_res *res)
 {
 	struct link_args args = { .inode = r->src_inode, .newparent = r->args->newparent, .newname = r->args->newname,
@@ -243,7 +244,8 @@ static int coroutine_fn link_new_name(struct xlator *xl, struct call *call, stru
 
 	if (ret != -EEXIST)
 		return ret;
-	ret = linked_before(xl, call, r, res);
+	*res = (struct link_res){ 0 };
+	ret = stands_there(xl, call, args.newparent, args.newname, r->sc, args.inode->gfid, &res->stat);
 	if (ret == -EEXIST && dht_clear_leftover(xl, call, args.newparent, args.newname, r->sc, args.inode->gfid) == 0)
 		ret = xl_link(xl->children[r->sc], call, &args, res);
 	return ret;
@@ -382,24 +384,18 @@ static int coroutine_fn finish_cut_short(struct xlator *xl, struct call *call, s
 {
 	const struct rename_args *a = r->args;
 	const struct iatt *st = &r->dst.res.stat;
-	struct xlator *child;
 	struct call own = dht_internal(call);
-	struct xattr_want want = dht_want(NULL);
-	struct lookup_args look = { .parent = a->oldparent, .name = a->oldname, .want = &want };
 	struct unlink_args old = { .parent = a->oldparent, .name = a->oldname, .internal = true, .dont_account = true };
-	struct lookup_res found = { 0 };
+	struct iatt unused;
 	int ret;
 
 	if (r->stale || !r->dst_exists || S_ISDIR(st->mode) || st->nlink < 2 || r->dst.cached == r->dh)
 		return -ENOENT;
-	child = xl->children[r->dst.cached];
-	ret = xl_lookup(child, &own, &look, &found);
-	if (ret == 0 && (!gfid_equal(found.stat.gfid, st->gfid) || dht_is_linkto(&found.stat, &found.xattrs)))
-		ret = -ENOENT;
+	ret = stands_there(xl, &own, a->oldparent, a->oldname, r->dst.cached, st->gfid, &unused);
 	if (ret < 0)
-		return dht_gone(ret) ? -ENOENT : ret;
+		return dht_gone(ret) || ret == -EEXIST ? -ENOENT : ret;
 	co_shield();
-	ret = remove_old_name(child, call, &old);	/* which the caller must be allowed to */
+	ret = remove_old_name(xl->children[r->dst.cached], call, &old);	/* which the caller must be allowed to */
 	co_unshield();
 	r->res->stat = *st;
 	r->res->stat.nlink--;

@@ -201,15 +201,6 @@ static int coroutine_fn rmdir_locked(struct xlator *xl, struct call *call, const
 	return ret;
 }
 
-static void coroutine_fn reveal_names(struct xlator *xl, struct call *call, const uint8_t *gfid)
-{
-	struct inode *dir = inode_get(xl_inodes(xl), gfid);
-
-	if (dir)
-		dht_reveal_names(xl, call, dir);
-	inode_unref(dir);
-}
-
 int coroutine_fn distribute_rmdir(struct xlator *xl, struct call *call, const struct rmdir_args *args, struct rmdir_res *res)
 {
 	struct dht_locks locks;
@@ -236,7 +227,7 @@ int coroutine_fn distribute_rmdir(struct xlator *xl, struct call *call, const st
 	co_unshield();
 	dht_locks_release_later(xl, call, &locks);
 	if (ret == -ENOTEMPTY)
-		reveal_names(xl, call, f.res.stat.gfid);
+		dht_reveal_names(xl, call, f.res.stat.gfid);
 	if (ret == 0)
 		dht_parent_result(xl, args->parent, &res->preparent, &res->postparent);
 	return ret;
