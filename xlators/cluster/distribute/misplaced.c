@@ -102,7 +102,6 @@ struct check {
 	struct dirent_plus *entry[BATCH];
 	int hashed[BATCH];
 	bool leftover[BATCH];
-	int err[BATCH];
 	bool reveal;			/* what is hidden as a leftover, too */
 };
 
@@ -116,15 +115,15 @@ static bool coroutine_fn linkto_missing(const struct check *c, unsigned i)
 }
 
 /* What a rename between subvolumes left when it was cut short looks the same, but for the file's second link: by that name a lookup finds
- * nothing, or the file that was not replaced after all. It is not mended but hidden, so that a rename has happened or not. */
-static int coroutine_fn hide_leftover(struct check *c, unsigned i)
+ * nothing, or the file that was not replaced after all. It is not mended but hidden, so that a rename has happened or not. A name that
+ * cannot be looked up is shown: who asks for it hears why. */
+static void coroutine_fn hide_leftover(struct check *c, unsigned i)
 {
 	struct lookup_args a = { .parent = c->dir, .name = c->entry[i]->name };
 	struct lookup_res *found = arena_alloc(c->call->arena, sizeof(*found));
 	int ret = found ? distribute_lookup(c->xl, c->call, &a, found) : -ENOMEM;
 
 	c->leftover[i] = dht_gone(ret) || (ret == 0 && !gfid_equal(found->stat.gfid, c->entry[i]->stat.gfid));
-	return c->leftover[i] || ret > 0 ? 0 : ret;
 }
 
 /* Above us somebody may know that there is no such name. */
@@ -141,7 +140,7 @@ static int coroutine_fn check_task(void *ctx, unsigned i)
 	struct check *c = ctx;
 
 	if (c->entry[i]->stat.nlink > 1 && !c->reveal)
-		c->err[i] = hide_leftover(c, i);
+		hide_leftover(c, i);
 	else if (linkto_missing(c, i) && dht_mend_name(c->xl, c->call, c->dir, c->entry[i]->name, c->hashed[i], false) == 0)
 		tell_caches(c);
 	return 0;
@@ -154,8 +153,6 @@ static int coroutine_fn run_batch(struct check *c, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		if (!(ran >> i & 1))
 			return -ENOMEM;
-		if (c->err[i] < 0)
-			return c->err[i];
 		if (c->leftover[i])
 			c->entry[i]->namelen = 0;
 	}
