@@ -39,7 +39,7 @@ done
 volume_gateway
 python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-15}"
 sleep 3			# delayed post-operations
-mount_volume "$T/fresh"
+mount_volume "$T/fresh" --use-readdirp=no
 BRICKS="${BRICKS[*]}" python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
 heal_races
 await_heal

@@ -6,7 +6,8 @@ Two of each kind make, write, rename, link and remove the same few names, files 
 is an error. With 0 SECONDS, afterwards: all that there is must look the same from both sides, and each file must hold what one call wrote, whole,
 or nothing. FILES is how many names there are in each directory (300): with 8 nearly every call meets another one's. (Two stock clients hang each
 other then: GlusterFS issue 3089. And of a file with several names one may be hidden from us afterwards: cluster/distribute/README.md, "A linkto that was
-lost".) In a fresh mount: a stock client caches content by mtime, and the later of two writes may have the earlier time.
+lost".) In a fresh mount: a stock client caches content by mtime, and the later of two writes may have the earlier time. And in one without
+readdirp: a stock brick's listing tells which file it remembers by a name, and its memory lags (stock_memory.sh).
 """
 import errno
 import os
@@ -78,6 +79,7 @@ class Nfs:
     def __init__(self):
         self.c = nfs3.Client()
         self.top = self.c.mount(export)
+        self.told = {}	# by listings
 
     def ask(self, function, *args, **kw):
         res = nfs3.patiently(function, *args, **kw)
@@ -115,10 +117,15 @@ class Nfs:
         self.ask(self.c.setattr, self.at([*where, name]), mode=mode, mtime=(mtime, 0))
 
     def list(self, where):
-        return sorted(n.decode() for n in self.c.list(self.at(where)))
+        entries = self.c.entries(self.at(where))
+        self.told = {e["name"].decode(): e["fh"] for e in entries}
+        return sorted(e["name"].decode() for e in entries)
 
     def stat(self, where, name):
-        a = self.ask(self.c.getattr, self.at([*where, name]))["attr"]
+        fh = self.at([*where, name])
+        if self.told.get(name) not in (None, fh):
+            raise OSError(errno.EBADMSG, "NFS: the listing told another file's handle")
+        a = self.ask(self.c.getattr, fh)["attr"]
         kind = {nfs3.REG: 0o100000, nfs3.DIR: 0o40000}.get(a["type"], 0)
         return (kind | a["mode"], a["uid"], a["gid"], 0 if kind == 0o40000 else a["nlink"], None if kind == 0o40000 else a["size"],
                 a["mtime"][0] * 10 ** 9 + a["mtime"][1])

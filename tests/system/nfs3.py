@@ -289,17 +289,20 @@ class Client:
         status, wcc = u.u32(), u.wcc()
         return {"status": status, "wcc": wcc, "verf": None if status else u.fixed(8)}
 
-    def list(self, fh, plus=True, **limits):
+    def entries(self, fh, plus=True, **limits):
         """Every entry, page by page, without . and .."""
-        cookie, verf, names = 0, b"\0" * 8, []
+        cookie, verf, found = 0, b"\0" * 8, []
         while True:
             page = (self.readdirplus if plus else self.readdir)(fh, cookie, verf, **limits)
             assert page["status"] == 0, page
             verf = page["verf"]
-            names += [e["name"] for e in page["entries"] if e["name"] not in (b".", b"..")]
+            found += [e for e in page["entries"] if e["name"] not in (b".", b"..")]
             if page["eof"]:
-                return names
+                return found
             cookie = page["entries"][-1]["cookie"]
+
+    def list(self, fh, plus=True, **limits):
+        return [e["name"] for e in self.entries(fh, plus, **limits)]
 
 
 def patiently(function, *args, seconds=120, **kw):

@@ -10,6 +10,7 @@
 /* --- a brick with wide positions --------------------------------------------------------------------------------- */
 
 static enum scheme { PLAIN, NEXT, OWN } scheme;
+static bool doubtful;		/* no copy's attributes can be vouched for */
 
 /* Ascending with @small; every so often several in a row differ in low bits only. */
 static uint64_t wide(uint64_t small)
@@ -32,8 +33,12 @@ static int wide_readdir(struct xlator *xl, struct call *call, const struct readd
 	uint32_t i, first, max = args->size / 240;
 	int ret;
 
-	if (scheme == PLAIN)
-		return xl_readdir(xl->children[0], call, args, res);
+	if (scheme == PLAIN) {
+		ret = xl_readdir(xl->children[0], call, args, res);
+		for (i = 0; doubtful && ret == 0 && i < res->n; i++)
+			res->entries[i].stat = (struct iatt){ 0 };
+		return ret;
+	}
 	all = arena_alloc(call->arena, (NAMES + 10) * sizeof(*all));
 	a.offset = 0;
 	a.size = 1 << 20;
@@ -285,6 +290,15 @@ static bool listed(struct inode *dir, const char *name)
 	return false;
 }
 
+/* On child 0; NULL: no more. */
+static void lookups_fail(const char *error)
+{
+	assert_int_equal(graph_set_option(w.graph, child(0)->name, "error-fops", "lookup", NULL), 0);
+	if (error)
+		assert_int_equal(graph_set_option(w.graph, child(0)->name, "error-no", error, NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(0)->name, "enable", error ? "on" : "off", NULL), 0);
+}
+
 /* A file on child 1 whose name hashes to child 0, and nothing on child 0 that tells. */
 static const char *lost(struct inode *dir, const char *stem)
 {
@@ -344,6 +358,35 @@ static void body_lost(void)
 	assert_int_equal(rm(dir, name), -ENOENT);
 }
 
+/* A file whose copies contradict each other does not keep the others from being listed. */
+static void body_unreadable(void)
+{
+	struct inode *dir;
+	const char *bad, *good;
+
+	scheme = PLAIN;
+	assert_int_equal(mkd(w.root, "dir"), 0);
+	dir = node(w.root, "dir");
+	bad = name_on(dir, "bad", 0);
+	good = name_on(dir, "good", 1);
+	assert_int_equal(mk(dir, bad), 0);
+	assert_int_equal(mk(dir, good), 0);
+	interpose();
+	doubtful = true;
+	assert_true(listed(dir, bad) && listed(dir, good));
+	lookups_fail("EIO");
+	assert_true(listed(dir, bad) && listed(dir, good));
+	lookups_fail("ENOTCONN");
+	assert_int_equal(page(dir, 0, 1 << 20, true, &(struct readdir_res){ 0 }), -ENOTCONN);
+	lookups_fail(NULL);
+	doubtful = false;
+}
+
+static void test_unreadable(void **state)
+{
+	world(3, NULL, body_unreadable);
+}
+
 static void test_lost(void **state)
 {
 	world(3, NULL, body_lost);
@@ -368,10 +411,9 @@ static void body_hidden(void)
 	assert_int_equal(xl_link(w.top, &w.call, &(struct link_args){ .inode = file, .newparent = other, .newname = "second" }, &res), 0);
 	inode_unref(file);
 	/* What is known to be a leftover only: where its lookup fails, there may be a file. */
-	assert_int_equal(graph_set_option(w.graph, child(0)->name, "error-fops", "lookup", NULL), 0);
-	assert_int_equal(graph_set_option(w.graph, child(0)->name, "enable", "on", NULL), 0);
+	lookups_fail("EIO");
 	assert_true(listed(dir, name));
-	assert_int_equal(graph_set_option(w.graph, child(0)->name, "enable", "off", NULL), 0);
+	lookups_fail(NULL);
 	assert_false(listed(dir, name));
 	assert_int_equal(rm(dir, name), -ENOENT);
 	assert_int_equal(mv(dir, name, dir, "x"), -ENOENT);
@@ -419,7 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cookie), cmocka_unit_test(test_plain), cmocka_unit_test(test_wide_next),
 		cmocka_unit_test(test_wide_own), cmocka_unit_test(test_linktos), cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_unreadable), cmocka_unit_test(test_hidden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

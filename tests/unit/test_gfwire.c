@@ -320,6 +320,45 @@ static void test_unlink_flags_and_error_fields(void **state)
 	inode_unref(inode);
 }
 
+/* A stock brick's entry is of the file that it remembers by the name. */
+static void test_remembered_entries(void **state)
+{
+	static const uint8_t remembered[16] = "remembered one.", own[16] = "the one there..";
+	struct gf_direntp e[] = {
+		{ .ino = 1, .off = 10, .name = (char *)"same", .type = 8, .stat = { .flags = 1, .mode = 0100644 } },
+		{ .ino = 2, .off = 20, .name = (char *)"another", .type = 8, .stat = { .flags = 1, .mode = 0100644 } },
+		{ .ino = 3, .off = 30, .name = (char *)"untold", .type = 8, .stat = { .flags = 1, .mode = 0100644 } },
+	};
+	struct gf_readdirp_rsp rsp = { .op_ret = 3, .list = { 3, e } };
+	struct readdir_args a = { .inode = inode_get(inodes, gfid_root), .plus = true }, b = { 0 };
+	struct readdir_res res = { 0 };
+	const struct gfwire_proc *p = &gfwire_procs[GF_FOP_READDIRP];
+	struct gf_readdir_req req = { 0 };
+	struct gfwire gw = { .arena = arena };
+
+	for (unsigned i = 0; i < 3; i++) {
+		memcpy(e[i].stat.gfid, i == 0 ? own : remembered, 16);
+		dict_init(&e[i].dict, arena);
+		assert_int_equal(dict_set_data(&e[i].dict, "trusted.glusterfs.dht.linkto", DICT_BIN, "x", 2), 0);
+		if (i < 2)
+			assert_int_equal(dict_set_data(&e[i].dict, "trusted.gfid", DICT_BIN, own, 16), 0);
+	}
+	assert_int_equal(p->get_res(&gw, &a, &rsp, &res), 0);
+	assert_int_equal(res.n, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(iatt_present(&res.entries[i].stat), i != 1);
+		assert_int_equal(res.entries[i].xattrs.n, i != 1);
+	}
+	assert_int_equal(res.entries[1].ino, gfid_ino(own));
+	assert_string_equal(res.entries[1].name, "another");
+	/* It is asked for always, and our brick takes it for no question. */
+	put_args(p, (union fop_args *)&a, GF_FD_ANONYMOUS, &req);
+	assert_non_null(dict_get(&req.xdata, "trusted.gfid"));
+	assert_int_equal(p->get_args(&gw, &req, &b), 0);
+	assert_null(b.want);
+	inode_unref(a.inode);
+}
+
 static void test_attributes_in_xdata(void **state)
 {
 	struct gfwire gw = { .arena = arena, .want_stats = true };
@@ -427,7 +466,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_vectors), T(test_lookup_questions), T(test_creation), T(test_locks_and_counts), T(test_hot_calls_are_lean),
-		T(test_unlink_flags_and_error_fields), T(test_attributes_in_xdata), T(test_device_numbers), T(test_releases),
+		T(test_unlink_flags_and_error_fields), T(test_remembered_entries), T(test_attributes_in_xdata), T(test_device_numbers), T(test_releases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

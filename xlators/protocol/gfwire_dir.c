@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Asked for with every entry: see forget_remembered(). Our own brick takes it for no question. */
+static const char *const own_gfid[] = { "trusted.gfid" };
+
 GFWIRE_PUT_ARGS(readdir)
 {
 	const struct readdir_args *a = from;
@@ -31,7 +34,8 @@ GFWIRE_PUT_ARGS(readdirp)
 {
 	const struct readdir_args *a = from;
 	struct gf_readdir_req *q = to;
-	struct gfwire_ask ask = { .want = a->want };
+	struct xattr_want want = { own_gfid, 1, a->want };
+	struct gfwire_ask ask = { .want = &want };
 	int ret = gfwire_put_readdir_args(gw, from, to);
 
 	return ret ? ret : gfwire_put_ask(gw, &q->xdata, &ask);
@@ -145,6 +149,19 @@ GFWIRE_PUT_RES(readdirp)
 	return 0;
 }
 
+/* A GlusterFS brick tells gfid and times of the file that it remembers by a name, which may be another one: its memory lags where two clients
+ * change one name at the same time. The object's own gfid came along; where it differs, nothing else is believed. */
+static void forget_remembered(const struct gf_direntp *e, struct dirent_plus *d)
+{
+	const struct dict_pair *own = e->dict.n ? dict_get(&e->dict, own_gfid[0]) : NULL;
+
+	if (!own || own->len != 16 || !iatt_present(&d->stat) || gfid_equal(own->data, d->stat.gfid))
+		return;
+	d->ino = gfid_ino(own->data);
+	d->stat = (struct iatt){ 0 };
+	d->xattrs.n = 0;
+}
+
 GFWIRE_GET_RES(readdirp)
 {
 	const struct gf_readdirp_rsp *p = from;
@@ -172,6 +189,7 @@ GFWIRE_GET_RES(readdirp)
 		ret = gfwire_get_answers(gw, &e[i].dict, &d->xattrs, NULL);
 		if (ret < 0)
 			return ret;
+		forget_remembered(&e[i], d);
 	}
 	return 0;
 }

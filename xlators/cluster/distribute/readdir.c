@@ -170,7 +170,8 @@ static int coroutine_fn read_page(struct listing *l, uint32_t size, struct readd
 	return 0;
 }
 
-/* Attributes that nobody vouches for (a doubtful copy in a replica set) do not tell a file from a linkto: ask by name. */
+/* Attributes that nobody vouches for (a doubtful copy in a replica set) do not tell a file from a linkto: ask by name. What cannot be read
+ * there (copies that contradict each other) is shown all the same: who asks for it hears why. */
 static int coroutine_fn settle_doubts(struct listing *l, struct readdir_res *r)
 {
 	struct xattr_want want = dht_want(l->args->want);
@@ -187,10 +188,12 @@ static int coroutine_fn settle_doubts(struct listing *l, struct readdir_res *r)
 			ret = found ? xl_lookup(l->xl->children[child_of(l)], l->call, &a, found) : -ENOMEM;
 			if (dht_gone(ret))
 				continue;
-			if (ret < 0)
+			if (ret < 0 && ret != -EIO)
 				return ret;
-			e->stat = found->stat;
-			e->xattrs = found->xattrs;
+			if (ret == 0) {
+				e->stat = found->stat;
+				e->xattrs = found->xattrs;
+			}
 		}
 		r->entries[n++] = *e;
 	}
