@@ -7,7 +7,7 @@ is an error. With 0 SECONDS, afterwards: all that there is must look the same fr
 or nothing. FILES is how many names there are in each directory (300): with 8 nearly every call meets another one's. (Two stock clients hang each
 other then: GlusterFS issue 3089. And of a file with several names one may be hidden from us afterwards: cluster/distribute/README.md, "A linkto that was
 lost".) In a fresh mount: a stock client caches content by mtime, and the later of two writes may have the earlier time. And in one without
-readdirp: a stock brick's listing tells which file it remembers by a name, and its memory lags (stock_memory.sh).
+readdirp: a stock brick's listing tells which file it remembers by a name, and its memory lags (neighbour_memory.sh).
 """
 import errno
 import os
