@@ -9,10 +9,7 @@ start_glusterd
 stock_volume 2 4
 volume_gateway
 mount_volume "$T/mnt" --entry-timeout=0
-python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-60}"
-sleep 3			# delayed post-operations
-mount_volume "$T/fresh" --use-readdirp=no
-BRICKS="${BRICKS[*]}" python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
+neighbours "${SECONDS_EACH:-60}"
 heal_races
 await_heal
 STOCK_CLIENTS=yes same_bricks 2

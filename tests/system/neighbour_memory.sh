@@ -10,6 +10,8 @@ stock_volume 2 2
 mount_volume "$T/mnt"
 mkdir "$T/mnt/d"
 for name in a b; do echo "was $name" >"$T/mnt/d/$name"; done
+touch -d @1000000000 "$T/mnt/d/a"
+touch -d @1100000000 "$T/mnt/d/b"
 ls -l "$T/mnt/d"
 sleep 2			# delayed post-operations
 for b in "${BRICKS[@]}"; do
@@ -36,8 +38,9 @@ for e in c.readdirplus(d)["entries"]:
     if e["name"] in (b"a", b"b"):
         found = c.lookup(d, e["name"].decode())
         data = c.read(e["fh"] or found["fh"], 0, 100)["data"]
-        print(e["name"], data, e["attr"])
-        assert data == {b"a": b"was b\n", b"b": b"was a\n"}[e["name"]], "the listing's handle is another file's"
+        was, mtime = {b"a": (b"was b\n", 1100000000), b"b": (b"was a\n", 1000000000)}[e["name"]]
+        assert data == was, "the listing's handle is another file's"
+        assert found["attr"]["mtime"][0] == mtime, "a lookup tells the mtime of the file that was there"
         assert e["fh"] in (None, found["fh"]) and e["attr"] in (None, found["attr"]), (e, found)
         assert e["fileid"] == found["attr"]["fileid"], (e, found)
 END

@@ -37,10 +37,7 @@ for round in "ours 1 2" "stock 0 3"; do
 done
 
 volume_gateway
-python3 "$TOP/tests/system/neighbours.py" "$T/mnt" "/$VOLUME" "${SECONDS_EACH:-15}"
-sleep 3			# delayed post-operations
-mount_volume "$T/fresh" --use-readdirp=no
-BRICKS="${BRICKS[*]}" python3 "$TOP/tests/system/neighbours.py" "$T/fresh" "/$VOLUME" 0
+neighbours "${SECONDS_EACH:-15}"
 heal_races
 await_heal
 STOCK_CLIENTS=yes same

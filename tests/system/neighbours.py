@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""neighbours.py MOUNT EXPORT SECONDS: a file system's clients (in the mount) and NFS clients change the same directories at the same time.
+"""neighbours.py work MOUNT EXPORT SECONDS: a file system's clients (in the mount) and NFS clients change the same directories at the same time.
 EXPORT that is a directory is a second mount instead: what stock clients do to each other.
+neighbours.py look WHERE FILE: what there is afterwards, seen from a mount or an export. neighbours.py compare FILE FILE: a stock client's and ours.
 
 Two of each kind make, write, rename, link and remove the same few names, files and directories. An answer that no order of these calls can give
-is an error. With 0 SECONDS, afterwards: all that there is must look the same from both sides, and each file must hold what one call wrote, whole,
+is an error. Afterwards all that there is must look the same from both sides, and each file must hold what one call wrote, whole,
 or nothing. FILES is how many names there are in each directory (300): with 8 nearly every call meets another one's. (Two stock clients hang each
 other then: GlusterFS issue 3089. And of a file with several names one may be hidden from us afterwards: cluster/distribute/README.md, "A linkto that was
-lost".) In a fresh mount: a stock client caches content by mtime, and the later of two writes may have the earlier time. And in one without
-readdirp: a stock brick's listing tells which file it remembers by a name, and its memory lags (neighbour_memory.sh).
+lost".) A stock client has to look from a fresh mount: it caches content by mtime, and the later of two writes may have the earlier time. And at stock
+bricks that were started anew: what they remember of a name may be another file (neighbour_memory.sh). We look while they do.
 """
 import errno
+import json
 import os
 import random
 import sys
@@ -19,7 +21,6 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import nfs3
 
-mount, export, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
 SIZE, TOPS, NAMES, SUBS = 16384, [os.environ.get("TREE", "t") + str(i) for i in range(3)], ["f%d" % i for i in range(int(os.environ.get("FILES", 300)))], ["d0", "d1"]
 # What another client may have done in between; EINVAL: a directory moved into itself.
@@ -76,7 +77,7 @@ class Fuse:
 class Nfs:
     kind = "nfs"
 
-    def __init__(self):
+    def __init__(self, export):
         self.c = nfs3.Client()
         self.top = self.c.mount(export)
         self.told = {}	# by listings
@@ -122,10 +123,10 @@ class Nfs:
         return sorted(e["name"].decode() for e in entries)
 
     def stat(self, where, name):
-        fh = self.at([*where, name])
-        if self.told.get(name) not in (None, fh):
-            raise OSError(errno.EBADMSG, "NFS: the listing told another file's handle")
-        a = self.ask(self.c.getattr, fh)["attr"]
+        found = self.ask(self.c.lookup, self.at(where), name)
+        a = self.ask(self.c.getattr, found["fh"])["attr"]
+        if self.told.get(name) not in (None, found["fh"]) or (found["attr"] or a)["mtime"] != a["mtime"]:
+            raise OSError(errno.EBADMSG, "NFS: the listing or the lookup told of another file")
         kind = {nfs3.REG: 0o100000, nfs3.DIR: 0o40000}.get(a["type"], 0)
         return (kind | a["mode"], a["uid"], a["gid"], 0 if kind == 0o40000 else a["nlink"], None if kind == 0o40000 else a["size"],
                 a["mtime"][0] * 10 ** 9 + a["mtime"][1])
@@ -134,12 +135,8 @@ class Nfs:
         return self.ask(self.c.read, self.at([*where, name]), 0, 2 * SIZE)["data"]
 
 
-def one_side():
-    return Fuse(mount)
-
-
-def other_side():
-    return Fuse(export, "other") if os.path.isdir(export) else Nfs()
+def side_at(where, kind="fuse"):
+    return Fuse(where, kind) if os.path.isdir(where) else Nfs(where)
 
 
 def one(side, rng):
@@ -165,7 +162,7 @@ def one(side, rng):
     return op
 
 
-def work(side, n):
+def work(side, n, seconds):
     rng, end = random.Random(seed + n), time.monotonic() + seconds
     while time.monotonic() < end:
         begun, state = time.monotonic(), rng.getstate()
@@ -219,8 +216,8 @@ def twice(key):
     return len(gfids) > 1
 
 
-def compare():
-    a, b = tree(one_side()), tree(other_side())
+def compare(a, b):
+    """What a stock client saw, and what we told."""
     bad = 0
     lost = [key for key in a if hidden(a[key], b.get(key)) or (a[key] != b.get(key) and twice(key))]
     if 0 < len(lost) < 3:
@@ -236,20 +233,37 @@ def compare():
     return bad
 
 
-def main():
-    if seconds:
-        for top in TOPS:
-            os.makedirs(os.path.join(mount, top), exist_ok=True)
-        threads = [threading.Thread(target=work, args=(side, n)) for n, side in enumerate((one_side(), other_side(), one_side(), other_side()))]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-        print("neighbours: %s, the slowest took %.1f s, seed %d" % (", ".join("%d calls by %s" % (n, k) for k, n in sorted(done.items())), slow[0], seed))
-        for what, when in sorted(wrong.items()):
-            print("%d times %s (%s ... %s)" % (len(when), what, when[0], when[-1]))
-        sys.exit(1 if wrong else 0)
-    sys.exit(1 if compare() else 0)
+def work_all(mount, export, seconds):
+    for top in TOPS:
+        os.makedirs(os.path.join(mount, top), exist_ok=True)
+    sides = [side_at(mount), side_at(export, "other"), side_at(mount), side_at(export, "other")]
+    threads = [threading.Thread(target=work, args=(side, n, seconds)) for n, side in enumerate(sides)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    print("neighbours: %s, the slowest took %.1f s, seed %d" % (", ".join("%d calls by %s" % (n, k) for k, n in sorted(done.items())), slow[0], seed))
+    for what, when in sorted(wrong.items()):
+        print("%d times %s (%s ... %s)" % (len(when), what, when[0], when[-1]))
+    return len(wrong)
 
 
-main()
+def look(where, file):
+    with open(file, "w") as f:
+        json.dump(tree(side_at(where)), f)
+
+
+def load(file):
+    with open(file) as f:
+        return json.load(f)
+
+
+def main(command, *args):
+    if command == "work":
+        return work_all(args[0], args[1], float(args[2]))
+    if command == "look":
+        return look(*args)
+    return compare(load(args[0]), load(args[1]))
+
+
+sys.exit(1 if main(*sys.argv[1:]) else 0)

@@ -466,7 +466,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_vectors), T(test_lookup_questions), T(test_creation), T(test_locks_and_counts), T(test_hot_calls_are_lean),
-		T(test_unlink_flags_and_error_fields), T(test_remembered_entries), T(test_attributes_in_xdata), T(test_device_numbers), T(test_releases),
+		T(test_unlink_flags_and_error_fields), T(test_remembered_entries), T(test_attributes_in_xdata), T(test_device_numbers),
+		T(test_releases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

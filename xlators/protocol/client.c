@@ -128,7 +128,6 @@ static int coroutine_fn ask(struct xlator *xl, struct call *call, enum fop fop, 
 	{ \
 		return ask(xl, call, FOP_##fop, args->fd ? GF_FOP_##FPROC : GF_FOP_##PROC, args->fd, args, res); \
 	}
-BY_GFID(lookup, LOOKUP)
 BY_GFID(readlink, READLINK)
 BY_GFID(mkdir, MKDIR)
 BY_GFID(unlink, UNLINK)
@@ -152,6 +151,20 @@ BY_EITHER(getxattr, GETXATTR, FGETXATTR)
 BY_EITHER(removexattr, REMOVEXATTR, FREMOVEXATTR)
 BY_EITHER(xattrop, XATTROP, FXATTROP)
 BY_EITHER(setattr, SETATTR, FSETATTR)
+
+static int coroutine_fn client_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+{
+	struct lookup_args asking = *args;
+	struct xattr_want times;
+	int ret;
+
+	if (args->name)
+		asking.want = client_want_times(xl->priv, args->want, &times);
+	ret = ask(xl, call, FOP_lookup, GF_FOP_LOOKUP, NULL, &asking, res);
+	if (ret == 0 && args->name)
+		client_take_times(xl->priv, &res->stat, &res->xattrs);
+	return ret;
+}
 
 /* A stock brick compares the parent's attribute for MKDIR and CREATE only. What it does not know it stores on the new object. */
 static int coroutine_fn client_mknod(struct xlator *xl, struct call *call, const struct mknod_args *args, struct mknod_res *res)

@@ -67,6 +67,10 @@ void client_set_state(struct pclient *pc, enum client_state state);
 int coroutine_fn client_inodelk_wait(struct pclient *pc, struct call *call, const struct inodelk_args *args);
 int coroutine_fn client_entrylk_wait(struct pclient *pc, struct call *call, const struct entrylk_args *args);
 
+/* client_memory.c: LOOKUP by name on a stock brick. What to ask for beside @want (in @room), and what its answer means. */
+const struct xattr_want *client_want_times(const struct pclient *pc, const struct xattr_want *want, struct xattr_want *room);
+void client_take_times(const struct pclient *pc, struct iatt *stat, struct xattrs *set);
+
 /* client_durable.c: after a successful change through a stock brick, make it stable: 0 or why it may not be. */
 bool client_needs_commit(const struct call *call, enum fop op);
 int coroutine_fn client_make_durable(struct pclient *pc, struct call *call, enum fop op, const void *args, const void *res);

@@ -9,11 +9,11 @@
 #include "runtime/hash.h"
 #include "runtime/list.h"
 #include "xlators/fop.h"
+#include "xlators/mdata.h"
 #include "xlators/storage/memory/memory.h"
 
 #define MEMORY_PAGE 4096u
 #define XATTR_LINKTO "trusted.glusterfs.dht.linkto"
-#define XATTR_MDATA "trusted.glusterfs.mdata"
 
 struct memory_disk {
 	struct list link;

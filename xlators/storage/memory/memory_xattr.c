@@ -8,51 +8,8 @@
 #include <string.h>
 
 #define VALUE_MAX 65536
-#define MDATA_SIZE 57
 #define LISTING_MAX (128u << 10)
 #define ENTRY_COST 208			/* what a brick reckons for an entry beside its name */
-
-/* ---- trusted.glusterfs.mdata (brick-format.md A4) ---- */
-
-static void put64(uint8_t *to, uint64_t v)
-{
-	v = htobe64(v);
-	memcpy(to, &v, 8);
-}
-
-static uint64_t get64(const uint8_t *from)
-{
-	uint64_t v;
-
-	memcpy(&v, from, 8);
-	return be64toh(v);
-}
-
-static void mdata_encode(const struct iatt *st, uint8_t out[MDATA_SIZE])
-{
-	const struct iatt_time *t[] = { &st->ctime, &st->mtime, &st->atime };
-	int i;
-
-	memset(out, 0, MDATA_SIZE);
-	out[0] = 1;
-	for (i = 0; i < 3; i++) {
-		put64(out + 9 + 16 * i, (uint64_t)t[i]->sec);
-		put64(out + 17 + 16 * i, t[i]->nsec);
-	}
-}
-
-static void mdata_decode(struct disk_object *obj, const uint8_t *in)
-{
-	struct iatt_time *t[] = { &obj->st.ctime, &obj->st.mtime, &obj->st.atime };
-	int i;
-
-	disk_object_touch(obj);
-	obj->mdata = true;
-	for (i = 0; i < 3; i++) {
-		t[i]->sec = (int64_t)get64(in + 9 + 16 * i);
-		t[i]->nsec = (uint32_t)get64(in + 17 + 16 * i);
-	}
-}
 
 /* ---- reading ---- */
 
@@ -93,7 +50,7 @@ static int collect_name(struct collector *c, const struct disk_object *obj, cons
 	if (strcmp(name, "trusted.gfid") == 0)
 		return collect(c, name, obj->st.gfid, 16);
 	if (strcmp(name, XATTR_MDATA) == 0 && obj->mdata) {
-		mdata_encode(&obj->st, mdata);
+		mdata_encode(&(struct mdata){ obj->st.ctime, obj->st.mtime, obj->st.atime }, mdata);
 		return collect(c, name, mdata, sizeof(mdata));
 	}
 	x = disk_xattr_find(obj, name);
@@ -150,13 +107,25 @@ static bool is_fixed(const char *name)
 	return strcmp(name, "trusted.gfid") == 0 || strcmp(name, "trusted.glusterfs.volume-id") == 0;
 }
 
+static bool store_times(struct disk_object *obj, const struct xattr *x)
+{
+	struct mdata md;
+
+	if (strcmp(x->name, XATTR_MDATA) || !mdata_decode(x->value, x->len, &md))
+		return false;
+	disk_object_touch(obj);
+	obj->mdata = true;
+	obj->st.ctime = md.ctime;
+	obj->st.mtime = md.mtime;
+	obj->st.atime = md.atime;
+	return true;
+}
+
 static void store_one(struct disk_object *obj, const struct xattr *x)
 {
 	if (is_fixed(x->name))		/* accepted and ignored, as on disk */
 		return;
-	if (strcmp(x->name, XATTR_MDATA) == 0 && x->len == MDATA_SIZE)
-		mdata_decode(obj, x->value);
-	else
+	if (!store_times(obj, x))
 		disk_xattr_set(obj, x->name, x->value ? x->value : "", x->len);
 }
 
@@ -248,6 +217,20 @@ static bool all_zero(const uint8_t *p, uint32_t len)
 	while (len && !*p)
 		p++, len--;
 	return !len;
+}
+
+static void put64(uint8_t *to, uint64_t v)
+{
+	v = htobe64(v);
+	memcpy(to, &v, 8);
+}
+
+static uint64_t get64(const uint8_t *from)
+{
+	uint64_t v;
+
+	memcpy(&v, from, 8);
+	return be64toh(v);
 }
 
 static void combine32(uint8_t *to, const uint8_t *add, uint32_t len)

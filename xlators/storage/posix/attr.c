@@ -4,7 +4,6 @@
  * and before anything that was promised to be stable is answered. */
 #include "xlators/storage/posix/job.h"
 
-#include <endian.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -36,41 +35,6 @@ int name_statx(int dirfd, const char *name, struct statx *st)
 	const unsigned mask = STATX_WANTED & ~(STATX_ATIME | STATX_MTIME | STATX_CTIME);
 
 	return statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, mask, st) < 0 ? -errno : 0;
-}
-
-static void put_time(uint8_t *raw, const struct iatt_time *t)
-{
-	uint64_t v[2] = { htobe64((uint64_t)t->sec), htobe64(t->nsec) };
-
-	memcpy(raw, v, 16);
-}
-
-static void get_time(const uint8_t *raw, struct iatt_time *t)
-{
-	uint64_t v[2];
-
-	memcpy(v, raw, 16);
-	t->sec = (int64_t)be64toh(v[0]);
-	t->nsec = (uint32_t)be64toh(v[1]);
-}
-
-void mdata_encode(const struct mdata *md, uint8_t raw[MDATA_SIZE])
-{
-	memset(raw, 0, 9);
-	raw[0] = 1;
-	put_time(raw + 9, &md->ctime);
-	put_time(raw + 25, &md->mtime);
-	put_time(raw + 41, &md->atime);
-}
-
-bool mdata_decode(const uint8_t *raw, size_t len, struct mdata *ret_md)
-{
-	if (len != MDATA_SIZE || raw[0] != 1)
-		return false;
-	get_time(raw + 9, &ret_md->ctime);
-	get_time(raw + 25, &ret_md->mtime);
-	get_time(raw + 41, &ret_md->atime);
-	return true;
 }
 
 static bool later(const struct iatt_time *a, const struct iatt_time *b)

@@ -15,21 +15,18 @@
 #include "runtime/hash.h"
 #include "runtime/list.h"
 #include "runtime/sync.h"
+#include "xlators/mdata.h"
 #include "xlators/xlator.h"
 
 #define HANDLE_DIR ".glusterfs"
 #define HANDLE_MAX 48			/* "aa/bb/<uuid>" and a NUL, with room */
 #define XATTR_GFID "trusted.gfid"
-#define XATTR_MDATA "trusted.glusterfs.mdata"
 #define XATTR_VOLUME_ID "trusted.glusterfs.volume-id"
 #define XATTR_LINKTO "trusted.glusterfs.dht.linkto"
 #define XATTR_PATH_PREFIX "trusted.gfid2path."
-#define MDATA_SIZE 57
 #define STATX_WANTED (STATX_BASIC_STATS | STATX_BTIME)
 #define DEPTH_MAX 1024			/* directories between an object and the root */
 
-/* The times that clients see (facts: brick-format A4). */
-struct mdata { struct iatt_time ctime, mtime, atime; };
 enum mdata_state { MDATA_UNKNOWN, MDATA_ABSENT, MDATA_PRESENT };
 
 /* An object this brick has dealt with lately: its open descriptor, its times, its extended attributes. One node a gfid. */
@@ -161,8 +158,6 @@ void node_touch(struct posix *px, struct node *node, const struct call *call, ui
 void node_touch_locked(struct posix *px, struct node *node, const struct call *call, uint32_t bits);
 bool mdata_crowded(struct posix *px);
 void node_touch_parent(struct posix *px, struct node *node, const struct call *call);
-void mdata_encode(const struct mdata *md, uint8_t raw[MDATA_SIZE]);
-bool mdata_decode(const uint8_t *raw, size_t len, struct mdata *ret_md);
 void node_mdata_load(struct posix *px, struct node *node);	/* node->lock held; blocks */
 int node_mdata_flush(struct posix *px, struct node *node);	/* blocks */
 int mdata_flush_all(struct posix *px);			/* blocks */
