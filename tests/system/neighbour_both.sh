@@ -12,5 +12,5 @@ mount_volume "$T/mnt" --entry-timeout=0
 neighbours "${SECONDS_EACH:-60}"
 heal_races
 await_heal
-STOCK_CLIENTS=yes same_bricks 2
+same_after_races 2
 say "stock clients and NFS clients side by side, and the copies are equal"

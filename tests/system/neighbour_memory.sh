@@ -1,6 +1,7 @@
 #!/bin/bash
 # A stock brick's listing tells which file it remembers by a name, not which one is there, and its memory lags where two clients change one name at
-# the same time. Here the names are swapped behind its back, which leaves it in the same state: our gateway tells the file that is there.
+# the same time. Here the names are swapped behind its back, which leaves it in the same state: our gateway tells the file that is there. (What such
+# a brick then stores with a rename it stores for us as well: same_bricks.py.)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_glusterd"
 
@@ -44,4 +45,7 @@ for e in c.readdirplus(d)["entries"]:
         assert e["fh"] in (None, found["fh"]) and e["attr"] in (None, found["attr"]), (e, found)
         assert e["fileid"] == found["attr"]["fileid"], (e, found)
 END
+mv "$T/fresh/d/a" "$T/fresh/d/c"
+stored=$(getfattr --absolute-names -h -e hex -n trusted.glusterfs.mdata "${BRICKS[0]}/d/c" | sed -n 's/.*=0x.\{50\}\(.\{16\}\).*/\1/p')
+[ "$((0x$stored))" = 1000000000 ] || fail "a stock brick stores the times of the file that it renames: is this still so?"
 say "names are what they are on the bricks"

@@ -40,5 +40,5 @@ volume_gateway
 neighbours "${SECONDS_EACH:-15}"
 heal_races
 await_heal
-STOCK_CLIENTS=yes same
+same_after_races 2
 say "stock clients and NFS clients on mixed sets, and the copies are equal"
