@@ -22,7 +22,7 @@ ZERO_UUID = "00000000-0000-0000-0000-000000000001"
 # A brick's own matters: what it accounts or keeps for itself, and what is looked at by itself.
 OWN = re.compile(r"trusted\.(afr\..*|gfid2path\..*|pgfid\..*|glusterfs\.(mdata|volume-id|quota\..*)|SGI_ACL_.*)$")
 STOCK = os.environ.get("STOCK_BRICKS", "").split()
-EXCUSED_MAX = 5
+EXCUSED_MAX = 10
 offences, excused = [], []
 
 
