@@ -14,6 +14,8 @@
 #include "runtime/sim.h"
 #include "runtime/sync.h"
 #include "xlators/graph.h"
+#include "xlators/mdata.h"
+#include "xlators/protocol/client.h"
 
 #define BRICK "10.0.0.1"
 #define CLIENT "10.0.0.2"
@@ -240,6 +242,155 @@ static void coroutine_fn deadline(struct world *w)
 	assert_int_equal(w->downs, 0);
 }
 
+/* --- a stock brick that remembers another file by each name ----------------------------------------------------- */
+
+static enum { REMEMBERS, INODE_TIMES } brick_kind;
+static unsigned asked;			/* lookups that wanted the times on the disk */
+static const uint8_t remembered[16] = "remembered one.";
+
+static bool wanted(const struct xattr_want *want, const char *name)
+{
+	for (; want; want = want->next) {
+		for (unsigned i = 0; i < want->n; i++) {
+			if (strcmp(want->names[i], name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void add_xattr(struct call *call, struct xattrs *set, const char *name, const void *value, uint32_t len)
+{
+	struct xattr *v = arena_alloc(call->arena, (set->n + 2) * sizeof(*v));
+	void *copy = arena_alloc(call->arena, len);
+
+	memcpy(copy, value, len);
+	v[0] = (struct xattr){ "user.first", "1", 1 };
+	v[1] = (struct xattr){ name, copy, len };
+	if (set->n)
+		memcpy(v + 2, set->v, set->n * sizeof(*v));
+	*set = (struct xattrs){ v, set->n + 2 };
+}
+
+static int coroutine_fn memory_of_lookup(struct xlator *xl, struct call *call, const struct lookup_args *args, struct lookup_res *res)
+{
+	int ret = xl_lookup(xl->children[0], call, args, res);
+	struct mdata disk = { res->stat.ctime, res->stat.mtime, res->stat.atime };
+	uint8_t raw[MDATA_SIZE];
+
+	if (ret < 0 || !args->name || !wanted(args->want, XATTR_MDATA))
+		return ret;
+	asked++;
+	if (brick_kind == INODE_TIMES)
+		disk.mtime.sec = 1;
+	else
+		res->stat.mtime.sec = 1;
+	mdata_encode(&disk, raw);
+	add_xattr(call, &res->xattrs, XATTR_MDATA, raw, sizeof(raw));
+	return 0;
+}
+
+static int coroutine_fn memory_of_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
+{
+	int ret = xl_readdir(xl->children[0], call, args, res);
+
+	for (uint32_t i = 0; ret == 0 && i < res->n; i++) {
+		struct dirent_plus *e = &res->entries[i];
+
+		if (e->name[0] == '.')
+			continue;
+		add_xattr(call, &e->xattrs, "trusted.gfid", e->stat.gfid, 16);
+		memcpy(e->stat.gfid, strcmp(e->name, "gone") ? remembered : e->stat.gfid, 16);
+		if (strcmp(e->name, "gone") == 0)	/* by the time it is asked for */
+			memset((uint8_t *)(uintptr_t)e->xattrs.v[1].value, 0xee, 16);
+		e->stat.mtime.sec = 1;
+	}
+	return ret;
+}
+
+static void coroutine_fn make_file(struct world *w, struct call *call, const char *name, uint8_t first)
+{
+	uint8_t gfid[16] = { first };
+	struct mknod_args a = { .parent = w->root, .name = name, .mode = 0100644, .gfid = gfid };
+	struct mknod_res *r = arena_alloc(call->arena, sizeof(*r));
+
+	assert_int_equal(xl_mknod(w->client->top, call, &a, r), 0);
+}
+
+static int64_t coroutine_fn mtime_looked_up(struct world *w, struct call *call)
+{
+	static const char *const names[] = { "user.mine" };
+	struct xattr_want want = { names, 1, NULL };
+	struct lookup_args a = { .parent = w->root, .name = "file", .want = &want };
+	struct lookup_res *r = arena_alloc(call->arena, sizeof(*r));
+
+	assert_int_equal(xl_lookup(w->client->top, call, &a, r), 0);
+	assert_null(xattrs_find(&r->xattrs, XATTR_MDATA));
+	assert_int_equal(r->stat.gfid[0], 1);
+	return r->stat.mtime.sec;
+}
+
+static void coroutine_fn check_entries(struct world *w, struct call *call)
+{
+	struct readdir_args a = { .inode = w->root, .size = 65536, .plus = true };
+	struct readdir_res r = { 0 };
+	unsigned seen = 0;
+
+	assert_int_equal(xl_readdir(w->client->top, call, &a, &r), 0);
+	for (uint32_t i = 0; i < r.n; i++) {
+		const struct dirent_plus *e = &r.entries[i];
+
+		if (strcmp(e->name, "gone") == 0) {
+			assert_false(iatt_present(&e->stat));
+			assert_true(gfid_is_null(e->stat.gfid));
+		} else if (e->name[0] != '.') {
+			assert_int_equal(e->stat.gfid[0], 1);
+			assert_int_not_equal(e->stat.mtime.sec, 1);
+			assert_non_null(xattrs_find(&e->xattrs, "user.first"));
+		}
+		seen += e->name[0] != '.';
+	}
+	assert_int_equal(seen, 2);
+}
+
+static void coroutine_fn stock_memory(struct world *w)
+{
+	struct xlator *late = w->brick->top->children[0];
+	struct xlator_class forgetful = *late->class;
+	const struct xlator_class *own = late->class;
+	struct pclient *pc = w->client->top->priv;
+	struct arena *arena = arena_new(1 << 20);
+	struct call call;
+
+	call_init(&call, arena);
+	make_file(w, &call, "file", 1);
+	make_file(w, &call, "gone", 2);
+	forgetful.fops.lookup = memory_of_lookup;
+	forgetful.fops.readdir = memory_of_readdir;
+	late->class = &forgetful;
+	asked = 0;
+	/* Our own brick remembers nothing. */
+	assert_true(pc->extension);
+	mtime_looked_up(w, &call);
+	assert_int_equal(asked, 0);
+	pc->extension = false;
+	brick_kind = REMEMBERS;
+	for (unsigned i = 1; i < 4; i++) {
+		assert_int_not_equal(mtime_looked_up(w, &call), 1);
+		assert_int_equal(asked, i);
+	}
+	check_entries(w, &call);
+	/* With features.ctime off what is on the disk means nothing: it is not asked for a second time. */
+	brick_kind = INODE_TIMES;
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_not_equal(mtime_looked_up(w, &call), 1);
+		assert_int_equal(asked, 4);
+	}
+	pc->extension = true;
+	late->class = own;
+	arena_free(arena);
+}
+
 static void coroutine_fn run(void *arg)
 {
 	struct world *w = arg;
@@ -277,6 +428,7 @@ static void test_silence(void **state) { in_world(silence); }
 static void test_given_up(void **state) { in_world(given_up); }
 static void test_contention(void **state) { in_world(contention); }
 static void test_deadline(void **state) { in_world(deadline); }
+static void test_stock_memory(void **state) { in_world(stock_memory); }
 
 int main(void)
 {
@@ -284,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_restart), cmocka_unit_test(test_cut_off), cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_orderly_end),
 		cmocka_unit_test(test_given_up), cmocka_unit_test(test_contention), cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_stock_memory),
 	};
 
 	log_open("test_client", "/dev/null", LOG_LEVEL_ERROR);

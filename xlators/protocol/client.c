@@ -158,11 +158,10 @@ static int coroutine_fn client_lookup(struct xlator *xl, struct call *call, cons
 	struct xattr_want times;
 	int ret;
 
-	if (args->name)
-		asking.want = client_want_times(xl->priv, args->want, &times);
+	asking.want = args->name ? client_want_times(xl->priv, args->want, &times) : args->want;
 	ret = ask(xl, call, FOP_lookup, GF_FOP_LOOKUP, NULL, &asking, res);
-	if (ret == 0 && args->name)
-		client_take_times(xl->priv, &res->stat, &res->xattrs);
+	if (ret == 0 && asking.want != args->want)
+		client_check_times(xl->priv, call, res);
 	return ret;
 }
 
@@ -183,7 +182,11 @@ static int coroutine_fn client_truncate(struct xlator *xl, struct call *call, co
 
 static int coroutine_fn client_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
 {
-	return ask(xl, call, FOP_readdir, args->plus ? GF_FOP_READDIRP : GF_FOP_READDIR, args->fd, args, res);
+	int ret = ask(xl, call, FOP_readdir, args->plus ? GF_FOP_READDIRP : GF_FOP_READDIR, args->fd, args, res);
+
+	if (ret == 0 && args->plus)
+		client_check_entries(xl->priv, call, res);
+	return ret;
 }
 
 /* Nothing to close without an fd. */

@@ -23,6 +23,7 @@ struct pclient {
 	struct tls_context *manager_tls;	/* to who tells the brick's port; borrowed */
 	enum client_state state;
 	bool extension;			/* the peer serves GATE_PROGRAM */
+	bool inode_times;		/* it does not go by trusted.glusterfs.mdata */
 	bool child_down;		/* handshake done, but the brick's file system is away */
 	bool stopping;
 	struct co_gate background;	/* coroutines that outlive the call that started them */
@@ -67,9 +68,12 @@ void client_set_state(struct pclient *pc, enum client_state state);
 int coroutine_fn client_inodelk_wait(struct pclient *pc, struct call *call, const struct inodelk_args *args);
 int coroutine_fn client_entrylk_wait(struct pclient *pc, struct call *call, const struct entrylk_args *args);
 
-/* client_memory.c: LOOKUP by name on a stock brick. What to ask for beside @want (in @room), and what its answer means. */
+/* client_memory.c: what a stock brick answers by name. LOOKUP: what to ask for beside @want (in @room); the answer's times are made right. */
 const struct xattr_want *client_want_times(const struct pclient *pc, const struct xattr_want *want, struct xattr_want *room);
-void client_take_times(const struct pclient *pc, struct iatt *stat, struct xattrs *set);
+bool client_take_times(const struct iatt *stat, struct xattrs *set);
+void coroutine_fn client_check_times(struct pclient *pc, struct call *call, struct lookup_res *res);
+/* READDIRP: attributes of the entries that have come with their gfid alone (gfwire_dir.c); absent when they cannot be had. */
+void coroutine_fn client_check_entries(struct pclient *pc, struct call *call, struct readdir_res *res);
 
 /* client_durable.c: after a successful change through a stock brick, make it stable: 0 or why it may not be. */
 bool client_needs_commit(const struct call *call, enum fop op);

@@ -248,6 +248,7 @@ int coroutine_fn client_handshake(struct rpc_client *c, void *user)
 		ret = setvolume(pc, c, extension, arena);
 	if (!ret) {
 		pc->extension = extension;
+		pc->inode_times = false;
 		pc->xl->graph->stock_bricks += !extension - pc->xl->removal_waits;
 		pc->xl->removal_waits = !extension;
 	}

@@ -149,8 +149,8 @@ GFWIRE_PUT_RES(readdirp)
 	return 0;
 }
 
-/* A GlusterFS brick tells gfid and times of the file that it remembers by a name, which may be another one: its memory lags where two clients
- * change one name at the same time. The object's own gfid came along; where it differs, nothing else is believed. */
+/* A GlusterFS brick tells gfid and times of the file that it remembers by a name, which may be another one. The object's own gfid came along;
+ * where it differs, it is told, and no attributes. Extended attributes are read from the object. */
 static void forget_remembered(const struct gf_direntp *e, struct dirent_plus *d)
 {
 	const struct dict_pair *own = e->dict.n ? dict_get(&e->dict, own_gfid[0]) : NULL;
@@ -159,7 +159,7 @@ static void forget_remembered(const struct gf_direntp *e, struct dirent_plus *d)
 		return;
 	d->ino = gfid_ino(own->data);
 	d->stat = (struct iatt){ 0 };
-	d->xattrs.n = 0;
+	memcpy(d->stat.gfid, own->data, 16);
 }
 
 GFWIRE_GET_RES(readdirp)

@@ -102,6 +102,7 @@ struct check {
 	struct dirent_plus *entry[BATCH];
 	int hashed[BATCH];
 	bool leftover[BATCH];
+	int err[BATCH];
 	bool reveal;			/* what is hidden as a leftover, too */
 };
 
@@ -116,14 +117,17 @@ static bool coroutine_fn linkto_missing(const struct check *c, unsigned i)
 
 /* What a rename between subvolumes left when it was cut short looks the same, but for the file's second link: by that name a lookup finds
  * nothing, or the file that was not replaced after all. It is not mended but hidden, so that a rename has happened or not. A name that
- * cannot be looked up is shown: who asks for it hears why. */
-static void coroutine_fn hide_leftover(struct check *c, unsigned i)
+ * cannot be read is shown: who asks for it hears why. Where an answer is to be waited for, the listing waits as well. */
+static int coroutine_fn hide_leftover(struct check *c, unsigned i)
 {
+	const struct distribute *d = c->xl->priv;
+	struct call own = dht_internal(c->call);
 	struct lookup_args a = { .parent = c->dir, .name = c->entry[i]->name };
 	struct lookup_res *found = arena_alloc(c->call->arena, sizeof(*found));
-	int ret = found ? distribute_lookup(c->xl, c->call, &a, found) : -ENOMEM;
+	int ret = found ? distribute_lookup(c->xl, &own, &a, found) : -ENOMEM;
 
 	c->leftover[i] = dht_gone(ret) || (ret == 0 && !gfid_equal(found->stat.gfid, c->entry[i]->stat.gfid));
+	return ret == -ENOMEM || (dht_in_doubt(ret) && !d->readdir_partial) ? ret : 0;
 }
 
 /* Above us somebody may know that there is no such name. */
@@ -140,7 +144,7 @@ static int coroutine_fn check_task(void *ctx, unsigned i)
 	struct check *c = ctx;
 
 	if (c->entry[i]->stat.nlink > 1 && !c->reveal)
-		hide_leftover(c, i);
+		c->err[i] = hide_leftover(c, i);
 	else if (linkto_missing(c, i) && dht_mend_name(c->xl, c->call, c->dir, c->entry[i]->name, c->hashed[i], false) == 0)
 		tell_caches(c);
 	return 0;
@@ -153,6 +157,8 @@ static int coroutine_fn run_batch(struct check *c, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		if (!(ran >> i & 1))
 			return -ENOMEM;
+		if (c->err[i] < 0)
+			return c->err[i];
 		if (c->leftover[i])
 			c->entry[i]->namelen = 0;
 	}

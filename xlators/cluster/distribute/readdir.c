@@ -175,6 +175,7 @@ static int coroutine_fn read_page(struct listing *l, uint32_t size, struct readd
 static int coroutine_fn settle_doubts(struct listing *l, struct readdir_res *r)
 {
 	struct xattr_want want = dht_want(l->args->want);
+	struct call own = dht_internal(l->call);
 	uint32_t i, n = 0;
 
 	for (i = 0; i < r->n; i++) {
@@ -185,7 +186,7 @@ static int coroutine_fn settle_doubts(struct listing *l, struct readdir_res *r)
 
 		if (!iatt_present(&e->stat) && !dots(e) && e->type != DT_DIR) {
 			found = arena_alloc(l->call->arena, sizeof(*found));
-			ret = found ? xl_lookup(l->xl->children[child_of(l)], l->call, &a, found) : -ENOMEM;
+			ret = found ? xl_lookup(l->xl->children[child_of(l)], &own, &a, found) : -ENOMEM;
 			if (dht_gone(ret))
 				continue;
 			if (ret < 0 && ret != -EIO)
