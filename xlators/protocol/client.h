@@ -70,7 +70,6 @@ int coroutine_fn client_entrylk_wait(struct pclient *pc, struct call *call, cons
 
 /* client_memory.c: what a stock brick answers by name. LOOKUP: what to ask for beside @want (in @room); the answer's times are made right. */
 const struct xattr_want *client_want_times(const struct pclient *pc, const struct xattr_want *want, struct xattr_want *room);
-bool client_take_times(const struct iatt *stat, struct xattrs *set);
 void coroutine_fn client_check_times(struct pclient *pc, struct call *call, struct lookup_res *res);
 /* READDIRP: attributes of the entries that have come with their gfid alone (gfwire_dir.c); absent when they cannot be had. */
 void coroutine_fn client_check_entries(struct pclient *pc, struct call *call, struct readdir_res *res);

@@ -1,4 +1,4 @@
-/* xlators/protocol/client_memory.c: a stock brick remembers a file by each name, and sometimes the wrong one (README.md, "A stock brick's memory").
+/* xlators/protocol/client_memory.c: a stock brick remembers a file by each name, sometimes the wrong one (README.md, "A stock brick's memory").
  *
  * What it says by name is compared with what came along from its disk. Where they differ the object is asked for by its gfid: that
  * answer is never another file's. */
@@ -26,7 +26,7 @@ static bool same_times(const struct iatt *a, const struct mdata *b)
 }
 
 /* Takes the attribute, which nobody asked for but we, out of @set: are the brick's times those on its disk? */
-bool client_take_times(const struct iatt *stat, struct xattrs *set)
+static bool take_times(const struct iatt *stat, struct xattrs *set)
 {
 	const struct xattr *found = xattrs_find(set, XATTR_MDATA);
 	struct mdata md;
@@ -54,7 +54,7 @@ void coroutine_fn client_check_times(struct pclient *pc, struct call *call, stru
 {
 	struct iatt stat;
 
-	if (client_take_times(&res->stat, &res->xattrs) || stat_gfid(pc, call, res->stat.gfid, &stat) < 0)
+	if (take_times(&res->stat, &res->xattrs) || stat_gfid(pc, call, res->stat.gfid, &stat) < 0)
 		return;
 	/* It has times on its disk and does not go by them: "features.ctime off". */
 	pc->inode_times = same_times(&stat, &(struct mdata){ res->stat.ctime, res->stat.mtime, res->stat.atime });
