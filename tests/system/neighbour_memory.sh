@@ -1,7 +1,7 @@
 #!/bin/bash
 # A stock brick's listing tells which file it remembers by a name, not which one is there, and its memory lags where two clients change one name at
 # the same time. Here two names are swapped behind its back, which leaves it in the same state: our gateway tells the file that is there. (What such
-# a brick then stores with a rename it stores for us as well: same_bricks.py.)
+# a brick then stores with a rename it stores for us as well: same_bricks.py.) One that has lost a directory's handle this way still lists it for us.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_glusterd"
 
@@ -47,4 +47,17 @@ END
 mv "$T/fresh/d/$a" "$T/fresh/d/$c"
 stored=$(getfattr --absolute-names -h -e hex -n trusted.glusterfs.mdata "$brick/d/$c" | sed -n 's/.*=0x.\{50\}\(.\{16\}\).*/\1/p')
 [ "$((0x$stored))" = 1000000000 ] || fail "a stock brick stores the times of the file that it renames: is this still so?"
+ls "$T/fresh/d" >/dev/null
+gfid=$(getfattr --absolute-names -h -e hex -n trusted.gfid "$brick/d" | sed -n 's/.*=0x//p')
+rm "$brick/.glusterfs/${gfid:0:2}/${gfid:2:2}/${gfid:0:8}-${gfid:8:4}-${gfid:12:4}-${gfid:16:4}-${gfid:20}"
+python3 - <<'END'
+import os, sys
+sys.path.insert(0, os.environ["TOP"] + "/tests/system")
+import nfs3
+
+c = nfs3.Client()
+d = c.lookup(c.mount("/" + os.environ["VOLUME"]), "d")["fh"]
+assert len(c.list(d)) == 19, c.list(d)
+assert len(c.list(d, plus=False)) == 19, c.list(d, plus=False)
+END
 say "names are what they are on the bricks"

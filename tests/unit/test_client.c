@@ -245,6 +245,7 @@ static void coroutine_fn deadline(struct world *w)
 /* --- a stock brick that remembers another file by each name ----------------------------------------------------- */
 
 static enum { REMEMBERS, INODE_TIMES } brick_kind;
+static bool handle_lost;		/* of the directory */
 static unsigned asked;			/* lookups that wanted the times on the disk */
 static const uint8_t remembered[16] = "remembered one.";
 
@@ -292,7 +293,7 @@ static int coroutine_fn memory_of_lookup(struct xlator *xl, struct call *call, c
 
 static int coroutine_fn memory_of_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
 {
-	int ret = xl_readdir(xl->children[0], call, args, res);
+	int ret = handle_lost && !args->fd ? -ENOENT : xl_readdir(xl->children[0], call, args, res);
 
 	for (uint32_t i = 0; ret == 0 && i < res->n; i++) {
 		struct dirent_plus *e = &res->entries[i];
@@ -380,6 +381,10 @@ static void coroutine_fn stock_memory(struct world *w)
 		assert_int_equal(asked, i);
 	}
 	check_entries(w, &call);
+	/* A directory that is not found by its gfid can be opened. */
+	handle_lost = true;
+	check_entries(w, &call);
+	handle_lost = false;
 	/* With features.ctime off what is on the disk means nothing: it is not asked for a second time. */
 	brick_kind = INODE_TIMES;
 	for (unsigned i = 0; i < 3; i++) {

@@ -11,6 +11,7 @@
 
 static enum scheme { PLAIN, NEXT, OWN } scheme;
 static bool doubtful;		/* no copy's attributes can be vouched for */
+static bool not_found;		/* what is there for a lookup is not there for a listing */
 
 /* Ascending with @small; every so often several in a row differ in low bits only. */
 static uint64_t wide(uint64_t small)
@@ -33,6 +34,8 @@ static int wide_readdir(struct xlator *xl, struct call *call, const struct readd
 	uint32_t i, first, max = args->size / 240;
 	int ret;
 
+	if (not_found)
+		return -ESTALE;
 	if (scheme == PLAIN) {
 		ret = xl_readdir(xl->children[0], call, args, res);
 		for (i = 0; doubtful && ret == 0 && i < res->n; i++)
@@ -380,6 +383,11 @@ static void body_unreadable(void)
 	assert_int_equal(page(dir, 0, 1 << 20, true, &(struct readdir_res){ 0 }), -ENOTCONN);
 	lookups_fail(NULL);
 	doubtful = false;
+	/* And no subvolume that has the directory is passed over. */
+	not_found = true;
+	assert_int_equal(page(dir, 0, 1 << 20, true, &(struct readdir_res){ 0 }), -ESTALE);
+	not_found = false;
+	assert_true(listed(dir, bad) && listed(dir, good));
 }
 
 static void test_unreadable(void **state)

@@ -180,15 +180,6 @@ static int coroutine_fn client_truncate(struct xlator *xl, struct call *call, co
 	return ask(xl, call, FOP_truncate, args->fd || args->handle ? GF_FOP_FTRUNCATE : GF_FOP_TRUNCATE, args->fd, args, res);
 }
 
-static int coroutine_fn client_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
-{
-	int ret = ask(xl, call, FOP_readdir, args->plus ? GF_FOP_READDIRP : GF_FOP_READDIR, args->fd, args, res);
-
-	if (ret == 0 && args->plus)
-		client_check_entries(xl->priv, call, res);
-	return ret;
-}
-
 /* Nothing to close without an fd. */
 static int coroutine_fn client_flush(struct xlator *xl, struct call *call, const struct flush_args *args, struct flush_res *res)
 {
@@ -209,6 +200,35 @@ static int coroutine_fn client_opendir(struct xlator *xl, struct call *call, con
 	int ret = client_send(xl->priv, call, &op, args, res);
 
 	return ret ? ret : make_fd(xl->priv, args->inode, O_RDONLY | O_DIRECTORY, op.fd, true, &res->fd);
+}
+
+/* Where a directory's handle is lost a stock brick does not find it for an anonymous descriptor, but opens it. */
+static int coroutine_fn list_opened(struct xlator *xl, struct call *call, const struct readdir_args *args, uint32_t proc, struct readdir_res *res)
+{
+	struct readdir_args by_fd = *args;
+	struct opendir_res opened = { 0 };
+	int ret = client_opendir(xl, call, &(struct opendir_args){ .inode = args->inode }, &opened);
+
+	if (ret < 0)
+		return ret;
+	by_fd.fd = opened.fd;
+	*res = (struct readdir_res){ 0 };
+	ret = ask(xl, call, FOP_readdir, proc, by_fd.fd, &by_fd, res);
+	fd_unref(opened.fd);
+	return ret;
+}
+
+static int coroutine_fn client_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
+{
+	const struct pclient *pc = xl->priv;
+	uint32_t proc = args->plus ? GF_FOP_READDIRP : GF_FOP_READDIR;
+	int ret = ask(xl, call, FOP_readdir, proc, args->fd, args, res);
+
+	if (ret == -ESTALE && !pc->extension && fd_number(pc, args->fd) == GF_FD_ANONYMOUS)
+		ret = list_opened(xl, call, args, proc, res);
+	if (ret == 0 && args->plus)
+		client_check_entries(xl->priv, call, res);
+	return ret;
 }
 
 /* A file that nobody wants open and that must be new is made with MKNOD: CREATE would open it, and one more call would close it.

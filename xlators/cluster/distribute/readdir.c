@@ -153,7 +153,8 @@ static int coroutine_fn read_page(struct listing *l, uint32_t size, struct readd
 
 	if (!dht_gone(ret))
 		return ret;
-	/* It misses the directory: heal, and ask again; if it still has none, it has no names either. */
+	/* It misses the directory: heal, and ask again; if it still has none, it has no names either. One that has it and does not find it is
+	 * not passed over. */
 	if (!l->healed) {
 		l->healed = true;
 		ret = dht_layout_reread(l->xl, l->call, l->args->inode, &fresh);
@@ -166,6 +167,8 @@ static int coroutine_fn read_page(struct listing *l, uint32_t size, struct readd
 		if (!dht_gone(ret))
 			return ret;
 	}
+	if (l->layout->v[child_of(l)].err != -ENOENT)
+		return -ESTALE;
 	*r = (struct readdir_res){ .eof = true };
 	return 0;
 }
