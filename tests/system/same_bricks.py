@@ -9,7 +9,8 @@ of a file its trusted.gfid2path (stock bricks leave some of names that are gone)
 After races of stock clients STOCK_BRICKS names those bricks that a stock daemon served. Then names may stay in entry-changes: a stock client puts one
 there before it changes a directory, and leaves it there when the only copy that gave it a lock then refuses the change. The times of linktos, which nobody
 is shown, may differ: a stock brick goes on from those it remembers of an earlier linkto of the file. And of a few files on stock bricks the mtime may
-differ and gfid2path be missing: a stock brick stores both with the file it remembers by a name (neighbour_memory.sh shows it).
+differ and gfid2path be missing, and a directory may have lost its handle: what a stock brick does to the file or directory it remembers by a name
+(neighbour_memory.sh).
 """
 import hashlib
 import os
@@ -70,7 +71,7 @@ def check_handle(brick, rel, st, gfid):
     try:
         there = os.lstat(own)
     except OSError:
-        return offend(brick, rel, "no handle %s" % gfid)
+        return excuse([brick] if stat.S_ISDIR(st.st_mode) else [], brick, rel, "no handle %s" % gfid)
     if stat.S_ISDIR(st.st_mode):
         target = os.readlink(own) if stat.S_ISLNK(there.st_mode) else "(no link)"
         if not os.path.exists(own) or not os.path.samefile(own, os.path.join(brick, rel)):
