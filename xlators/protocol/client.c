@@ -203,7 +203,8 @@ static int coroutine_fn client_opendir(struct xlator *xl, struct call *call, con
 }
 
 /* Where a directory's handle is lost a stock brick does not find it for an anonymous descriptor, but opens it. */
-static int coroutine_fn list_opened(struct xlator *xl, struct call *call, const struct readdir_args *args, uint32_t proc, struct readdir_res *res)
+static int coroutine_fn list_opened(struct xlator *xl, struct call *call, const struct readdir_args *args, uint32_t proc,
+				    struct readdir_res *res)
 {
 	struct readdir_args by_fd = *args;
 	struct opendir_res opened = { 0 };
