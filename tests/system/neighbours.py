@@ -201,19 +201,24 @@ def tree(side):
     return found
 
 
-def hidden(a, b):
-    """One of a file's several names whose linkto a stock client removed: it lists it, but does not find it; we do not show it."""
-    return a is not None and b is None and len(a) == 1 and "Errno 2]" in a[0]
+def on_bricks(key):
+    """The name on each brick that has it: (is it a linkto, gfid)."""
+    paths = [os.path.join(brick, key) for brick in os.environ.get("BRICKS", "").split()]
+    return [(os.lstat(p).st_mode & 0o7777 == 0o1000, os.getxattr(p, "trusted.gfid")) for p in paths if os.path.isfile(p)]
+
+
+def hidden(key, a, b):
+    """One of a file's several names whose linkto a stock client removed: it lists it, but does not find it (unless the listing has told it of
+    the file); we do not show it."""
+    if a is None or b is not None:
+        return False
+    found = on_bricks(key)
+    return ("Errno 2]" in a[0] if len(a) == 1 else a[3] > 1) and found and not any(linkto for linkto, _ in found)
 
 
 def twice(key):
     """Two files of one name, each on a replica set of its own: the name was made again after a stock client had lost the first one's linkto."""
-    gfids = set()
-    for brick in os.environ.get("BRICKS", "").split():
-        path = os.path.join(brick, key)
-        if os.path.isfile(path) and os.lstat(path).st_mode & 0o7777 != 0o1000:
-            gfids.add(os.getxattr(path, "trusted.gfid"))
-    return len(gfids) > 1
+    return len({gfid for linkto, gfid in on_bricks(key) if not linkto}) > 1
 
 
 def other_mtime(a, b):
@@ -228,7 +233,7 @@ def compare(a, b):
     if 0 < len(older) < 6:
         print("neighbours: a stock brick forgot the mtime of %s" % ", ".join(older))
         b.update((key, a[key]) for key in older)
-    lost = [key for key in a if hidden(a[key], b.get(key)) or (a[key] != b.get(key) and twice(key))]
+    lost = [key for key in a if hidden(key, a[key], b.get(key)) or (a[key] != b.get(key) and twice(key))]
     if 0 < len(lost) < 3:
         print("neighbours: stock clients lost the linkto of %s" % ", ".join(lost))
         for key in lost:
