@@ -85,7 +85,7 @@ class Nfs:
     def ask(self, function, *args, **kw):
         res = nfs3.patiently(function, *args, **kw)
         if res["status"]:
-            raise OSError({nfs3.STALE: errno.ESTALE, nfs3.NOTEMPTY: errno.ENOTEMPTY}.get(res["status"], res["status"]), "NFS")
+            raise OSError({nfs3.STALE: errno.ESTALE, nfs3.NOTEMPTY: errno.ENOTEMPTY}.get(res["status"], res["status"]), "NFS " + function.__name__)
         return res
 
     def at(self, where):

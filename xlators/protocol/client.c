@@ -202,7 +202,7 @@ static int coroutine_fn client_opendir(struct xlator *xl, struct call *call, con
 	return ret ? ret : make_fd(xl->priv, args->inode, O_RDONLY | O_DIRECTORY, op.fd, true, &res->fd);
 }
 
-/* Where a directory's handle is lost a stock brick does not find it for an anonymous descriptor, but opens it. */
+/* Where a directory's handle is lost a stock brick does not find it for an anonymous descriptor, but opens it. Else it is gone as was said. */
 static int coroutine_fn list_opened(struct xlator *xl, struct call *call, const struct readdir_args *args, uint32_t proc,
 				    struct readdir_res *res)
 {
@@ -211,12 +211,12 @@ static int coroutine_fn list_opened(struct xlator *xl, struct call *call, const 
 	int ret = client_opendir(xl, call, &(struct opendir_args){ .inode = args->inode }, &opened);
 
 	if (ret < 0)
-		return ret;
+		return -ESTALE;
 	by_fd.fd = opened.fd;
 	*res = (struct readdir_res){ 0 };
 	ret = ask(xl, call, FOP_readdir, proc, by_fd.fd, &by_fd, res);
 	fd_unref(opened.fd);
-	return ret;
+	return ret < 0 ? -ESTALE : 0;
 }
 
 static int coroutine_fn client_readdir(struct xlator *xl, struct call *call, const struct readdir_args *args, struct readdir_res *res)
