@@ -1,4 +1,4 @@
-/* gateway/doubt.h: changes whose outcome nobody knows, because bricks went away before all answers were in.
+/* gateway/doubt.h: changes that were sent to bricks, and whose outcome nobody knows, because bricks went away before all answers were in.
  *
  * Their clients were told to come back (JUKEBOX), and do so under another xid, so the cache of replies does not know them. Without this memory
  * a mkdir that had happened after all would answer EXIST, a remove NOENT. It is bounded and forgets after ten minutes. */

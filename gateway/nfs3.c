@@ -144,7 +144,7 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 	co_set_deadline(loop_now_ns(gw->loop) + CALL_DEADLINE_NS);
 	op->gw = gw;
 	op->rq = rq;
-	op->gone = false;
+	op->gone = op->sent = false;
 	memset(op->change, 0, sizeof(op->change));
 	ret = volume_set_decode(&gw->volumes, fh, &op->volume, &decoded);
 	if (ret < 0)
@@ -163,6 +163,7 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 	if (need == NFS_MODIFIES && !op->options->rw)
 		return NFS3ERR_ROFS;
 	gateway_identity(&op->call, rq, op->options);
+	op->call.sent = &op->sent;
 	ret = gateway_ready(hold, READY_NS);
 	if (ret < 0)
 		return status_of(ret);

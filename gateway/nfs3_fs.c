@@ -21,6 +21,8 @@ int coroutine_fn nfs3_fsstat(struct rpc_request *rq, const void *args, void *res
 	sargs = (struct statfs_args){ .inode = op.inode };
 	r->status = status_of_object(xl_statfs(op.top, &op.call, &sargs, fs));
 	nfs_post_ask(&op, op.inode, NULL, &ok->obj_attributes);
+	if (op.gone)		/* the file system is there still: the handle's object is not */
+		r->status = NFS3ERR_STALE;
 	if (r->status != NFS3_OK)
 		return nfs_done(rq, r->status);
 	unit = fs->frsize ? fs->frsize : fs->bsize;

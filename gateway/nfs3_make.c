@@ -256,7 +256,7 @@ static int coroutine_fn make(struct nfs_op *op, struct make *m)
 		ret = taken(op, m);
 	if (ret == 0)
 		ret = finish(op, m);
-	if (status_of(ret) == NFS3ERR_JUKEBOX)
+	if (status_of(ret) == NFS3ERR_JUKEBOX && (op->sent || m->again))
 		doubt_add(op->volume->doubts, op->rq, m->gfid);
 	return ret;
 }

@@ -63,14 +63,21 @@ int coroutine_fn nfs3_lookup(struct rpc_request *rq, const void *args, void *res
 	return nfs_done(rq, r->status);
 }
 
-/* A name that is gone, when this very call was in doubt before: it was this call that removed it. */
-static int settle(struct nfs_op *op, int ret)
+/* Return whether this very call was in doubt before. It is in doubt again when it is put off once more, or when it is put off
+ * for the first time after it was sent: a call that no brick has seen changed nothing. */
+static bool doubted(struct nfs_op *op, int ret)
 {
 	bool again = doubt_take(op->volume->doubts, op->rq, NULL);
 
-	if (status_of(ret) == NFS3ERR_JUKEBOX)
+	if (status_of(ret) == NFS3ERR_JUKEBOX && (op->sent || again))
 		doubt_add(op->volume->doubts, op->rq, NULL);
-	return again && ret == -ENOENT ? 0 : ret;
+	return again;
+}
+
+/* A name that is gone, when this very call was in doubt before: it was this call that removed it. */
+static int settle(struct nfs_op *op, int ret)
+{
+	return doubted(op, ret) && ret == -ENOENT ? 0 : ret;
 }
 
 int coroutine_fn nfs3_remove(struct rpc_request *rq, const void *args, void *res)
@@ -219,9 +226,7 @@ static nfsstat3 coroutine_fn link_name(struct nfs_op *op, const LINK3args *a, st
 	if (S_ISDIR(op->inode->type))
 		return NFS3ERR_INVAL;
 	ret = xl_link(op->top, &op->call, &args, res);
-	again = doubt_take(op->volume->doubts, op->rq, NULL);
-	if (status_of(ret) == NFS3ERR_JUKEBOX)
-		doubt_add(op->volume->doubts, op->rq, NULL);
+	again = doubted(op, ret);
 	if (ret == -EEXIST && linked_before(op, dir, a->link.name.text, again, &res->stat))
 		ret = 0;
 	return status_of(ret);

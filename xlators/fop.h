@@ -212,6 +212,11 @@ union fop_res { FOPS(F) };
 
 extern const char *const fop_names[FOP_COUNT];
 extern const uint32_t fop_res_sizes[FOP_COUNT], fop_args_sizes[FOP_COUNT];
+static inline bool fop_changes_names(enum fop op)
+{
+	return op == FOP_mknod || op == FOP_mkdir || op == FOP_unlink || op == FOP_rmdir || op == FOP_symlink ||
+	       op == FOP_rename || op == FOP_link || op == FOP_create;
+}
 bool fop_modifies(enum fop op);		/* entries, data, attributes or extended attributes of an object */
 
 #endif

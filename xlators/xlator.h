@@ -68,7 +68,15 @@ struct call {
 	struct client *client;		/* in bricks; NULL in gateways */
 	bool durable;			/* an entry or attribute change must be on stable storage before the answer */
 	const struct lock_release *release;	/* of this owner, when the change succeeds; NULL: none */
+	/* Set to true once a storage was asked to change a name: from then on the call may have happened,
+	 * whatever it answers. NULL: nobody wants to know. Shared by all copies of the call. */
+	bool *sent;
 };
+static inline void call_sent(const struct call *call)
+{
+	if (call->sent)
+		*call->sent = true;
+}
 /* root, pid 0, no lock owner, no times. */
 void call_init(struct call *call, struct arena *arena);
 
@@ -104,6 +112,7 @@ struct xlator_class {
 	const struct option *options;	/* may be NULL. An option of the volfile that is not here is a warning */
 	unsigned min_children, max_children;
 	bool uses_inode_ctx;
+	bool storage;			/* carries calls out itself: whoever reaches it has been heard */
 	int coroutine_fn (*init)(struct xlator *xl, struct error *err);	/* children are initialised already */
 	/* the whole graph stands; leaves send XL_UP from here or later */
 	void coroutine_fn (*start)(struct xlator *xl);
@@ -159,6 +168,8 @@ void xl_notify(struct xlator *xl, enum xl_event ev, const struct xl_upcall *upca
 				return -EOPNOTSUPP; \
 			xl = xl->children[0]; \
 		} \
+		if (fop_changes_names(FOP_##op) && xl->class->storage) \
+			call_sent(call); \
 		return xl->class->fops.op(xl, call, args, res); \
 	}
 FOPS(F)

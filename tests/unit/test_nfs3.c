@@ -497,6 +497,75 @@ static void test_what_was_in_doubt_is_settled(void **state)
 	rig_run(RIG_OPEN, in_doubt);
 }
 
+/* Put off before any brick was asked: nothing has happened, and the call that comes again is a new one. */
+static void coroutine_fn not_sent(struct rig *rig)
+{
+	REMOVE3args rm = { .object = { rig->root, rig_name("never-was") } };
+	RMDIR3args rd = { .object = { rig->root, rig_name("never-was") } };
+	RENAME3args mv = { .from = { rig->root, rig_name("never-was") }, .to = { rig->root, rig_name("there") } };
+	LINK3args ln = { .link = { rig->root, rig_name("name") } };
+	nfs_fh3 there, dir;
+	REMOVE3res rmres;
+	RMDIR3res rdres;
+	RENAME3res mvres;
+	LINK3res lnres;
+
+	assert_int_equal(rig_create(rig, &rig->root, "there", 0644, &there), NFS3_OK);
+	ln.file = there;
+	rig_fault(rig, "mkdir,link,rename,unlink,rmdir", "ENOTCONN", false);
+	NFS(rig, REMOVE, &rm, &rmres);
+	assert_int_equal(rmres.status, NFS3ERR_JUKEBOX);
+	NFS(rig, RMDIR, &rd, &rdres);
+	assert_int_equal(rdres.status, NFS3ERR_JUKEBOX);
+	NFS(rig, RENAME, &mv, &mvres);
+	assert_int_equal(mvres.status, NFS3ERR_JUKEBOX);
+	NFS(rig, LINK, &ln, &lnres);
+	assert_int_equal(lnres.status, NFS3ERR_JUKEBOX);
+	assert_int_equal(rig_mkdir(rig, &rig->root, "name", 0755, &dir), NFS3ERR_JUKEBOX);
+	rig_fault(rig, NULL, NULL, false);
+	NFS(rig, REMOVE, &rm, &rmres);
+	assert_int_equal(rmres.status, NFS3ERR_NOENT);
+	NFS(rig, RMDIR, &rd, &rdres);
+	assert_int_equal(rdres.status, NFS3ERR_NOENT);
+	NFS(rig, RENAME, &mv, &mvres);
+	assert_int_equal(mvres.status, NFS3ERR_NOENT);
+	NFS(rig, LINK, &ln, &lnres);
+	assert_int_equal(lnres.status, NFS3_OK);
+	assert_int_equal(rig_mkdir(rig, &rig->root, "name", 0755, &dir), NFS3ERR_EXIST);
+}
+
+static void test_what_was_not_sent_is_not_in_doubt(void **state)
+{
+	rig_run(RIG_OPEN, not_sent);
+}
+
+static void coroutine_fn removed_directory(struct rig *rig)
+{
+	RMDIR3args rd = { .object = { rig->root, rig_name("d") } };
+	FSSTAT3args fs;
+	FSINFO3args info;
+	FSSTAT3res fsres;
+	FSINFO3res infores;
+	RMDIR3res rdres;
+	nfs_fh3 dir;
+
+	assert_int_equal(rig_mkdir(rig, &rig->root, "d", 0755, &dir), NFS3_OK);
+	fs.fsroot = info.fsroot = dir;
+	NFS(rig, FSSTAT, &fs, &fsres);
+	assert_int_equal(fsres.status, NFS3_OK);
+	NFS(rig, RMDIR, &rd, &rdres);
+	assert_int_equal(rdres.status, NFS3_OK);
+	NFS(rig, FSSTAT, &fs, &fsres);
+	assert_int_equal(fsres.status, NFS3ERR_STALE);
+	NFS(rig, FSINFO, &info, &infores);
+	assert_int_equal(infores.status, NFS3ERR_STALE);
+}
+
+static void test_fsstat_of_what_was_removed(void **state)
+{
+	rig_run(RIG_OPEN, removed_directory);
+}
+
 static void coroutine_fn anonymous(struct rig *rig)
 {
 	nfs_fh3 fh;
@@ -782,6 +851,8 @@ int main(void)
 		T(test_retransmission_after_a_restart),
 		T(test_link_retransmitted_after_a_restart),
 		T(test_what_was_in_doubt_is_settled),
+		T(test_what_was_not_sent_is_not_in_doubt),
+		T(test_fsstat_of_what_was_removed),
 		T(test_auth_none_is_nobody),
 		T(test_exported_dir_made_anew),
 		T(test_exports_are_devices),

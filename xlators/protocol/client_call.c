@@ -105,6 +105,8 @@ int coroutine_fn client_send(struct pclient *pc, struct call *call, struct clien
 		rc.tail = ((const struct writev_args *)args)->data;
 	if (op->op == FOP_readv)
 		rc.ret_tail = &((struct readv_res *)res)->data;
+	if (fop_changes_names(op->op))
+		call_sent(call);
 	ret = client_rpc(pc, call, &rc);
 	if (ret < 0)
 		return ret;

@@ -200,6 +200,7 @@ static struct patience *patience_new(struct xlator *xl, const struct call *call,
 	p->xl = xl;
 	p->call = *call;
 	p->call.arena = arena;
+	p->call.sent = NULL;
 	p->call.groups = arena_memdup(arena, call->groups, call->ngroups * sizeof(*call->groups));
 	p->call.lk_owner = arena_memdup(arena, call->lk_owner, call->lk_owner_len);
 	p->locks = *l;

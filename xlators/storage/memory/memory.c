@@ -397,6 +397,7 @@ static const struct option options[] = {
 const struct xlator_class storage_memory_class = {
 	.name = "storage/memory",
 	.summary = "a brick's storage in memory, for tests",
+	.storage = true,
 	.priv_size = sizeof(struct memory),
 	.options = options,
 	.init = memory_init,

@@ -106,6 +106,7 @@ static void coroutine_fn posix_fini(struct xlator *xl)
 const struct xlator_class storage_posix_class = {
 	.name = "storage/posix",
 	.summary = "a brick: one local directory in GlusterFS's format",
+	.storage = true,
 	.priv_size = sizeof(struct posix),
 	.options = options,
 	.init = posix_init,
