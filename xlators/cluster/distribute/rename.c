@@ -403,12 +403,24 @@ static int coroutine_fn finish_cut_short(struct xlator *xl, struct call *call, s
 	return ret;
 }
 
+/* What is gone cannot be locked. It may be a file that the last attempt found, and then the next one
+ * looks again; otherwise it is one of the two directories. */
+static int lock_refused(struct renaming *r, int ret)
+{
+	if (!dht_gone(ret))
+		return ret;
+	if (!r->src_inode && !r->dst_inode)
+		return -ESTALE;
+	forget_files(r);
+	return -EAGAIN;
+}
+
 static int coroutine_fn rename_once(struct xlator *xl, struct call *call, struct renaming *r)
 {
 	int ret = lock_names(xl, call, r);
 
 	if (ret < 0)
-		return dht_gone(ret) ? -ESTALE : ret;
+		return lock_refused(r, ret);
 	*r->res = (struct rename_res){ 0 };
 	ret = find_names(xl, call, r);
 	if (ret == -ENOENT)

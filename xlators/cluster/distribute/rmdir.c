@@ -150,6 +150,9 @@ int coroutine_fn dht_dir_copies(struct xlator *xl, struct call *call, struct ino
 	*c = (struct dht_copies){ 0 };
 	if (!ans)
 		return -ENOMEM;
+	/* It was a directory before its name was locked. */
+	if (!ans[hashed].err && !S_ISDIR(ans[hashed].res->lookup.stat.mode))
+		return -ENOTDIR;
 	ret = dht_copies_gather(xl, call, &a, ans, hashed);
 	if (ret == 0)
 		ret = dht_copies_read(xl, ans, FOP_lookup, c);

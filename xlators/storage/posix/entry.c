@@ -206,11 +206,12 @@ int entry_open(struct posix *px, struct node *parent, const char *name, struct s
 static int find_name(struct posix *px, struct node *parent, const struct lookup_args *args, struct statx *ret_st,
 		     struct node **ret_node)
 {
+	const uint8_t *gfid_req = args->gfid_req && !gfid_is_null(args->gfid_req) ? args->gfid_req : NULL;
 	int ret = entry_find(px, parent, args->name, NULL, ret_st, ret_node);
 
-	if (ret == -ENODATA && args->gfid_req && !gfid_is_null(args->gfid_req)) {
+	if (ret == -ENODATA) {		/* not ours, or about to get its gfid from who is making it */
 		name_lock(px, parent->gfid, args->name);
-		ret = entry_find(px, parent, args->name, args->gfid_req, ret_st, ret_node);
+		ret = entry_find(px, parent, args->name, gfid_req, ret_st, ret_node);
 		name_unlock(px, parent->gfid, args->name);
 	}
 	return ret;
