@@ -81,6 +81,74 @@ static void test_cases(void **state)
 	world(3, NULL, body_cases);
 }
 
+static struct iatt shown(struct inode *inode)
+{
+	struct stat_args args = { .inode = inode };
+	struct stat_res res = { 0 };
+
+	assert_int_equal(xl_stat(w.top, &w.call, &args, &res), 0);
+	return res.stat;
+}
+
+static void assert_same_times(const struct iatt *a, const struct iatt *b)
+{
+	assert_memory_equal(&a->mtime, &b->mtime, sizeof(a->mtime));
+	assert_memory_equal(&a->ctime, &b->ctime, sizeof(a->ctime));
+	assert_int_equal(a->nlink, b->nlink);
+}
+
+static void set_mode(struct inode *inode, uint32_t mode)
+{
+	struct setattr_args args = { .inode = inode, .valid = SET_MODE, .stat.mode = mode };
+	struct setattr_res res = { 0 };
+
+	assert_int_equal(xl_setattr(w.top, &w.call, &args, &res), 0);
+}
+
+/* RENAME and LINK by a stranger, wherever the names hash: refused, and no time has moved. */
+static void refused_case(int dh, int err, const char *over)
+{
+	const char *from = file(dir, "from", 0, 0), *to = over ? over : name_on(other, "to", dh);
+	struct inode *object = node(dir, from);
+	struct iatt before[3] = { shown(dir), shown(other), shown(object) }, after[3];
+	struct link_args ln = { .inode = object, .newparent = other, .newname = to };
+	struct link_res lres = { 0 };
+
+	co_sleep_ns(5000000);
+	w.call.uid = w.call.gid = 1000;
+	assert_int_equal(mv(dir, from, other, to), err);
+	if (err == -EACCES)
+		assert_int_equal(xl_link(w.top, &w.call, &ln, &lres), over ? -EEXIST : -EACCES);
+	w.call.uid = w.call.gid = 0;
+	after[0] = shown(dir);
+	after[1] = shown(other);
+	after[2] = shown(object);
+	for (unsigned i = 0; i < 3; i++)
+		assert_same_times(&before[i], &after[i]);
+	assert_int_equal(rm(dir, from), 0);
+}
+
+static void body_refused(void)
+{
+	two_dirs();
+	for (int dh = 0; dh < 3; dh++)
+		refused_case(dh, -EACCES, NULL);
+	for (int dh = 0; dh < 3; dh++)
+		refused_case(dh, -EACCES, file(other, "over", dh, 0));
+	set_mode(dir, 0777);			/* may take the name away, not put it there */
+	for (int dh = 0; dh < 3; dh++)
+		refused_case(dh, -EACCES, NULL);
+	set_mode(other, 0777);
+	set_mode(dir, 01777);			/* another's file in a sticky directory */
+	for (int dh = 0; dh < 3; dh++)
+		refused_case(dh, -EPERM, NULL);
+}
+
+static void test_refused_changes_nothing(void **state)
+{
+	world(3, NULL, body_refused);
+}
+
 /* Child @i is lost whenever it is asked for @fops; NULL: no more. */
 static void fail_on(unsigned i, const char *fops)
 {
@@ -510,7 +578,8 @@ static void test_opposite(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases), cmocka_unit_test(test_odd), cmocka_unit_test(test_dirs),
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_refused_changes_nothing), cmocka_unit_test(test_odd), cmocka_unit_test(test_dirs),
 		cmocka_unit_test(test_rollback), cmocka_unit_test(test_file_rollback), cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_opposite), cmocka_unit_test(test_cut_short), cmocka_unit_test(test_leftover),
 		cmocka_unit_test(test_half_done), cmocka_unit_test(test_unheard), cmocka_unit_test(test_not_happened),

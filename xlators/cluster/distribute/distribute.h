@@ -129,6 +129,12 @@ void dht_iatt_partial(const struct xlator *xl, struct inode *dir, struct iatt *s
 void dht_iatt_complete(const struct xlator *xl, struct inode *dir, const struct iatt *st);	/* remembers the times */
 void dht_parent_result(const struct xlator *xl, struct inode *dir, struct iatt *pre, struct iatt *post);
 
+/* --- permission.c: 0, -EACCES, -EPERM, or why the child cannot say */
+int coroutine_fn dht_may_change(struct xlator *xl, struct call *call, unsigned child, struct inode *dir);
+int coroutine_fn dht_may_name(struct xlator *xl, struct call *call, unsigned child, struct inode *dir, const char *name);
+int coroutine_fn dht_may_unname(struct xlator *xl, struct call *call, unsigned child, struct inode *dir,
+				const struct iatt *object);	/* sticky directories, too */
+
 /* --- fan.c: many children, many locks ---------------------------------------------------------------------------- */
 /* Like xl_fanout_each(), for any number of children: args[i] NULL leaves child i out. NULL when the arena is full. */
 struct answer *coroutine_fn dht_fanout(struct xlator *xl, struct call *call, enum fop op, const void *const *args);

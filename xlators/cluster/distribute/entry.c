@@ -103,7 +103,9 @@ static int coroutine_fn make_elsewhere(struct xlator *xl, struct call *call, str
 	if (ret < 0)
 		return ret;
 	co_shield();
-	ret = dht_linkto_make(xl, call, m->parent, m->name, m->gfid, hashed, target, preop, false);
+	ret = dht_may_name(xl, call, (unsigned)hashed, m->parent, m->name);
+	if (ret == 0)
+		ret = dht_linkto_make(xl, call, m->parent, m->name, m->gfid, hashed, target, preop, false);
 	*ret_stale = ret == -ESTALE;
 	if (ret == 0) {
 		ret = m->run(m, xl->children[target], call, NULL, &stale);
@@ -235,7 +237,9 @@ static int coroutine_fn link_once(struct xlator *xl, struct call *call, const st
 	if (ret < 0)
 		return ret;
 	co_shield();
-	ret = dht_linkto_make(xl, call, args->newparent, args->newname, args->inode->gfid, hashed, cached, NULL, false);
+	ret = dht_may_name(xl, call, (unsigned)hashed, args->newparent, args->newname);
+	if (ret == 0)
+		ret = dht_linkto_make(xl, call, args->newparent, args->newname, args->inode->gfid, hashed, cached, NULL, false);
 	if (ret == 0) {
 		ret = xl_link(xl->children[cached], call, args, res);
 		if (ret == -EEXIST && dht_clear_leftover(xl, call, args->newparent, args->newname, cached, args->inode->gfid) == 0)

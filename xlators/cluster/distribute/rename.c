@@ -346,6 +346,19 @@ static int coroutine_fn two_names(struct xlator *xl, struct call *call, struct r
 	return dht_gone(ret) ? -EAGAIN : dht_in_doubt(ret) ? ret : 0;
 }
 
+/* All of it is asked where the file is: directories have one owner and mode everywhere. */
+static int coroutine_fn may_rename(struct xlator *xl, struct call *call, const struct renaming *r)
+{
+	const struct rename_args *a = r->args;
+	int ret = dht_may_unname(xl, call, (unsigned)r->sc, a->oldparent, &r->src.res.stat);
+
+	if (ret < 0)
+		return ret;
+	if (r->dst_exists)
+		return dht_may_unname(xl, call, (unsigned)r->sc, a->newparent, &r->dst.res.stat);
+	return a->newparent == a->oldparent ? 0 : dht_may_change(xl, call, (unsigned)r->sc, a->newparent);
+}
+
 static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct renaming *r)
 {
 	const struct rename_args *asked = r->args;
@@ -357,6 +370,8 @@ static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct
 	if (r->dst_exists && gfid_equal(r->src.res.stat.gfid, r->dst.res.stat.gfid))
 		return two_names(xl, call, r);
 	ret = lock_files(xl, call, r);
+	if (ret == 0 && r->dh != r->sc)		/* several steps */
+		ret = may_rename(xl, call, r);
 	if (ret < 0)
 		return ret;
 	known.inode = r->src_inode;		/* the children need not look up that it is no directory */
