@@ -53,6 +53,26 @@ def remembers():
     assert calls == 0 or time.monotonic() - start > 2, "%d brick calls for what was known" % calls
 
 
+def tells_before():
+    """A directory's attributes from before a change of ours, on two subvolumes: where nobody else came between."""
+    d = ok(a.mkdir(top, "before", mode=0o755))["fh"]
+    told = 0
+    for made in (lambda: a.create(d, "f", mode=0o644)["wcc"], lambda: a.mkdir(d, "sub", mode=0o755)["wcc"],
+                 lambda: a.rename(d, "f", d, "g")["from"], lambda: a.remove(d, "g")["wcc"],
+                 lambda: a.rmdir(d, "sub")["wcc"]):
+        known = ok(a.getattr(d))["attr"]
+        wcc = made()
+        for what in ("size", "mtime", "ctime"):
+            assert wcc["before"] is None or wcc["before"][what] == known[what], (wcc, known)
+        assert wcc["after"] == ok(a.getattr(d))["attr"], wcc
+        told += wcc["before"] is not None
+    assert told, "no change told what the directory was before"	# some leases may have run out on a busy machine
+    known = ok(a.getattr(d))["attr"]
+    ok(b.create(d, "by b", mode=0o644))
+    wcc = ok(a.create(d, "by a", mode=0o644))["wcc"]
+    assert wcc["before"] is None or wcc["before"]["mtime"] != known["mtime"], wcc
+
+
 def changes(i):
     d = ok(b.mkdir(top, "d%d" % i, mode=0o755))["fh"]
     f, g, h = (ok(b.create(d, name, mode=0o644))["fh"] for name in ("f", "g", "h"))
@@ -154,6 +174,7 @@ def stopped():
 
 
 remembers()
+tells_before()
 for n in range(5):
     changes(n)
 race()

@@ -709,6 +709,80 @@ static void let_go(void)
 		co_sleep_ns(1000);
 }
 
+/* The directory before and after a create of ours. */
+static struct create_res *created(const char *name)
+{
+	struct call call = as(0);
+	struct create_args args = { .parent = inode_get(w.graph.inodes, gfid_root), .name = name,
+				    .mode = S_IFREG | 0600 };
+	struct create_res *res = arena_alloc(w.arena, sizeof(*res));
+
+	memset(res, 0, sizeof(*res));
+	assert_int_equal(xl_create(&w.top, &call, &args, res), 0);
+	inode_unref(args.parent);
+	return res;
+}
+
+static struct create_res *slow_create;
+static void coroutine_fn create_late(void *arg)
+{
+	slow_create = created("n12");
+	late_ret = 0;
+}
+
+static void before_body(void)
+{
+	struct rename_args mv = { .oldparent = inode_get(w.graph.inodes, gfid_root), .oldname = "n9", .newname = "n8" };
+	struct rename_res *moved = arena_alloc(w.arena, sizeof(*moved));
+	struct call call = as(0);
+	struct create_res *res;
+	struct iatt was;
+
+	res = created("n10");				/* nothing is known of the directory */
+	assert_false(iatt_present(&res->preparent));
+	knows_all();
+	was = w.objects[1];
+	res = created("n9");
+	assert_memory_equal(&res->preparent.mtime, &was.mtime, sizeof(was.mtime));
+	assert_memory_equal(&res->postparent.mtime, &w.objects[1].mtime, sizeof(was.mtime));
+	was = w.objects[1];
+	res = created("n11");				/* the last answer is what is known now */
+	assert_memory_equal(&res->preparent.mtime, &was.mtime, sizeof(was.mtime));
+
+	was = w.objects[1];
+	mv.newparent = mv.oldparent;
+	memset(moved, 0, sizeof(*moved));
+	assert_int_equal(xl_rename(&w.top, &call, &mv, moved), 0);
+	assert_memory_equal(&moved->preold.mtime, &was.mtime, sizeof(was.mtime));
+	assert_memory_equal(&moved->prenew.mtime, &was.mtime, sizeof(was.mtime));
+	assert_memory_equal(&moved->postold.mtime, &w.objects[1].mtime, sizeof(was.mtime));
+	inode_unref(mv.oldparent);
+
+	knows_all();
+	hold(create_late);				/* another gateway's change comes in between */
+	told(1, 0x10);
+	let_go();
+	assert_false(iatt_present(&slow_create->preparent));
+	w.named[12] = false;
+	knows_all();
+	hold(create_late);				/* or another one of ours */
+	res = created("n13");
+	let_go();
+	assert_false(iatt_present(&slow_create->preparent) && iatt_present(&res->preparent));
+	knows_all();
+	co_sleep_ns((LEASE_S + 1) * 1000000000ull);	/* or nobody would have told us */
+	res = created("n14");
+	assert_false(iatt_present(&res->preparent));
+}
+
+/* Bricks that tell of changes without waiting may tell too late. */
+static void not_before_body(void)
+{
+	w.leaf.lease_s = 0;
+	knows_all();
+	assert_false(iatt_present(&created("n9")->preparent));
+}
+
 static void late_body(void)
 {
 	struct lookup_res l;
@@ -816,6 +890,8 @@ TEST(groups, NULL)
 TEST(decisions, NULL)
 TEST(invalidated, NULL)
 TEST(ours, NULL)
+TEST(before, NULL)
+TEST(not_before, stock)
 TEST(victims, NULL)
 TEST(late, NULL)
 TEST(bound, small)
@@ -835,6 +911,8 @@ int main(void)
 		cmocka_unit_test(test_decisions),
 		cmocka_unit_test(test_invalidated),
 		cmocka_unit_test(test_ours),
+		cmocka_unit_test(test_before),
+		cmocka_unit_test(test_not_before),
 		cmocka_unit_test(test_victims),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_bound),

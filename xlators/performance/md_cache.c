@@ -18,11 +18,12 @@ void md_void_all(struct md_cache *md)
 }
 
 /* How long the leaves of the graph tell of changes, in nanoseconds: the least of those that are there. */
-static uint64_t lease_of(const struct md_cache *md, const struct graph *graph)
+static uint64_t lease_of(struct md_cache *md, const struct graph *graph)
 {
 	uint32_t least = XL_LEASE_NOBODY;
 	unsigned i;
 
+	md->promised = true;
 	if (md->sole)
 		return MD_FOREVER;
 	for (i = 0; i < graph->n; i++)
@@ -30,6 +31,7 @@ static uint64_t lease_of(const struct md_cache *md, const struct graph *graph)
 			least = graph->xlators[i]->lease_s;
 	if (least == XL_LEASE_NOBODY)
 		return 0;
+	md->promised = least > 0;
 	if (!least && md->told_changes)
 		return md->timeout_ms * 1000000;
 	return least * 1000000000ull;

@@ -20,6 +20,7 @@ struct md_cache {
 	uint64_t graph_epoch;		/* graph.lease_epoch that @lease_ns follows from */
 	uint64_t lease_ns;		/* how long what a call brings may be kept; 0: not at all */
 	bool lease_known;
+	bool promised;			/* no change goes unheard while it lasts */
 
 	uint64_t changes;		/* how many were recorded in changed[] */
 	uint64_t changed[MD_CHANGED];	/* keys of inodes and names, a ring */

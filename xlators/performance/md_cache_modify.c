@@ -4,7 +4,9 @@
  * the answer brought takes the place of what was kept: of an inode if no other change of ours to it was on its way at
  * the same time, since the order in which the brick made two is not the order of their answers; else it is dropped. Of
  * a directory the answer shows one subvolume's view: it may make newer what was kept, but not take its place when
- * nothing was. What was removed must be forgotten, too: its gfid comes from the kept name, from below
+ * nothing was. Where what was kept holds from before the call to its end, it is also what the directory was
+ * before the call: the brick that the name is on does not know that, because a directory's times are the newest of
+ * all subvolumes. What was removed must be forgotten, too: its gfid comes from the kept name, from below
  * (cluster/distribute looks names up anyway), or is asked for. */
 #include <string.h>
 #include <sys/stat.h>
@@ -140,10 +142,20 @@ static bool refused(int ret)
 	}
 }
 
-static void dir_changed(struct xlator *xl, struct change *ch, struct inode *dir, int ret, const struct iatt *post)
+/* A directory's attributes around a change of a name: kept ones from when the call was sent, and the results' own. */
+struct around { struct iatt kept, *pre, *post; };
+
+static bool same_moment(const struct iatt *a, const struct iatt *b)
+{
+	return iatt_present(a) && iatt_present(b) && a->size == b->size && compare_time(&a->mtime, &b->mtime) == 0 &&
+	       compare_time(&a->ctime, &b->ctime) == 0;
+}
+
+static void dir_changed(struct xlator *xl, struct change *ch, struct inode *dir, int ret, struct around *at)
 {
 	bool alone = false, known = change_end(xl, ch, dir, &alone);
 	struct md_inode *c = ch->c;
+	bool held;
 
 	if (!c || c->told != ch->told || ret == -ESTALE) {
 		md_drop(xl, dir);
@@ -151,9 +163,14 @@ static void dir_changed(struct xlator *xl, struct change *ch, struct inode *dir,
 	}
 	if (refused(ret) && known)
 		return;
-	if (ret < 0 || !known || !iatt_present(post) || !md_stat_fresh(xl, c) || !merge_dir(&c->stat, post, alone)) {
+	held = alone && ((struct md_cache *)xl->priv)->promised && md_stat_fresh(xl, c) && same_moment(&at->kept, &c->stat);
+	if (ret < 0 || !known || !iatt_present(at->post) || !md_stat_fresh(xl, c) ||
+	    !merge_dir(&c->stat, at->post, alone)) {
 		c->stat_until = 0;
 		c->ours = true;
+	} else if (held && !iatt_present(at->pre)) {
+		*at->pre = at->kept;
+		*at->post = c->stat;
 	}
 }
 
@@ -163,6 +180,7 @@ static void dir_changed(struct xlator *xl, struct change *ch, struct inode *dir,
 struct md_entry {
 	struct list link;
 	struct change dir_change;
+	struct around around;
 	struct inode *dir;
 	const char *name;
 	uint64_t id;			/* directory and name */
@@ -175,11 +193,15 @@ struct md_entry {
 static void entry_begin(struct xlator *xl, struct md_entry *e, struct inode *dir, const char *name)
 {
 	struct md_cache *md = xl->priv;
+	struct md_inode *c;
 	struct list *pos;
 
 	*e = (struct md_entry){ .dir = dir, .name = name, .id = md_name_key(md_key(dir->gfid), name) };
 	change_begin(xl, &e->dir_change, dir);
-	e->names = e->dir_change.c ? e->dir_change.c->names : 0;
+	c = e->dir_change.c;
+	e->names = c ? c->names : 0;
+	if (c && e->dir_change.on && md_stat_fresh(xl, c))
+		e->around.kept = c->stat;
 	list_for_each(pos, &md->entries) {
 		struct md_entry *other = list_entry(pos, struct md_entry, link);
 
@@ -191,7 +213,7 @@ static void entry_begin(struct xlator *xl, struct md_entry *e, struct inode *dir
 
 /* What the name stands for now: @gfid, nothing (NULL), or unknown. The number may be a new one meanwhile: nothing may
  * stay under that, either. */
-static void entry_end(struct xlator *xl, struct md_entry *e, int ret, const struct iatt *post, bool known,
+static void entry_end(struct xlator *xl, struct md_entry *e, int ret, struct iatt *pre, struct iatt *post, bool known,
 		      const uint8_t *gfid)
 {
 	struct md_cache *md = xl->priv;
@@ -199,7 +221,9 @@ static void entry_end(struct xlator *xl, struct md_entry *e, int ret, const stru
 	uint64_t key;
 
 	list_remove(&e->link);
-	dir_changed(xl, &e->dir_change, e->dir, ret, post);
+	e->around.pre = pre;
+	e->around.post = post;
+	dir_changed(xl, &e->dir_change, e->dir, ret, &e->around);
 	if (!c)
 		return;
 	key = md_name_key(c->names, e->name);
@@ -251,11 +275,12 @@ static void forget_victim(struct xlator *xl, struct md_entry *e, int ret, const 
 		md_void_all(xl->priv);
 }
 
-static void made(struct xlator *xl, struct md_entry *e, int ret, const struct iatt *stat, const struct iatt *post)
+static void made(struct xlator *xl, struct md_entry *e, int ret, const struct iatt *stat, struct iatt *pre,
+		 struct iatt *post)
 {
 	if (ret == 0 && e->dir_change.on)
 		md_keep_object(xl, &e->dir_change.view, stat);
-	entry_end(xl, e, ret, post, ret == 0 && iatt_present(stat), stat->gfid);
+	entry_end(xl, e, ret, pre, post, ret == 0 && iatt_present(stat), stat->gfid);
 }
 
 #define MAKES(op) \
@@ -266,7 +291,7 @@ int coroutine_fn md_##op(struct xlator *xl, struct call *call, const struct op##
 	\
 	entry_begin(xl, &e, args->parent, args->name); \
 	ret = xl_##op(md_child(xl), call, args, res); \
-	made(xl, &e, ret, &res->stat, &res->postparent); \
+	made(xl, &e, ret, &res->stat, &res->preparent, &res->postparent); \
 	return ret; \
 }
 
@@ -285,7 +310,7 @@ int coroutine_fn md_link(struct xlator *xl, struct call *call, const struct link
 	entry_begin(xl, &e, args->newparent, args->newname);
 	ret = xl_link(md_child(xl), call, args, res);
 	changed(xl, &ch, args->inode, ret, &res->stat, false);
-	entry_end(xl, &e, ret, &res->postparent, ret == 0, args->inode->gfid);
+	entry_end(xl, &e, ret, &res->preparent, &res->postparent, ret == 0, args->inode->gfid);
 	return ret;
 }
 
@@ -303,7 +328,7 @@ int coroutine_fn md_unlink(struct xlator *xl, struct call *call, const struct un
 			md->removed_named = !gfid_is_null(res->removed);
 		forget_victim(xl, &e, ret, ret == 0 && md->removed_named ? res->removed : NULL);
 	}
-	entry_end(xl, &e, ret, &res->postparent, ret == 0, NULL);
+	entry_end(xl, &e, ret, &res->preparent, &res->postparent, ret == 0, NULL);
 	return ret;
 }
 
@@ -318,7 +343,7 @@ int coroutine_fn md_rmdir(struct xlator *xl, struct call *call, const struct rmd
 		ret = xl_rmdir(md_child(xl), call, args, res);
 		forget_victim(xl, &e, ret, NULL);
 	}
-	entry_end(xl, &e, ret, &res->postparent, ret == 0, NULL);
+	entry_end(xl, &e, ret, &res->preparent, &res->postparent, ret == 0, NULL);
 	return ret;
 }
 
@@ -342,6 +367,13 @@ static void renamed(struct xlator *xl, struct md_entry *from, struct md_entry *t
 	from->clobbered |= gfid_equal(replaced, res->stat.gfid);
 }
 
+/* One directory twice, by one call and no other. */
+static void overlaps_itself(struct change *ch)
+{
+	if (ch->c && ch->c->changing == 2)
+		ch->c->overlap = false;
+}
+
 /* The object moves from one name to the other; what had the other name may be gone. When both were names of one file,
  * both stay. */
 int coroutine_fn md_rename(struct xlator *xl, struct call *call, const struct rename_args *args, struct rename_res *res)
@@ -353,6 +385,8 @@ int coroutine_fn md_rename(struct xlator *xl, struct call *call, const struct re
 
 	entry_begin(xl, &from, args->oldparent, args->oldname);
 	entry_begin(xl, &to, args->newparent, args->newname);
+	if (args->oldparent == args->newparent)
+		overlaps_itself(&from.dir_change);
 	find_victim(xl, call, &from, true);
 	ret = find_victim(xl, call, &to, md->replaced_named);
 	if (ret == 0) {
@@ -360,7 +394,11 @@ int coroutine_fn md_rename(struct xlator *xl, struct call *call, const struct re
 		renamed(xl, &from, &to, ret, res);
 	}
 	known = moved_gfid(ret, res) != NULL;
-	entry_end(xl, &to, ret, &res->postnew, known, res->stat.gfid);
-	entry_end(xl, &from, ret, &res->postold, known, NULL);
+	entry_end(xl, &to, ret, &res->prenew, &res->postnew, known, res->stat.gfid);
+	entry_end(xl, &from, ret, &res->preold, &res->postold, known, NULL);
+	if (args->oldparent == args->newparent && iatt_present(&res->prenew)) {
+		res->preold = res->prenew;
+		res->postold = res->postnew;
+	}
 	return ret;
 }
