@@ -25,9 +25,10 @@ struct iobuf *iobuf_new_pipe(void);	/* an empty one; NULL: no more to be had, th
 struct iobuf *iobuf_ref(struct iobuf *b);
 void iobuf_unref(struct iobuf *b);	/* accepts NULL */
 
+/* NULL for no bytes, and for bytes that wait in a pipe. */
 static inline uint8_t *payload_data(const struct payload *p)
 {
-	return p->buf ? p->buf->data + p->offset : (uint8_t *)0;
+	return p->buf && p->buf->data ? p->buf->data + p->offset : (uint8_t *)0;
 }
 
 #endif

@@ -131,6 +131,16 @@ static void test_iobuf(void **state)
 	iobuf_unref(b[1]);
 }
 
+/* Bytes that wait in a pipe have no address, wherever the window begins. */
+static void test_payload_in_a_pipe(void **state)
+{
+	struct payload p = { iobuf_new_pipe(), 4096, 100 };
+
+	assert_non_null(p.buf);
+	assert_null(payload_data(&p));
+	iobuf_unref(p.buf);
+}
+
 static void test_iobuf_pool_is_bounded(void **state)
 {
 	static struct iobuf *b[400];
@@ -245,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_arena_large_and_small),
 		cmocka_unit_test(test_arena_cleanups),
 		cmocka_unit_test(test_iobuf),
+		cmocka_unit_test(test_payload_in_a_pipe),
 		cmocka_unit_test(test_iobuf_pool_is_bounded),
 		cmocka_unit_test(test_iobuf_pool_ebbs),
 		cmocka_unit_test(test_list),
