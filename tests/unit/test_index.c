@@ -71,7 +71,7 @@ static void in_world(void (*body)(void))
 	w.body = body;
 	strncpy(w.base, "/tmp/test_index.XXXXXX", sizeof(w.base) - 1);
 	assert_non_null(mkdtemp(w.base));
-	w.loop = loop_new(NULL);
+	w.loop = loop_new_sim(1);	/* no real clock: the machine may be busy */
 	co_start(w.loop, world_main, NULL);
 	loop_run(w.loop);
 	loop_free(w.loop);

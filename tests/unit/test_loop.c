@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,6 +33,13 @@ static void run(co_entry *entry, void *arg)
 static int setup(void **state)
 {
 	loop = loop_new(NULL);
+	return loop ? 0 : -1;
+}
+
+/* Deadlines of milliseconds mean nothing by a real clock on a busy machine: these tests have a simulated one. */
+static int setup_sim(void **state)
+{
+	loop = loop_new_sim(1);
 	return loop ? 0 : -1;
 }
 
@@ -451,66 +459,77 @@ static void test_offload(void **state)
 }
 
 /* A function that was always quick blocks for long once: neither what waits behind it nor what was done before it may
- * wait with it. */
+ * wait with it. It blocks until all others are done. */
+static sem_t others_done;
+
+static bool wait_a_minute(sem_t *sem)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 60;
+	return sem_timedwait(sem, &until) == 0;
+}
+
 static int quick_or_slow(void *arg)
 {
-	struct timespec nap = { 0, 200000000 };
-
-	if (*(unsigned *)arg == 5)
-		nanosleep(&nap, NULL);
-	return 0;
+	return *(unsigned *)arg == 5 && !wait_a_minute(&others_done) ? -ETIMEDOUT : 0;
 }
 
 static int coroutine_fn one_slow(void *ctx, unsigned i)
 {
-	uint64_t *took = ctx, start = loop_now_ns(loop);
+	unsigned *done = ctx;
 
 	assert_int_equal(loop_offload(quick_or_slow, &i), 0);
-	took[i] = loop_now_ns(loop) - start;
+	if (i != 5 && ++*done == 19)
+		sem_post(&others_done);
 	return 0;
 }
 
 static void coroutine_fn surprise(void *arg)
 {
-	uint64_t took[20] = { 0 };
-	unsigned quick = 0, i;
+	unsigned quick = 0, done = 0, i;
 
+	assert_int_equal(sem_init(&others_done, 0, 0), 0);
 	for (i = 0; i < 200; i++)
 		loop_offload(quick_or_slow, &quick);
-	co_fanout(0xfffff, one_slow, took);
-	for (i = 0; i < 20; i++)
-		assert_true(i == 5 ? took[i] >= 200 * MS : took[i] < 100 * MS);
+	assert_true(co_fanout(0xfffff, one_slow, &done) == 0xfffff);
 	loop_stop(loop);
 }
 
 static void test_offload_surprise(void **state)
 {
 	run(surprise, NULL);
+	sem_destroy(&others_done);
 }
 
-static int nap_20_ms(void *arg)
-{
-	struct timespec nap = { 0, 20000000 };
+/* Long jobs run side by side: the first one waits until another has begun. */
+static sem_t begun;
 
-	nanosleep(&nap, NULL);
+static int wait_for_another(void *arg)
+{
+	return wait_a_minute(&begun) ? 0 : -ETIMEDOUT;
+}
+
+static int begin(void *arg)
+{
+	sem_post(&begun);
 	return 0;
 }
 
-static int coroutine_fn nap_task(void *ctx, unsigned i)
+static int coroutine_fn meeting_task(void *ctx, unsigned i)
 {
-	return loop_offload(nap_20_ms, NULL);
+	return loop_offload(i == 0 ? wait_for_another : begin, NULL);
 }
 
-/* Four helpers: long jobs run side by side. */
 static void coroutine_fn side_by_side(void *arg)
 {
-	uint64_t start;
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		start = loop_now_ns(loop);
-		assert_true(co_fanout(0xf, nap_task, NULL) == 0xf);
-		assert_true(loop_now_ns(loop) - start < 60 * MS);
+		assert_int_equal(sem_init(&begun, 0, 0), 0);
+		assert_int_equal(co_fanout(0xf, meeting_task, NULL), 0xf);
+		sem_destroy(&begun);
 	}
 	loop_stop(loop);
 }
@@ -571,9 +590,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_guard_page, setup, teardown),
 		cmocka_unit_test(test_cap_of_coroutines),
 		cmocka_unit_test_setup_teardown(test_fanout, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_inner_deadline, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cancel_reaches_children, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deadline, setup_sim, teardown),
+		cmocka_unit_test_setup_teardown(test_inner_deadline, setup_sim, teardown),
+		cmocka_unit_test_setup_teardown(test_cancel_reaches_children, setup_sim, teardown),
 		cmocka_unit_test_setup_teardown(test_timer_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_post_from_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defer, setup, teardown),
