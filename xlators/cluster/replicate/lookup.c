@@ -127,7 +127,10 @@ static int believe_gfid(const struct replicate *rp, const struct inode *inode, c
 		return state_may_have_missed(rp, absent, rp->all & ~absent) ? -ENOTCONN : -ESTALE;
 	if (!ok)
 		return quorum_error(ans, asked, asked);
-	return absent && is_zombie(rp, ans, ok, absent) ? -ESTALE : 0;
+	if (!absent || !is_zombie(rp, ans, ok, absent))
+		return 0;
+	/* of what is new those that miss it may not be marked yet: one who is away may know */
+	return rp->up == rp->all || quorum_met(rp, absent) ? -ESTALE : -ENOTCONN;
 }
 
 /* Without a transaction under way all copies of a file are equally long; what is shorter lost its end in a crash. Copies that are accused

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "xlators/cluster/replicate/replicate.h"
+#include "xlators/cluster/replicate/names.h"
 
 #define QUORUM_PATIENCE_NS 30000000000ull
 
@@ -559,7 +559,8 @@ static void coroutine_fn forgive_repetition(struct txn *t, struct answer *ans)
 		co_fanout(ask, found_task, &r);
 }
 
-/* Which object a repetition would be about. */
+/* Which object a repetition would be about. What a stale copy has under the name may be another
+ * one. */
 static void remember_object(struct txn *t, const struct answer *ans)
 {
 	static const uint8_t nothing[16];
@@ -568,7 +569,8 @@ static void remember_object(struct txn *t, const struct answer *ans)
 	if (t->row->makes)
 		memcpy(t->seen, new_gfid(t), 16);
 	for (i = 0; t->row->iatts[0].whose == OBJECT && !t->row->makes && t->part >> i; i++)
-		if ((t->part & bit(i)) && ans[i].err == 0 && memcmp(iatt_in(&ans[i], t->row->iatts[0].at)->gfid, nothing, 16) != 0)
+		if ((t->part & t->good & bit(i)) && ans[i].err == 0 &&
+		    memcmp(iatt_in(&ans[i], t->row->iatts[0].at)->gfid, nothing, 16) != 0)
 			memcpy(t->seen, iatt_in(&ans[i], t->row->iatts[0].at)->gfid, 16);
 }
 
@@ -650,6 +652,8 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 	distrust_other_gfids(t, ans);
 	remember_object(t, ans);
 	quorum_judge(rp, ans, t->part, t->lacking & rp->up, t->good, &t->verdict);
+	if (t->row->type == ENTRY)
+		names_judge(rp, ans, t->part, t->lacking & rp->up, t->good, &t->verdict);
 	if (t->everywhere != t->good)	/* between directories with different whole copies: with a confession both names might be gone */
 		t->verdict.confess = 0;
 	for (i = 0; i < t->nplaces && (t->verdict.missed || t->verdict.confess); i++) {
@@ -659,7 +663,7 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 		copies_blame(rp, c, t->verdict.blamers, t->verdict.missed, t->row->type);
 		copies_confess(rp, c, t->verdict.confess, t->row->type);
 	}
-	if (t->verdict.took_effect) {
+	if (t->verdict.took_effect && !t->verdict.decided) {
 		txn_note_birth(t, ans);
 		if (t->verdict.ret == 0)
 			txn_fill(t, ans, res);
@@ -689,7 +693,16 @@ static void settle_birth(struct txn *t, struct changelog *log)
 			changelog_accuse(log, t->bornfor ? t->verdict.ok : 0, t->bornfor, i, 1);
 }
 
-/* Lower dirty where it was raised, accuse whom the verdict names, take back what was said in advance when nothing came of it. */
+/* What was said in advance of the absent is taken back when nothing came of it, or when all whole
+ * ones that took part blame themselves: then the absent are all that is left. */
+static bool takes_back(const struct txn *t)
+{
+	const struct verdict *v = &t->verdict;
+
+	return !v->took_effect || (v->confess && !(t->part & t->good & ~v->confess));
+}
+
+/* Lower dirty where it was raised, accuse whom the verdict names. */
 static void settle_place(struct txn *t, struct changelog *log, const struct place *p)
 {
 	const struct verdict *v = &t->verdict;
@@ -701,7 +714,7 @@ static void settle_place(struct txn *t, struct changelog *log, const struct plac
 		changelog_accuse(log, v->blamers, v->missed & ~(v->took_effect ? t->absent : 0), t->row->type, 1);
 		changelog_confess(log, v->confess, t->row->type);
 		log->last = p->last;
-		if (!v->took_effect)
+		if (takes_back(t))
 			changelog_accuse(log, p->marked, t->absent, t->row->type, -1);
 	} else {
 		log->to = settled | v->blamers | v->confess;
@@ -834,6 +847,10 @@ static bool coroutine_fn txn_settle(struct txn *t)
 	co_fanout((1u << s->n) - 1, settle_task, s);
 	for (i = 0; t->repent && i < s->n; i++)
 		hear_settled(t, &s->log[i], seq);
+	/* one that came since is not blamed any more */
+	for (i = 0; takes_back(t) && (t->absent & replicate_of(t->xl)->up) && i < t->nplaces; i++)
+		if (t->places[i].copies)
+			t->places[i].copies->gen = 0;
 	safe = on_record(t, s);
 	remember_marks(t, s);
 	confess(t, s);
@@ -892,12 +909,12 @@ static int coroutine_fn modify_once(struct xlator *xl, struct call *call, enum f
 		if (ret == 0)
 			ret = txn_act(t, res);
 		t->repent = ret == 0 && t->tried.unclear;
-		if (must_accuse_now(t) && !txn_settle(t) && ret == 0)
+		if (must_accuse_now(t) && !txn_settle(t) && (ret == 0 || t->verdict.decided))
 			ret = -ENOTCONN;
 		co_unshield();
 	}
 	*tried = t->tried;
-	if (t->acted && t->row->type == ENTRY && errno_is_loss(ret)) {
+	if (t->acted && t->row->type == ENTRY && errno_is_loss(ret) && !t->verdict.refused) {
 		tried->unclear = true;
 		memcpy(tried->object, t->seen, 16);
 	}

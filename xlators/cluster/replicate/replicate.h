@@ -89,7 +89,7 @@ struct verdict {
 	child_set blamers, missed;		/* who must accuse whom; both empty when nothing is to be recorded */
 	child_set confess;			/* who must accuse itself */
 	bool took_effect;			/* on copies that count */
-	bool refused;				/* by all, with words that say nothing was done */
+	bool refused, decided;			/* by all: nothing was done; about the name, by @ok */
 };
 /* @good are the copies that were whole before, asked or not; @lacking are up and do not have the object. */
 void quorum_judge(const struct replicate *rp, const struct answer *ans, child_set asked, child_set lacking, child_set good,
