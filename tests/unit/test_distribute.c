@@ -738,9 +738,31 @@ static void test_race(void **state)
 	world(3, NULL, body_race);
 }
 
+/* That a name is gone is what the removal itself was told, on every subvolume, and not a lookup. */
+static void body_gone_everywhere(void)
+{
+	uint64_t before[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		before[i] = child(i)->calls[FOP_unlink];
+	assert_int_equal(rm(w.root, "nothing"), -ENOENT);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(child(i)->calls[FOP_unlink], before[i] + 1);
+	graph_set_option(w.graph, child(1)->name, "error-fops", "unlink", NULL);
+	graph_set_option(w.graph, child(1)->name, "enable", "on", NULL);
+	assert_int_equal(rm(w.root, "nothing"), -ENOTCONN);
+	graph_set_option(w.graph, child(1)->name, "enable", "off", NULL);
+}
+
+static void test_gone_everywhere(void **state)
+{
+	world(3, NULL, body_gone_everywhere);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_gone_everywhere),
 		cmocka_unit_test(test_hash), cmocka_unit_test(test_munge), cmocka_unit_test(test_layout_settle),
 		cmocka_unit_test(test_assign), cmocka_unit_test(test_assign3), cmocka_unit_test(test_make),
 		cmocka_unit_test(test_counts), cmocka_unit_test(test_single), cmocka_unit_test(test_restart), cmocka_unit_test(test_hint),

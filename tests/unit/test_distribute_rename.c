@@ -461,6 +461,88 @@ static void test_unheard(void **state)
 	world(3, NULL, body_unheard);
 }
 
+/* What the rename replaced, on a third subvolume, could not be removed: that is no success yet.
+ * RENAME sent again finds no old name, and removes it, by the note that was left on it. */
+static void body_replaced(void)
+{
+	const char *from, *to;
+
+	two_dirs();
+	from = file(dir, "from", 0, 0);
+	to = file(other, "to", 1, 2);
+	fail_on(2, "unlink");
+	assert_int_equal(mv(dir, from, other, to), -ENOTCONN);
+	fail_on(2, NULL);
+	assert_string_equal(where(dir, from), "---");
+	assert_string_equal(where(other, to), "dld");
+	world_restart();
+	dir = node(w.root, "dir");
+	other = node(w.root, "other");
+	assert_int_equal(mv(dir, from, other, to), -ENOENT);
+	assert_string_equal(where(other, to), "dl-");
+	assert_int_equal(listed(other, to), 1);
+	assert_int_equal(rm(other, to), 0);
+	assert_int_equal(listed(other, to), 0);
+}
+
+static void test_replaced(void **state)
+{
+	world(3, NULL, body_replaced);
+}
+
+/* The same where the new name hashes to the file, and where the file has both names still. */
+static void body_replaced_in_place(void)
+{
+	struct link_res res = { 0 };
+	const char *from, *to;
+
+	two_dirs();
+	from = file(dir, "from", 1, 0);
+	to = file(other, "to", 0, 2);
+	fail_on(2, "unlink");
+	assert_int_equal(mv(dir, from, other, to), -ENOTCONN);
+	fail_on(2, NULL);
+	assert_string_equal(where(other, to), "d-d");
+	assert_int_equal(mv(dir, from, other, to), -ENOENT);
+	assert_string_equal(where(other, to), "d--");
+	from = file(dir, "more", 0, 0);
+	to = file(other, "over", 1, 2);
+	fail_on(2, "unlink");
+	assert_int_equal(mv(dir, from, other, to), -ENOTCONN);
+	fail_on(2, NULL);
+	assert_int_equal(xl_link(child(0), &w.call, &(struct link_args){
+			.inode = node(other, to), .newparent = dir, .newname = from }, &res), 0);
+	assert_int_equal(mv(dir, from, other, to), 0);
+	assert_string_equal(where(dir, from), "d--");
+	assert_string_equal(where(other, to), "dl-");
+}
+
+static void test_replaced_in_place(void **state)
+{
+	world(3, NULL, body_replaced_in_place);
+}
+
+/* A second file under a name is nobody's to remove unless the note says so. */
+static void body_unnoted(void)
+{
+	struct create_args args = { .flags = O_EXCL | O_RDWR, .mode = 0644, .gfid = new_gfid() };
+	struct create_res res = { 0 };
+	const char *from;
+
+	two_dirs();
+	from = name_on(dir, "from", 0);
+	args.parent = other;
+	args.name = file(other, "to", 1, 0);
+	assert_int_equal(xl_create(child(2), &w.call, &args, &res), 0);
+	assert_int_equal(mv(dir, from, other, args.name), -ENOENT);
+	assert_string_equal(where(other, args.name), "dld");
+}
+
+static void test_unnoted(void **state)
+{
+	world(3, NULL, body_unnoted);
+}
+
 /* It did not happen, and the file has the new name where its data is: that is not what the new name means, whoever cannot be asked for now. */
 static void body_not_happened(void)
 {
@@ -582,7 +664,9 @@ int main(void)
 		cmocka_unit_test(test_refused_changes_nothing), cmocka_unit_test(test_odd), cmocka_unit_test(test_dirs),
 		cmocka_unit_test(test_rollback), cmocka_unit_test(test_file_rollback), cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_opposite), cmocka_unit_test(test_cut_short), cmocka_unit_test(test_leftover),
-		cmocka_unit_test(test_half_done), cmocka_unit_test(test_unheard), cmocka_unit_test(test_not_happened),
+		cmocka_unit_test(test_half_done), cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_replaced_in_place), cmocka_unit_test(test_unnoted),
+		cmocka_unit_test(test_unheard), cmocka_unit_test(test_not_happened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -424,6 +424,31 @@ static int coroutine_fn unlink_once(struct xlator *xl, struct call *call, const 
 	return ret;
 }
 
+/* Nobody finds the name. But a lookup is answered by whatever whole copy is there, and what a
+ * change is answered has to stay true. So the removal itself goes everywhere: each subvolume
+ * then says with all it takes that the name is gone, and keeps on record whom it did not hear. */
+static int coroutine_fn unlink_missing(struct xlator *xl, struct call *call,
+				       const struct unlink_args *args, int hashed)
+{
+	struct dht_locks locks;
+	struct dht_found f;
+	struct answer *ans = NULL;
+	int ret = lock_name(xl, call, args->parent, args->name, hashed, &locks);
+
+	if (ret < 0)
+		return ret;
+	ret = dht_find_thoroughly(xl, call, args->parent, args->name, true, &f);
+	if (ret == 0)
+		ret = -EAGAIN;
+	if (ret == -ENOENT)
+		ans = dht_fanout_same(xl, call, FOP_unlink, args, -1);
+	for (unsigned i = 0; ans && i < xl->nchildren; i++)
+		if (dht_in_doubt(ans[i].err))
+			ret = ans[i].err;
+	dht_locks_release_later(xl, call, &locks);
+	return ret;
+}
+
 int coroutine_fn distribute_unlink(struct xlator *xl, struct call *call, const struct unlink_args *args, struct unlink_res *res)
 {
 	struct dht_found f;
@@ -435,6 +460,10 @@ int coroutine_fn distribute_unlink(struct xlator *xl, struct call *call, const s
 		ret = dht_find(xl, call, args->parent, args->name, &f);
 		if (ret == -ENOENT)	/* who removes a name has seen it */
 			ret = dht_find_thoroughly(xl, call, args->parent, args->name, false, &f);
+		if (ret == -ENOENT)
+			ret = unlink_missing(xl, call, args, f.hashed);
+		if (ret == -EAGAIN)
+			continue;
 		if (ret < 0)
 			return ret;
 		if (f.cached < 0)

@@ -20,6 +20,15 @@ int coroutine_fn dht_clear_leftover(struct xlator *xl, struct call *call, struct
 /* A directory that has names does not go: those that nobody sees, and so nobody can remove, are made whole. */
 void coroutine_fn dht_reveal_names(struct xlator *xl, struct call *call, const uint8_t *gfid);
 
+/* --- replaced.c: what a rename replaces on a third subvolume ---------------------------- */
+/* Before the rename: @victim on child @on is replaced by the file @by under this name. */
+int coroutine_fn dht_note_replaced(struct xlator *xl, struct call *call, struct inode *parent,
+				   const char *name, struct inode *victim, int on, const uint8_t *by);
+/* After it, under the name's lock: @f, found under the name, has replaced what bears such a
+ * note. */
+int coroutine_fn dht_clear_replaced(struct xlator *xl, struct call *call, struct inode *parent,
+				    const char *name, const struct dht_found *f);
+
 /* --- cookie.c: a directory position among many subvolumes in 63 bits ------------------------------------------- */
 #define DHT_COOKIE_RUN_MAX 16
 struct dht_pos { unsigned rank; uint64_t off; bool wide; unsigned after; };

@@ -307,20 +307,30 @@ static int coroutine_fn rename_over(struct xlator *xl, struct call *call, struct
 	return 0;
 }
 
-/* What the old names left behind. The rename has happened; leftovers are harmless, and found by lookups. */
-static void coroutine_fn clean_up(struct xlator *xl, struct call *call, struct renaming *r)
+static bool replaces_elsewhere(const struct renaming *r)
+{
+	return r->dst_exists && r->dc != r->sc && r->dc != r->dh;
+}
+
+/* What the old names left behind. The rename has happened; a linkto that is left is harmless,
+ * and found by lookups. What was replaced is not: while it may be there, nothing is answered
+ * (replaced.c). */
+static int coroutine_fn clean_up(struct xlator *xl, struct call *call, struct renaming *r)
 {
 	const struct rename_args *a = r->args;
 	struct call own = dht_internal(call);
 	struct unlink_args args = { .parent = a->newparent, .name = a->newname, .internal = true };
 	struct lookup_res found = { 0 };
+	int ret;
 
 	/* Where somebody made the new name a link to this very file meanwhile, RENAME did nothing, as POSIX wants: the old name stands. */
 	if (r->src.linkto >= 0 && r->src.linkto != r->sc && r->src.linkto != r->dh &&
 	    dht_gone(xl_lookup(xl->children[r->sc], &own, &(struct lookup_args){ .parent = a->oldparent, .name = a->oldname }, &found)))
 		dht_linkto_remove(xl, call, a->oldparent, a->oldname, r->src.linkto);
-	if (r->dst_exists && r->dc != r->sc && r->dc != r->dh)
-		remove_old_name(xl->children[r->dc], &own, &args);
+	if (!replaces_elsewhere(r))
+		return 0;
+	ret = remove_old_name(xl->children[r->dc], &own, &args);
+	return dht_in_doubt(ret) ? ret : 0;
 }
 
 /* Two names of one file: POSIX wants nothing done. But the linkto may stand under the new name on some copies of its subvolume and not on
@@ -334,14 +344,18 @@ static int coroutine_fn two_names(struct xlator *xl, struct call *call, struct r
 	int ret;
 
 	r->res->stat = r->src.res.stat;
-	if (r->dst.linkto != r->dh || (a->oldparent == a->newparent && strcmp(a->oldname, a->newname) == 0))
+	if (a->oldparent == a->newparent && strcmp(a->oldname, a->newname) == 0)
 		return 0;
+	if (r->dst.linkto != r->dh)
+		return dht_clear_replaced(xl, call, a->newparent, a->newname, &r->dst);
 	co_shield();
 	ret = signpost(xl, call, r, &made);
 	if (ret == 0)
 		ret = xl_rename(xl->children[r->dh], call, a, &unused);
 	if (made)
 		dht_linkto_remove(xl, call, a->oldparent, a->oldname, r->dh);
+	if (ret == 0)
+		ret = dht_clear_replaced(xl, call, a->newparent, a->newname, &r->dst);
 	co_unshield();
 	return dht_gone(ret) ? -EAGAIN : dht_in_doubt(ret) ? ret : 0;
 }
@@ -357,6 +371,15 @@ static int coroutine_fn may_rename(struct xlator *xl, struct call *call, const s
 	if (r->dst_exists)
 		return dht_may_unname(xl, call, (unsigned)r->sc, a->newparent, &r->dst.res.stat);
 	return a->newparent == a->oldparent ? 0 : dht_may_change(xl, call, (unsigned)r->sc, a->newparent);
+}
+
+static int coroutine_fn rename_as_it_lies(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	if (r->dh == r->sc)
+		return rename_in_place(xl, call, r);
+	if (r->dst_exists && r->dc == r->sc)
+		return rename_over(xl, call, r);
+	return rename_by_linkto(xl, call, r);
 }
 
 static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct renaming *r)
@@ -378,14 +401,13 @@ static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct
 	known.inode->type = r->src.res.stat.mode & S_IFMT;
 	r->args = &known;
 	co_shield();
-	if (r->dh == r->sc)
-		ret = rename_in_place(xl, call, r);
-	else if (r->dst_exists && r->dc == r->sc)
-		ret = rename_over(xl, call, r);
-	else
-		ret = rename_by_linkto(xl, call, r);
+	if (replaces_elsewhere(r))	/* a disk that takes no note does not stop the rename */
+		ret = dht_note_replaced(xl, call, asked->newparent, asked->newname, r->dst_inode,
+					r->dc, r->src_inode->gfid);
+	if (!dht_in_doubt(ret))
+		ret = rename_as_it_lies(xl, call, r);
 	if (ret == 0)
-		clean_up(xl, call, r);
+		ret = clean_up(xl, call, r);
 	co_unshield();
 	r->args = asked;
 	if (ret == 0)
@@ -393,9 +415,8 @@ static int coroutine_fn rename_file(struct xlator *xl, struct call *call, struct
 	return ret;
 }
 
-/* No lookup finds the old name: was this rename cut short when it had happened already? Then the file has that name still, beside the new one,
- * where its data is, and this is RENAME sent again. */
-static int coroutine_fn finish_cut_short(struct xlator *xl, struct call *call, struct renaming *r)
+/* The old name may be left where the data is. */
+static int coroutine_fn remove_left_name(struct xlator *xl, struct call *call, struct renaming *r)
 {
 	const struct rename_args *a = r->args;
 	const struct iatt *st = &r->dst.res.stat;
@@ -404,7 +425,7 @@ static int coroutine_fn finish_cut_short(struct xlator *xl, struct call *call, s
 	struct iatt unused;
 	int ret;
 
-	if (r->stale || !r->dst_exists || S_ISDIR(st->mode) || st->nlink < 2 || r->dst.cached == r->dh)
+	if (st->nlink < 2 || r->dst.cached == r->dh)
 		return -ENOENT;
 	ret = stands_there(xl, &own, a->oldparent, a->oldname, r->dst.cached, st->gfid, &unused);
 	if (ret < 0)
@@ -412,10 +433,31 @@ static int coroutine_fn finish_cut_short(struct xlator *xl, struct call *call, s
 	co_shield();
 	ret = remove_old_name(xl->children[r->dst.cached], call, &old);	/* which the caller must be allowed to */
 	co_unshield();
-	r->res->stat = *st;
+	return ret;
+}
+
+/* No lookup finds the old name: was this rename cut short when it had happened already? Then the
+ * file may have that name still, beside the new one, where its data is, and what it replaced may
+ * stand there: this is RENAME sent again. */
+static int coroutine_fn finish_cut_short(struct xlator *xl, struct call *call, struct renaming *r)
+{
+	const struct rename_args *a = r->args;
+	int ret, err;
+
+	if (r->stale || !r->dst_exists || S_ISDIR(r->dst.res.stat.mode))
+		return -ENOENT;
+	ret = remove_left_name(xl, call, r);
+	if (ret < 0 && ret != -ENOENT)
+		return ret;
+	co_shield();
+	err = dht_clear_replaced(xl, call, a->newparent, a->newname, &r->dst);
+	co_unshield();
+	if (err < 0 || ret < 0)
+		return err < 0 ? err : ret;
+	r->res->stat = r->dst.res.stat;
 	r->res->stat.nlink--;
 	r->again = true;
-	return ret;
+	return 0;
 }
 
 /* What is gone cannot be locked. It may be a file that the last attempt found, and then the next one
