@@ -41,6 +41,15 @@ struct sim_gateway {			/* one life of one; a restart makes another */
 	uint64_t restarts;		/* of bricks, as it heard: unstable writes before are in doubt */
 };
 
+/* What the nemesis did, counted by kind. */
+#define SIM_FAULTS(F) \
+	F(KILL, "kill") F(POWER, "power") F(OUTAGE, "outage") F(GATEWAY, "gateway") \
+	F(PARTITION, "partition") F(DELAY, "delay") F(TURN, "turn")
+#define F(id, name) FAULT_##id,
+enum sim_fault { SIM_FAULTS(F) FAULTS };
+#undef F
+extern const char *const sim_fault_names[FAULTS];
+
 struct sim_world {
 	uint64_t seed;
 	struct loop *loop;
@@ -52,7 +61,7 @@ struct sim_world {
 	unsigned burying;		/* dead processes whose remains are being cleared away */
 	unsigned working;		/* users that are not done */
 	bool failed;
-	uint64_t ops, retries, kills;
+	uint64_t ops, retries, kills, faults[FAULTS];
 };
 extern struct sim_world sw;
 
@@ -63,11 +72,17 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static inline uint64_t rnd(uint64_t below) { return sim_random(sw.loop, below); }
 static inline unsigned brick_count(void) { return sw.sets * sw.copies; }
 
+/* sim_main.c: true when all was well. The world of a failed run is left as it is. */
+bool sim_run_seed(uint64_t seed, bool verbose, const char *without);
+/* sim_range.c: exit status */
+int sim_range(uint64_t from, uint64_t count, unsigned jobs, const char *without);
+
 /* sim_hosts.c */
 void coroutine_fn brick_start(struct sim_brick *b);
 void coroutine_fn brick_kill(struct sim_brick *b, bool power, bool silent);
 void coroutine_fn gateway_start(unsigned index);
 void coroutine_fn gateway_kill(unsigned index);
+bool gateway_sees_firsts(const struct sim_gateway *gw);	/* of pairs that others may go on with */
 void coroutine_fn sim_clear_away(void);		/* until all that was killed is gone */
 void world_make(void);
 void world_free(void);

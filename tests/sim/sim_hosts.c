@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/sim/sim.h"
+#include "xlators/cluster/replicate/replicate.h"
 
 #define VOLUME_ID "11111111-2222-3333-4444-555555555555"
 #define PORT 49152
@@ -170,6 +171,21 @@ void coroutine_fn gateway_kill(unsigned index)
 	sw.gateways[index] = NULL;
 	sw.kills++;
 	bury_later(NULL, gw->graph, gw);
+}
+
+/* What a gateway reads from the second of two copies may be old, while it does not reach the
+ * first and another gateway does (cluster/replicate/README.md, "The second of two"). */
+bool gateway_sees_firsts(const struct sim_gateway *gw)
+{
+	char name[32];
+	unsigned i;
+
+	for (i = 0; i < sw.sets && sw.copies == 2 && sw.ngateways > 1; i++) {
+		snprintf(name, sizeof(name), "demo-replicate-%u", i);
+		if (!(replicate_of(graph_find(gw->graph, name))->up & bit(0)))
+			return false;
+	}
+	return true;
 }
 
 /* ---- the world ---- */

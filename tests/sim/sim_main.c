@@ -1,6 +1,9 @@
-/* tests/sim/sim_main.c: runs the simulated volume for some seeds: sim_volume [--seed N] [--count N] [--without WHAT] [--verbose].
+/* tests/sim/sim_main.c: runs the simulated volume for some seeds: sim_volume [--seed N] [--count
+ * N] [--jobs N] [--without WHAT] [--verbose].
  *
- * A failure prints its seed; --seed N --count 1 --verbose tells the story again, exactly as it was. */
+ * A failure prints its seed; --seed N --count 1 --verbose tells the story again, exactly as it
+ * was. The first failure ends the run; with --jobs it goes on, and lists all in the end (make
+ * sim). */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +14,9 @@
 #include "tests/sim/sim.h"
 
 struct sim_world sw;
+#define F(id, name) name,
+const char *const sim_fault_names[FAULTS] = { SIM_FAULTS(F) };
+#undef F
 
 static double seconds(void)
 {
@@ -84,7 +90,7 @@ static void coroutine_fn story(void *arg)
 }
 
 /* True when all was well. The world of a failed run is left as it is: it is full of coroutines. */
-static bool run_seed(uint64_t seed, bool verbose, const char *without)
+bool sim_run_seed(uint64_t seed, bool verbose, const char *without)
 {
 	int ret;
 
@@ -134,16 +140,24 @@ static const struct { uint64_t seed; const char *without; } found[] = {
 
 static void run_or_exit(uint64_t seed, bool verbose, const char *without)
 {
-	if (run_seed(seed, verbose, without))
+	if (sim_run_seed(seed, verbose, without))
 		return;
 	fflush(NULL);
 	_exit(1);			/* that world cannot be taken down any more: a leak check would only add noise */
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: sim_volume [--seed N] [--count N] [--jobs N] [--verbose]"
+		" [--without g|p|t]\n");
+	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t seed = 0, count = 50, i;
 	const char *without = "";
+	unsigned jobs = 0;
 	bool verbose = false;
 	int a;
 
@@ -154,12 +168,16 @@ int main(int argc, char **argv)
 			seed = strtoull(argv[++a], NULL, 10);
 		else if (strcmp(argv[a], "--count") == 0 && a + 1 < argc)
 			count = strtoull(argv[++a], NULL, 10);
+		else if (strcmp(argv[a], "--jobs") == 0 && a + 1 < argc)
+			jobs = (unsigned)strtoul(argv[++a], NULL, 10);
 		else if (strcmp(argv[a], "--without") == 0 && a + 1 < argc)
 			without = argv[++a];
 		else
-			return fprintf(stderr, "usage: sim_volume [--seed N] [--count N] [--verbose] [--without g|p|t]\n"), 2;
+			return usage();
 	}
 	log_open("sim_volume", NULL, verbose ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR);
+	if (jobs)
+		return sim_range(seed, count, jobs, without);
 	for (i = 0; !seed && i < sizeof(found) / sizeof(found[0]); i++)
 		run_or_exit(found[i].seed, verbose, found[i].without);
 	seed = seed ? seed : 1;

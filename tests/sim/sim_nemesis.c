@@ -8,10 +8,14 @@ struct sickness { unsigned what, a, b; uint64_t for_ns; };
 static void coroutine_fn brick_out(struct sickness *s)
 {
 	struct sim_brick *b = &sw.bricks[s->a];
+	bool power, silent;
 
 	if (!b->up)
 		return;
-	brick_kill(b, rnd(2), rnd(3) == 0);
+	silent = rnd(3) == 0;
+	power = rnd(2);
+	sw.faults[power ? FAULT_POWER : FAULT_KILL]++;
+	brick_kill(b, power, silent);
 	co_sleep_ns(s->for_ns);
 	brick_start(b);
 }
@@ -21,6 +25,7 @@ static void coroutine_fn all_out(struct sickness *s)
 	bool mine[BRICKS_MAX] = { false };
 	unsigned i;
 
+	sw.faults[FAULT_OUTAGE]++;
 	for (i = 0; i < brick_count(); i++) {
 		mine[i] = sw.bricks[i].up;
 		if (mine[i])
@@ -38,6 +43,7 @@ static void coroutine_fn gateway_out(struct sickness *s)
 
 	if (!sw.gateways[g])
 		return;
+	sw.faults[FAULT_GATEWAY]++;
 	gateway_kill(g);
 	co_sleep_ns(s->for_ns / 4 + 1);
 	gateway_start(g);
@@ -50,6 +56,7 @@ static void coroutine_fn cut_off(struct sickness *s)
 	if (!sw.gateways[s->b])
 		return;
 	gateway = sw.gateways[s->b]->host;
+	sw.faults[FAULT_PARTITION]++;
 	sim_trace("gateway %u and brick %u cannot talk", s->b, s->a);
 	sim_partition(sw.loop, gateway, brick, true);
 	co_sleep_ns(s->for_ns);
@@ -59,6 +66,7 @@ static void coroutine_fn cut_off(struct sickness *s)
 
 static void coroutine_fn slow(struct sickness *s)
 {
+	sw.faults[FAULT_DELAY]++;
 	sim_set_delay(sw.loop, MSEC, 200 * MSEC);
 	co_sleep_ns(s->for_ns / 4 + 1);
 	sim_set_delay(sw.loop, MSEC / 20, 2 * MSEC);
@@ -88,6 +96,7 @@ static void coroutine_fn in_turn(void)
 {
 	unsigned set = (unsigned)rnd(sw.sets) * sw.copies, i;
 
+	sw.faults[FAULT_TURN]++;
 	for (i = 0; i < sw.copies; i++) {
 		brick_kill(&sw.bricks[set + i], false, false);
 		co_sleep_ns(rnd(2 * SEC));

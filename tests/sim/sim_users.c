@@ -51,7 +51,14 @@ struct step {
 	uint32_t offset, len;
 	uint8_t *data;
 	bool unstable;
+	bool saw_firsts;		/* at the beginning of this try */
 };
+
+/* What was found by this try may be older than what was answered: that is no promise. */
+static bool may_be_old(const struct step *st, const struct xlator *top)
+{
+	return !st->saw_firsts || !gateway_sees_firsts(top->graph->owner);
+}
 
 static bool waiting_helps(int ret)
 {
@@ -86,8 +93,11 @@ static int coroutine_fn one_try(struct step *st, struct sim_gateway *gw)
 	call.durable = true;
 	gw->users++;
 	old = co_set_deadline(loop_now_ns(sw.loop) + 20 * SEC);
+	st->saw_firsts = gateway_sees_firsts(gw);
 	ret = st->fn(st, gw->graph->top, &call, gw->graph->inodes);
 	co_restore_deadline(old);
+	if (ret < 0 && may_be_old(st, gw->graph->top))
+		ret = -ENOTCONN;
 	if (gw->dead)			/* nobody hears the answer of a dead gateway */
 		ret = -ENOTCONN;
 	gw->users--;
@@ -144,7 +154,7 @@ static int coroutine_fn look(struct step *st, struct xlator *top, struct call *c
 
 	memcpy(ret_gfid, res->stat.gfid, 16);
 	inode_unref(parent);
-	return ret;
+	return ret == -ENOENT && may_be_old(st, top) ? -ENOTCONN : ret;
 }
 
 /* A name exists already: is it what an earlier try of ours made? */
@@ -302,14 +312,20 @@ static int coroutine_fn try_read(struct step *st, struct xlator *top, struct cal
 
 	if (ret < 0)
 		return ret;
+	if (memcmp(found, st->f->gfid, 16) != 0 && may_be_old(st, top))
+		return -ENOTCONN;
 	CHECK(memcmp(found, st->f->gfid, 16) == 0, "user %u: %s is another file", st->u->index, st->f->name);
 	args.inode = inode = inode_for(t, st->f->gfid);
 	ret = xl_readv(top, call, &args, res);
 	inode_unref(inode);
 	if (ret < 0)
 		return ret;
-	if (res->data.len != st->f->size || (st->f->size && memcmp(payload_data(&res->data), st->f->data, st->f->size) != 0))
+	if (res->data.len != st->f->size ||
+	    (st->f->size && memcmp(payload_data(&res->data), st->f->data, st->f->size) != 0)) {
+		if (may_be_old(st, top))
+			return -ENOTCONN;
 		sim_disks_tell(st->f->gfid);
+	}
 	CHECK(res->data.len == st->f->size, "user %u: %s has %u bytes, not %u", st->u->index, st->f->name, res->data.len, st->f->size);
 	CHECK(res->data.len != st->f->size || !st->f->size || memcmp(payload_data(&res->data), st->f->data, st->f->size) == 0,
 	      "user %u: %s does not hold what was written", st->u->index, st->f->name);
@@ -337,10 +353,17 @@ static int coroutine_fn try_list(struct step *st, struct xlator *top, struct cal
 				if (st->u->files[k].exists && st->u->files[k].dir == st->dir &&
 				    strcmp(st->u->files[k].name, res->entries[i].name) == 0)
 					seen[k]++, known = true;
-			CHECK(known, "user %u: %s is listed, which was removed", st->u->index, res->entries[i].name);
+			if (!known && may_be_old(st, top))
+				ret = -ENOTCONN;
+			CHECK(known || ret < 0, "user %u: %s is listed, which was removed",
+			      st->u->index, res->entries[i].name);
 		}
 	} while (ret == 0 && !res->eof && !sw.failed);
 	inode_unref(inode);
+	for (k = 0; k < FILES && ret == 0; k++)
+		if (seen[k] != (st->u->files[k].exists && st->u->files[k].dir == st->dir) &&
+		    may_be_old(st, top))
+			ret = -ENOTCONN;
 	for (k = 0; k < FILES && ret == 0; k++)
 		if (seen[k] != (st->u->files[k].exists && st->u->files[k].dir == st->dir)) {
 			sim_disks_tell(st->u->files[k].gfid);

@@ -129,14 +129,18 @@ static int set_text(gfx_dict *d, const char *key, const char *text)
 
 static int introduce(struct pclient *pc, struct arena *arena, bool extension, gf_bytes *ret_bytes)
 {
+	bool simulated = loop_is_sim(xl_loop(pc->xl));
 	char host[65] = "localhost";
 	char *uuid;
 	gfx_dict d;
 	int ret;
 
-	gethostname(host, sizeof(host) - 1);
-	uuid = arena_printf(arena, "CTX_ID:%s-GRAPH_ID:0-PID:%d-HOST:%s-PC_NAME:%s-RECON_NO:-%u", pc->context, (int)getpid(), host,
-			    pc->xl->name, pc->connects++);
+	/* longer words make longer messages, and of a seed another story on each machine */
+	if (!simulated)
+		gethostname(host, sizeof(host) - 1);
+	uuid = arena_printf(arena, "CTX_ID:%s-GRAPH_ID:0-PID:%d-HOST:%s-PC_NAME:%s-RECON_NO:-%u",
+			    pc->context, simulated ? 10000 : (int)getpid(), host, pc->xl->name,
+			    pc->connects++);
 	if (!uuid)
 		return -ENOMEM;
 	dict_init(&d, arena);
