@@ -424,6 +424,26 @@ static int coroutine_fn unlink_once(struct xlator *xl, struct call *call, const 
 	return ret;
 }
 
+static int coroutine_fn unlink_where_gone(struct xlator *xl, struct call *call,
+					  const struct unlink_args *args)
+{
+	struct lookup_args look = { .parent = args->parent, .name = args->name };
+	struct call own = dht_internal(call);
+	struct answer *ans = dht_fanout_same(xl, &own, FOP_lookup, &look, -1);
+	const void **to = dht_args(xl, call);
+	int ret = -ENOENT;
+
+	if (!ans || !to)
+		return -ENOMEM;
+	for (unsigned i = 0; i < xl->nchildren; i++)
+		to[i] = dht_gone(ans[i].err) ? args : NULL;	/* what is hidden stays */
+	ans = dht_fanout(xl, call, FOP_unlink, to);
+	for (unsigned i = 0; ans && i < xl->nchildren; i++)
+		if (dht_in_doubt(ans[i].err))
+			ret = ans[i].err;
+	return ans ? ret : -ENOMEM;
+}
+
 /* Nobody finds the name. But a lookup is answered by whatever whole copy is there, and what a
  * change is answered has to stay true. So the removal itself goes everywhere: each subvolume
  * then says with all it takes that the name is gone, and keeps on record whom it did not hear. */
@@ -432,7 +452,6 @@ static int coroutine_fn unlink_missing(struct xlator *xl, struct call *call,
 {
 	struct dht_locks locks;
 	struct dht_found f;
-	struct answer *ans = NULL;
 	int ret = lock_name(xl, call, args->parent, args->name, hashed, &locks);
 
 	if (ret < 0)
@@ -441,10 +460,7 @@ static int coroutine_fn unlink_missing(struct xlator *xl, struct call *call,
 	if (ret == 0)
 		ret = -EAGAIN;
 	if (ret == -ENOENT)
-		ans = dht_fanout_same(xl, call, FOP_unlink, args, -1);
-	for (unsigned i = 0; ans && i < xl->nchildren; i++)
-		if (dht_in_doubt(ans[i].err))
-			ret = ans[i].err;
+		ret = unlink_where_gone(xl, call, args);
 	dht_locks_release_later(xl, call, &locks);
 	return ret;
 }
