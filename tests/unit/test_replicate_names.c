@@ -157,6 +157,42 @@ static void test_minority(void **state)
 		world_run(1 + comes_after_ns, 3, automatic, minority_body);
 }
 
+static unsigned lost_lookup;
+
+static void deafener(void *arg)
+{
+	while (w.fault.armed)
+		co_sleep_ns(10000);
+	world_start(1);
+	world_arm(1, FOP_lookup, lost_lookup, FAIL_BEFORE, -ENOTCONN);
+}
+
+/* Sent again, the call asks the copies whether the work they find is its own. Where that answer is
+ * lost, it is not known, and ENOENT is not the answer. */
+static void deaf_body(void)
+{
+	int ret;
+
+	world_kill(0);
+	assert_int_equal(do_create(0, ROOT, "old", 5, NULL), 0);
+	world_rest();
+	world_start(0);
+	world_rest();
+	world_arm(1, FOP_xattrop, 1, DIE_BEFORE, 0);
+	co_start(w.loop, deafener, NULL);
+	ret = do_rename(0, ROOT, "old", ROOT, "new");
+	assert_true(ret == 0 || ret == -ENOTCONN);
+}
+
+static void test_deaf(void **state)
+{
+	unsigned seed;
+
+	for (seed = 1; seed <= 20; seed++)
+		for (lost_lookup = 1; lost_lookup <= 10; lost_lookup++)
+			world_run(seed, 3, automatic, deaf_body);
+}
+
 static void waker(void *arg)
 {
 	co_sleep_ns(2000000000);
@@ -211,7 +247,7 @@ int main(void)
 		cmocka_unit_test(test_exists), cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_agreed), cmocka_unit_test(test_lone_word),
 		cmocka_unit_test(test_minority), cmocka_unit_test(test_other_file),
-		cmocka_unit_test(test_young),
+		cmocka_unit_test(test_young), cmocka_unit_test(test_deaf),
 	};
 
 	log_open("test_replicate_names", "/dev/null", LOG_LEVEL_ERROR);

@@ -528,6 +528,8 @@ static int coroutine_fn found_task(void *ctx, unsigned i)
 	ret = xl_lookup(r->t->xl->children[i], &call, &r->args, &r->found[i]);
 	if (ret == -ENODATA && r->t->row->makes)
 		ret = finish_made(r, &call, i);
+	if (errno_is_loss(ret))		/* nobody knows, then */
+		r->ans[i].err = ret;
 	if (ret < 0 || !gfid_equal(r->found[i].stat.gfid, r->t->tried.object))
 		return -ENOENT;
 	memset(r->ans[i].res, 0, fop_res_sizes[r->t->op]);
