@@ -667,10 +667,29 @@ static void full_brick(struct brick *b)
 	assert_int_equal(do_unlink(b, gfid_root, "f"), 0);
 }
 
+/* Room that was made is there for the next call; a file system that fills up is noticed in about a second. */
+static void room_made(struct brick *b)
+{
+	struct posix *px = b->xl->priv;
+	struct writev_res wr = { 0 };
+	unsigned i;
+
+	px->full = true;
+	assert_int_equal(do_create(b, gfid_root, "f", 1, 0644, NULL), 0);
+	px->full = true;
+	assert_int_equal(do_write(b, gfid_n(1), 0, "x", 1, 0, &wr), 0);
+	assert_false(px->full);
+	px->reserve = 100;
+	for (i = 0; i < 500 && !px->full; i++)
+		co_sleep_ns(10000000);
+	assert_int_equal(do_create(b, gfid_root, "g", 2, 0644, NULL), -ENOSPC);
+}
+
 static void test_space(void **state)
 {
 	struct brick b;
 
+	brick_test(room_made);
 	brick_test(space_told);
 	brick_new(&b, " option reserve 100\n");
 	brick_run(&b, full_brick);

@@ -57,7 +57,7 @@ static int make_begin(struct making *m, struct inode *parent, const uint8_t *gfi
 		ret = node_iatt(m->px, m->parent, preparent);
 	if (ret < 0)
 		return ret;
-	if (m->px->full && m->call->pid >= 0)
+	if (space_refuses(m->px, m->call))
 		return -ENOSPC;
 	name_lock(m->px, m->parent->gfid, m->name);
 	m->locked = true;

@@ -321,7 +321,7 @@ static int writev_job(struct posix *px, struct call *call, const struct writev_a
 	if (node->type != S_IFREG)
 		ret = node->type == S_IFDIR ? -EISDIR : -EINVAL;
 	else if (!from)
-		ret = node_iatt(px, node, &res->pre);
+		ret = space_refuses(px, call) ? -ENOSPC : node_iatt(px, node, &res->pre);
 	if (ret == 0) {
 		res->is_append = flags || args->offset == res->pre.size;
 		/* O_SYNC wants the times on disk as well, so one fsync does it all afterwards. */
@@ -396,8 +396,6 @@ int coroutine_fn fop_writev(struct xlator *xl, struct call *call, const struct w
 		return -EFBIG;
 	if (read_only(args->fd))
 		return -EBADF;
-	if (px->full && call->pid >= 0)
-		return -ENOSPC;
 	res->written = 0;
 	return writev_peek(px, call, args, res) ? 0 : writev_offload(xl, call, args, res);
 }

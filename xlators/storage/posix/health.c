@@ -1,10 +1,9 @@
 /* xlators/storage/posix/health.c: what a brick does by itself: stores times that are newer than on disk, each second; sees that its file
- * system still takes writes, and how full it is, each half minute. A brick whose disk fails says so and serves no more. */
+ * system still takes writes, each half minute, and how full it is, each second. A brick whose disk fails says so and serves no more. */
 #include "xlators/storage/posix/posix.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,12 +11,10 @@
 
 #define TICK_NS 1000000000ull
 
-static void measure_reserve(struct posix *px)
+static int measure(void *arg)
 {
-	struct statvfs vfs;
-
-	if (px->reserve && fstatvfs(px->root_fd, &vfs) == 0)
-		px->full = vfs.f_bavail < vfs.f_blocks / 100 * px->reserve;
+	space_measure(arg);
+	return 0;
 }
 
 /* `YYYY-MM-DD hh:mm:ss +zzzz`, rewritten in place. */
@@ -37,7 +34,6 @@ static int write_health(void *arg)
 	ret = fd < 0 || pwrite(fd, text, len, 0) != (ssize_t)len || fdatasync(fd) < 0 ? -errno : 0;
 	if (fd >= 0)
 		close(fd);
-	measure_reserve(px);
 	creds_end();
 	return ret;
 }
@@ -62,6 +58,8 @@ static void coroutine_fn health(void *arg)
 	while (!px->stopping) {
 		if (px->nodes.ndirty && loop_offload(flush_times, px) < 0)
 			log_warning("times of some objects could not be stored", "directory=%s", log_quote(px->directory));
+		if (px->reserve)
+			loop_offload(measure, px);
 		if (px->health_ms && loop_now_ns(xl_loop(px->xl)) >= due) {
 			int ret = loop_offload(write_health, px);
 

@@ -86,7 +86,7 @@ struct posix {
 	uint64_t fs_dev;
 	bool log_force;			/* XFS, ext4: an fsync of one inode forces the log for all; else syncfs */
 	bool nowait_writes;
-	_Atomic bool full;		/* below the reserve; set by the health check */
+	_Atomic bool full;		/* below the reserve when space_measure() last looked */
 	struct iatt_time torn_from, torn_to;	/* objects changed by a run that was killed in this time may have newer times than stored */
 	struct node *root;
 	struct node_table nodes;
@@ -107,6 +107,10 @@ struct posix_fd {
 	int sys;			/* read position of a directory is its own */
 	pthread_mutex_t lock;		/* directories: position */
 };
+
+/* space.c: the reserve, a share of the file system that users cannot fill. Both block. */
+bool space_measure(struct posix *px);				/* asks the file system; sets px->full */
+bool space_refuses(struct posix *px, const struct call *call);	/* -ENOSPC for this caller? Asks again before it says so */
 
 /* creds.c: who this helper thread is to the file system. A job starts and ends as root. */
 void creds_begin(void);

@@ -1,14 +1,33 @@
-/* xlators/storage/posix/space.c: where a file has blocks and what they sum up to: fallocate, discard, zerofill, seek, rchecksum. */
+/* xlators/storage/posix/space.c: the reserve that users cannot fill; where a file has blocks and what they sum up to: fallocate, discard,
+ * zerofill, seek, rchecksum. */
 #include "xlators/storage/posix/job.h"
 
 #include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "xlators/storage/posix/digest.h"
 
 #define CHECKSUM_MAX (16u << 20)
+
+bool space_measure(struct posix *px)
+{
+	struct statvfs vfs;
+
+	if (!px->reserve)
+		px->full = false;
+	else if (fstatvfs(px->root_fd, &vfs) == 0)
+		px->full = vfs.f_bavail < vfs.f_blocks / 100 * px->reserve;
+	return px->full;
+}
+
+/* What was seen a second ago is no reason to refuse: somebody may have made room since. */
+bool space_refuses(struct posix *px, const struct call *call)
+{
+	return call->pid >= 0 && px->full && space_measure(px);
+}
 
 static int change_space(struct posix *px, struct call *call, struct inode *inode, struct fd *fd, int mode, uint64_t offset,
 			uint64_t len, struct iatt *pre, struct iatt *post)
@@ -21,7 +40,7 @@ static int change_space(struct posix *px, struct call *call, struct inode *inode
 	ret = node->type == S_IFREG ? node_iatt(px, node, pre) : node->type == S_IFDIR ? -EISDIR : -ENODEV;
 	if (ret == 0 && !fd)
 		ret = entry_may(px, call, node, 2);
-	if (ret == 0 && px->full && call->pid >= 0 && !(mode & FALLOC_FL_PUNCH_HOLE))
+	if (ret == 0 && !(mode & FALLOC_FL_PUNCH_HOLE) && space_refuses(px, call))
 		ret = -ENOSPC;
 	if (ret == 0) {
 		if (pre->mode & (S_ISUID | S_ISGID))
