@@ -45,6 +45,8 @@ static int begin(struct xlator *xl, enum fop op, bool unlock, int *ret_late)
 	delay();
 	if (cut_off(xl))
 		return -ENOTCONN;
+	if (disk_of(xl)->refuses && (disk_of(xl)->refused >> op & 1))
+		return disk_of(xl)->refuses;
 	if (!fault_due(xl, op, unlock))
 		return 0;
 	switch (w.fault.how) {

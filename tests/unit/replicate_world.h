@@ -33,6 +33,8 @@ struct waiter;
 
 struct disk {
 	bool down, half;
+	int refuses;			/* errno of a disk that is full or failing, for the calls below; 0: it is well */
+	uint64_t refused;		/* bits by enum fop */
 	struct object objects[OBJECTS];
 	struct entry entries[OBJECTS * 2];
 	struct held held[64];

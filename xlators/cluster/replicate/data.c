@@ -15,7 +15,7 @@ struct change_of_data {
 	bool stable;
 };
 
-/* A copy that wrote less than the others did not do it. */
+/* A copy that wrote less than the others did not do it: its disk ran full over it. */
 static void distrust_short_writes(struct answer *ans, child_set part)
 {
 	uint32_t most = 0;
@@ -26,7 +26,7 @@ static void distrust_short_writes(struct answer *ans, child_set part)
 			most = ans[i].res->writev.written;
 	for (i = 0; part >> i; i++)
 		if ((part & bit(i)) && ans[i].err == 0 && ans[i].res->writev.written < most)
-			ans[i].err = -EIO;
+			ans[i].err = -ENOSPC;
 }
 
 static void note_stability(struct epoch *e, const struct change_of_data *d, const struct answer *ans, child_set ok)

@@ -113,7 +113,7 @@ static int coroutine_fn raise_marks(struct epoch *e, struct call *sub)
 {
 	struct replicate *rp = replicate_of(e->xl);
 	struct changelog log = { .inode = e->inode, .to = e->part };
-	child_set part = e->part;
+	child_set part = e->part, refused;
 
 	if (!rp->data_log)
 		return 0;
@@ -133,8 +133,9 @@ static int coroutine_fn raise_marks(struct epoch *e, struct call *sub)
 	copies_told(rp, e->copies, part, log.ok, log.lacking);
 	e->missed = e->accused = e->absent | e->shorter;
 	hear_marks(rp, e, &log);
-	if (!log.ok)
-		return quorum_error(log.ans, part, e->copies->good[DATA]);
+	refused = quorum_refusals(log.ans, part);
+	if (!log.ok || (quorum_met(rp, refused) && !epoch_holds(e, log.ok)))
+		return quorum_error(log.ans, refused ? refused : part, e->copies->good[DATA]);
 	return 0;
 }
 
@@ -293,6 +294,8 @@ static bool coroutine_fn accuse(struct epoch *e, const struct call *call, const 
 	e->accused |= v->missed | v->confess;
 	if (log.held_back)
 		confess(e, &sub, last);
+	else if (v->overruled && !epoch_holds(e, log.ok))	/* those that refused cannot even write that down */
+		confess(e, &sub, v->overruled);
 	arena_free(arena);
 	return !log.held_back && epoch_holds(e, log.ok);
 }
@@ -312,8 +315,7 @@ int coroutine_fn epoch_record(struct epoch *e, struct call *call, const struct v
 	last = copies_last(rp, e->copies, v->blamers, v->missed, DATA);
 	copies_blame(rp, e->copies, v->blamers, v->missed, DATA);
 	copies_confess(rp, e->copies, v->confess, DATA);
-	if (v->took_effect)
-		e->missed |= v->missed | v->confess;
+	e->missed |= v->took_effect ? v->missed | v->confess : v->overruled & e->good;
 	e->good &= ~e->missed;
 	if (!news && v->took_effect && !v->confess)
 		return v->ret;

@@ -91,13 +91,15 @@ static int coroutine_fn believe_name(struct xlator *xl, struct inode *parent, co
 	return absent & good ? -ENOENT : quorum_error(ans, asked, good);
 }
 
-/* By gfid alone: what was removed while a child was away still stands there. The absent ones are right when they have something against
- * those that have it, and those nothing against them. */
+/* By gfid alone: what was removed while a child was away still stands there. The absent ones are right when they could decide that without those
+ * that have it, and have something against them, and those nothing against the absent ones. */
 static bool is_zombie(const struct replicate *rp, const struct answer *ans, child_set ok, child_set absent)
 {
 	struct copies view = { 0 };
 	unsigned i, j;
 
+	if (!quorum_met(rp, rp->all & ~ok))
+		return false;
 	for (i = 0; i < rp->n; i++) {
 		child_set accusers = 0;
 

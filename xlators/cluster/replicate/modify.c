@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "xlators/cluster/replicate/names.h"
+#include "xlators/cluster/replicate/takeback.h"
 
 #define QUORUM_PATIENCE_NS 30000000000ull
 
@@ -375,6 +376,9 @@ static int coroutine_fn txn_mark(struct txn *t)
 	}
 	for (i = 0; i < s->n; i++)
 		t->part &= t->places[i].marked;
+	for (i = 0; i < s->n && !holds(t); i++)
+		if (s->log[i].ans && quorum_met(rp, quorum_refusals(s->log[i].ans, s->log[i].to)))
+			return quorum_error(s->log[i].ans, s->log[i].to, t->good);
 	return holds(t) ? 0 : -ENOTCONN;
 }
 
@@ -419,12 +423,7 @@ static void txn_fill(struct txn *t, const struct answer *ans, void *res)
 
 static const uint8_t *new_gfid(const struct txn *t)
 {
-	switch (t->op) {
-	case FOP_mknod: return ((const struct mknod_args *)t->args)->gfid;
-	case FOP_mkdir: return ((const struct mkdir_args *)t->args)->gfid;
-	case FOP_create: return ((const struct create_args *)t->args)->gfid;
-	default: return ((const struct symlink_args *)t->args)->gfid;
-	}
+	return replicate_new_gfid(t->op, t->args);
 }
 
 static const struct xattrs *new_xattrs(const struct txn *t)
@@ -636,6 +635,22 @@ static struct answer *coroutine_fn act_and_release(struct txn *t)
 	return ans;
 }
 
+/* Some made it, too few to decide, and all others are there and refused: under their locks it is undone. */
+static void coroutine_fn txn_take_back(struct txn *t, struct answer *ans)
+{
+	struct replicate *rp = replicate_of(t->xl);
+	struct verdict *v = &t->verdict;
+	struct take_back b = { t->xl, &t->sub, t->op, t->args, ans, t->part, v->ok, t->good };
+
+	if (v->ret == 0 || !take_back_due(&b))
+		return;
+	take_back_look(&b);
+	if (take_back_accept(&b, ans))
+		quorum_judge(rp, ans, t->part, t->lacking & rp->up, t->good, v);
+	if (v->ret < 0)
+		take_back(&b, v);
+}
+
 static int coroutine_fn txn_act(struct txn *t, void *res)
 {
 	struct replicate *rp = replicate_of(t->xl);
@@ -654,6 +669,7 @@ static int coroutine_fn txn_act(struct txn *t, void *res)
 	distrust_other_gfids(t, ans);
 	remember_object(t, ans);
 	quorum_judge(rp, ans, t->part, t->lacking & rp->up, t->good, &t->verdict);
+	txn_take_back(t, ans);
 	if (t->row->type == ENTRY)
 		names_judge(rp, ans, t->part, t->lacking & rp->up, t->good, &t->verdict);
 	if (t->everywhere != t->good)	/* between directories with different whole copies: with a confession both names might be gone */
@@ -786,20 +802,23 @@ static void hear_settled(struct txn *t, const struct changelog *log, uint64_t se
 }
 
 /* The whole ones that were not told to accuse anybody, because no quorum would have it on record, are a minority that acted. About names
- * nothing is said: they are shown where any whole copy has them (README.md). */
+ * nothing is said: they are shown where any whole copy has them (README.md). Nor can those accuse whose disks take no marks: then the
+ * overruled do so themselves. */
 static void coroutine_fn confess(struct txn *t, struct settle *s)
 {
 	uint64_t which = 0;
 	unsigned i;
 
-	for (i = 0; i < t->nplaces && t->row->type != ENTRY; i++) {
+	for (i = 0; i < t->nplaces; i++) {
 		struct changelog *log = &s->log[i];
+		bool unheard = t->verdict.overruled && t->places[i].copies && !quorum_met(replicate_of(t->xl), log->ok);
+		child_set who = unheard ? t->verdict.overruled : t->places[i].last;
 
-		if (!log->held_back)
+		if (!unheard && (!log->held_back || t->row->type == ENTRY))
 			continue;
 		*log = (struct changelog){ .inode = t->places[i].inode };
-		changelog_confess(log, t->places[i].last, t->row->type);
-		copies_confess(replicate_of(t->xl), t->places[i].copies, t->places[i].last, t->row->type);
+		changelog_confess(log, who, t->row->type);
+		copies_confess(replicate_of(t->xl), t->places[i].copies, who, t->row->type);
 		which |= 1u << i;
 	}
 	if (which)

@@ -4,7 +4,8 @@
  * along, but its word alone is worth nothing: what it says neither succeeds a call nor accuses a whole copy.
  *
  * A minority that made a change the others may not have made must not accuse them: they can go on without it, accuse it in turn,
- * and nobody would be right. It accuses itself, unless it was the only whole copy. That holds for the second of two as well: the first may
+ * and nobody would be right. Where a quorum says that it did not make it, that is the answer, and accuses the minority (overruled). Where
+ * answers were lost, the minority accuses itself, unless it was the only whole copy. That holds for the second of two as well: the first may
  * go on alone, perhaps with another client.
  *
  * Where every child took part there is nobody to wait for: what all whole copies made is made, though the stale ones could not follow. */
@@ -54,6 +55,18 @@ bool errno_is_refusal(int err)
 	return err < 0 && !errno_is_loss(err) && err != -EIO && err != -ENOMEM;
 }
 
+/* Who answered that it did not do it. */
+child_set quorum_refusals(const struct answer *ans, child_set asked)
+{
+	child_set refused = 0;
+	unsigned i;
+
+	for (i = 0; asked >> i; i++)
+		if ((asked & bit(i)) && ans[i].err < 0 && !errno_is_loss(ans[i].err))
+			refused |= bit(i);
+	return refused;
+}
+
 int quorum_error(const struct answer *ans, child_set asked, child_set good)
 {
 	child_set heed = asked & good;		/* nothing that a stale copy says reaches a caller */
@@ -86,13 +99,23 @@ void quorum_judge(const struct replicate *rp, const struct answer *ans, child_se
 		v->ret = quorum_error(ans, asked, good);
 		v->blamers = asked & good;
 		v->missed = v->ok;
+		if (quorum_refusals(ans, asked) == (asked & ~v->ok))
+			v->overruled = v->ok;
 		return;
 	}
 	v->took_effect = true;
 	if (!quorum_met(rp, v->ok) && ((asked | lacking) != rp->all || (good & ~v->ok))) {
 		v->ret = quorum_error(ans, asked & good & ~v->ok, good);
 		if (good & ~v->ok) {
-			v->confess = v->ok;
+			child_set refused = quorum_refusals(ans, asked);
+
+			if (quorum_met(rp, refused) && (refused & good)) {
+				v->took_effect = false;
+				v->blamers = refused;
+				v->missed = v->overruled = v->ok;
+			} else {
+				v->confess = v->ok;
+			}
 			return;
 		}
 	}

@@ -87,7 +87,7 @@ struct verdict {
 	int ret;				/* for the caller */
 	child_set ok;				/* did it */
 	child_set blamers, missed;		/* who must accuse whom; both empty when nothing is to be recorded */
-	child_set confess;			/* who must accuse itself */
+	child_set confess, overruled;		/* who must accuse itself; who made what a quorum refused: missed, too */
 	bool took_effect;			/* on copies that count */
 	bool refused, decided;			/* by all: nothing was done; about the name, by @ok */
 };
@@ -95,7 +95,7 @@ struct verdict {
 void quorum_judge(const struct replicate *rp, const struct answer *ans, child_set asked, child_set lacking, child_set good,
 		  struct verdict *ret_v);
 int quorum_error(const struct answer *ans, child_set asked, child_set good);
-
+child_set quorum_refusals(const struct answer *ans, child_set asked);
 /* state.c */
 struct copies *copies_of(struct xlator *xl, struct inode *inode);	/* NULL: no memory */
 void copies_free(struct copies *c);
