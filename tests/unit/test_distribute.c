@@ -551,6 +551,36 @@ static void test_full(void **state)
 	world(2, NULL, body_full);
 }
 
+/* One subvolume has no room for a directory: then it is nowhere. One that lacks a directory all the same gets it before it is renamed there, and
+ * what cannot be made in it is put off, not called stale. */
+static void body_denied(void)
+{
+	struct rmdir_args gone = { .parent = w.root };
+	struct rmdir_res unused;
+	const char *name = arena_strdup(w.arena, name_on(w.root, "d", 0)), *to = arena_strdup(w.arena, name_on(w.root, "to", 1));
+	struct iatt st;
+
+	assert_int_equal(graph_set_option(w.graph, child(1)->name, "error-no", "ENOSPC", NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(1)->name, "error-fops", "mkdir", NULL), 0);
+	assert_int_equal(graph_set_option(w.graph, child(1)->name, "enable", "on", NULL), 0);
+	assert_int_equal(mkd(w.root, name), -ENOSPC);
+	assert_int_equal(look_on(child(0), w.root, name, &st), -ENOENT);
+	assert_int_equal(look(w.root, name), -ENOENT);
+	assert_int_equal(graph_set_option(w.graph, child(1)->name, "enable", "off", NULL), 0);
+	assert_int_equal(mkd(w.root, name), 0);
+	gone.name = name;
+	assert_int_equal(xl_rmdir(child(1), &w.call, &gone, &unused), 0);
+	assert_int_equal(mv(w.root, name, w.root, to), 0);
+	assert_int_equal(look_on(child(0), w.root, to, &st), 0);
+	assert_int_equal(look_on(child(1), w.root, to, &st), 0);
+	assert_int_equal(look(w.root, name), -ENOENT);
+}
+
+static void test_denied(void **state)
+{
+	world(2, NULL, body_denied);
+}
+
 static void body_hardlink(void)
 {
 	struct link_res res = { 0 };
@@ -768,6 +798,7 @@ int main(void)
 		cmocka_unit_test(test_counts), cmocka_unit_test(test_single), cmocka_unit_test(test_restart), cmocka_unit_test(test_hint),
 		cmocka_unit_test(test_down), cmocka_unit_test(test_events), cmocka_unit_test(test_heal),
 		cmocka_unit_test(test_preop), cmocka_unit_test(test_absent), cmocka_unit_test(test_linkto), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_hardlink), cmocka_unit_test(test_attributes), cmocka_unit_test(test_migration),
 		cmocka_unit_test(test_race),
 	};

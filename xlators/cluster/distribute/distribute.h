@@ -7,7 +7,6 @@
 
 #include <regex.h>
 #include <sys/stat.h>
-
 #include "runtime/log.h"
 #include "runtime/sync.h"
 #include "xlators/graph.h"
@@ -21,7 +20,6 @@
 #define DHT_COMMIT_UNSETTLED 1u		/* of a layout that promises nothing about where names are */
 #define DHT_LINKTO_MODE (S_IFREG | 01000)
 #define DHT_NSEC 1000000000ull
-
 /* --- the translator ---------------------------------------------------------------------------------------- */
 struct dht_space { uint64_t blocks, bsize, bavail, files, ffree; bool known; };
 
@@ -214,6 +212,8 @@ int coroutine_fn dht_level_range(struct xlator *xl, struct call *call, struct in
 /* The layout may have changed under us: reads it again. Where the range that @child refused is still the one that is read, levels it. */
 int coroutine_fn dht_layout_refused(struct xlator *xl, struct call *call, struct inode *dir, int child, const struct dht_range *refused);
 int coroutine_fn dht_heal_dir(struct xlator *xl, struct call *call, struct inode *parent, const char *name, struct dht_copies *c);
+/* Makes the directory where it misses. The caller holds the locks on its name. */
+int coroutine_fn dht_make_missing(struct xlator *xl, struct call *call, struct inode *parent, const char *name, const uint8_t *gfid);
 bool dht_needs_heal(const struct dht_copies *c);
 
 /* --- space.c ------------------------------------------------------------------------------------------------------- */

@@ -189,7 +189,7 @@ static int coroutine_fn make(struct xlator *xl, struct call *call, struct make *
 		ret = dht_layout_refused(xl, call, m->parent, m->hashed, stale ? &m->range : NULL);
 		if (ret < 0)
 			return ret;
-		ret = stale ? -ENOTCONN : -ESTALE;	/* somebody else is at the layout all the time: later, then */
+		ret = -ENOTCONN;	/* it is there; somebody is at its layout all the time, or a subvolume lacks it: later, then */
 	}
 	return ret;
 }
@@ -300,7 +300,7 @@ int coroutine_fn distribute_link(struct xlator *xl, struct call *call, const str
 			ret = dht_lookup_gfid(xl, call, &(struct lookup_args){ .inode = args->newparent }, &again);
 		if (ret < 0)
 			return dht_gone(ret) ? -ESTALE : ret;
-		ret = -ESTALE;
+		ret = -ENOTCONN;	/* both are there */
 	}
 	if (ret < 0)
 		return ret;

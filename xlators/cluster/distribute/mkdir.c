@@ -23,6 +23,7 @@ struct newdir {
 	bool early;			/* ranges went out with the directories */
 	bool failed;			/* one of the others did not make it */
 	bool existed;			/* on one of the other children, from somebody's earlier attempt */
+	int denied;			/* why one of the others would not have it: its disk is full, say */
 	bool stale, refused;		/* the parent is not as we believe; that is, its range */
 	struct iatt stat, post;
 };
@@ -147,6 +148,23 @@ static int coroutine_fn others_task(void *ctx, unsigned i)
 	return o->ans ? 0 : -ENOMEM;
 }
 
+/* A directory that one subvolume refuses is made nowhere: the others first, the hashed one last. Where that fails it is there after all, and
+ * whoever looks at it makes it whole. */
+static void coroutine_fn take_back(struct xlator *xl, struct call *call, struct newdir *n, const struct answer *ans)
+{
+	struct call own = dht_internal(call);
+	struct rmdir_args args = { .parent = n->args->parent, .name = n->args->name, .inode = n->dir };
+	struct rmdir_res unused = { 0 };
+	const void **to = dht_args(xl, call);
+
+	for (unsigned i = 0; to && i < xl->nchildren; i++)
+		to[i] = (int)i != n->hashed && ans[i].err == 0 ? &args : NULL;
+	if (to)
+		dht_fanout(xl, &own, FOP_rmdir, to);
+	if (!to || xl_rmdir(xl->children[n->hashed], &own, &args, &unused) < 0)
+		n->denied = 0;
+}
+
 /* The caller may make it on the hashed child, so it is the volume's business to have it on the others. *ret_second: of the second thing. */
 static int coroutine_fn make_on_others(struct xlator *xl, struct call *call, struct newdir *n, int *ret_second)
 {
@@ -163,7 +181,11 @@ static int coroutine_fn make_on_others(struct xlator *xl, struct call *call, str
 		}
 		n->existed |= o.ans[i].err == -EEXIST;
 		n->failed |= o.ans[i].err < 0 && o.ans[i].err != -EEXIST;
+		if (o.ans[i].err < 0 && o.ans[i].err != -EEXIST && !dht_gone(o.ans[i].err) && !dht_in_doubt(o.ans[i].err))
+			n->denied = o.ans[i].err;
 	}
+	if (n->denied)
+		take_back(xl, call, n, o.ans);
 	for (unsigned i = 0; i < xl->nchildren && (!n->early || n->failed); i++) {
 		bool there = (int)i == n->hashed || o.ans[i].err == 0 || o.ans[i].err == -EEXIST;
 
@@ -272,6 +294,8 @@ static int coroutine_fn mkdir_locked(struct xlator *xl, struct call *call, struc
 			assign(xl, call, n);
 		ret = make_on_others(xl, n->early ? call : &unforced, n, &second);
 	}
+	if (ret == 0)
+		ret = n->denied;
 	if (ret < 0) {
 		dht_locks_release_later(xl, call, &n->layout_lock);
 		dht_locks_release_later(xl, call, &n->name_locks);
@@ -329,7 +353,7 @@ int coroutine_fn distribute_mkdir(struct xlator *xl, struct call *call, const st
 		ret = dht_layout_refused(xl, call, args->parent, n->hashed, n->refused ? &range : NULL);
 		if (ret < 0)
 			return ret;
-		ret = n->refused ? -ENOTCONN : -ESTALE;	/* somebody else is at the layout all the time: later, then */
+		ret = -ENOTCONN;	/* it is there; somebody is at its layout all the time, or a subvolume lacks it: later, then */
 	}
 	if (ret < 0)
 		return ret;

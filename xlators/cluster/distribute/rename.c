@@ -472,6 +472,18 @@ static int lock_refused(struct renaming *r, int ret)
 	return -EAGAIN;
 }
 
+/* Where a linkto cannot be made again and again, the directory itself may be gone: waiting would not help then. */
+static int coroutine_fn gone_or_busy(struct xlator *xl, struct call *call, struct inode *dir)
+{
+	struct dht_layout *l;
+	int ret = dht_layout_reread(xl, call, dir, &l);
+
+	if (ret < 0)
+		return ret;
+	dht_layout_unref(l);
+	return -EAGAIN;
+}
+
 static int coroutine_fn rename_once(struct xlator *xl, struct call *call, struct renaming *r)
 {
 	int ret = lock_names(xl, call, r);
@@ -490,18 +502,6 @@ static int coroutine_fn rename_once(struct xlator *xl, struct call *call, struct
 		ret = rename_file(xl, call, r);
 	dht_locks_release_later(xl, call, &r->locks);
 	return ret;
-}
-
-/* Where a linkto cannot be made again and again, the directory itself may be gone: waiting would not help then. */
-static int coroutine_fn gone_or_busy(struct xlator *xl, struct call *call, struct inode *dir)
-{
-	struct dht_layout *l;
-	int ret = dht_layout_reread(xl, call, dir, &l);
-
-	if (ret < 0)
-		return ret;
-	dht_layout_unref(l);
-	return -EAGAIN;
 }
 
 int coroutine_fn distribute_rename(struct xlator *xl, struct call *call, const struct rename_args *args, struct rename_res *res)

@@ -79,6 +79,13 @@ int coroutine_fn dht_rename_dir(struct xlator *xl, struct call *call, const stru
 	if (ret == 0) {
 		co_shield();
 		ret = rename_all(xl, call, args, dst_hashed, res, &ans);
+		if (dht_gone(ret) && !ans) {	/* the subvolume that decides lacks it: it gets it now */
+			ret = dht_make_missing(xl, call, args->oldparent, args->oldname, from->res.stat.gfid);
+			if (ret == 0)
+				ret = rename_all(xl, call, args, dst_hashed, res, &ans);
+			if (dht_gone(ret) && !ans)
+				ret = -EAGAIN;
+		}
 		if (ret < 0 && ans) {
 			rename_back(xl, call, args, ans);
 			if (over)

@@ -134,6 +134,21 @@ static int coroutine_fn heal_missing(struct xlator *xl, struct call *call, struc
 	return ret;
 }
 
+int coroutine_fn dht_make_missing(struct xlator *xl, struct call *call, struct inode *parent, const char *name, const uint8_t *gfid)
+{
+	struct inode *dir = inode_get(xl_inodes(xl), gfid);
+	struct dht_copies c = { .layout = NULL };
+	int ret = dir ? read_again(xl, call, &(struct lookup_args){ .parent = parent, .name = name }, -1, &c) : -ENOMEM;
+
+	if (ret == 0 && !gfid_equal(c.stat.gfid, gfid))
+		ret = -ESTALE;
+	if (ret == 0 && c.layout->missing)
+		ret = make_missing(xl, call, parent, name, dir, &c);
+	dht_layout_unref(c.layout);
+	inode_unref(dir);
+	return ret;
+}
+
 static bool special_name(const struct dirent_plus *e)
 {
 	static const char *const hidden[] = { ".", "..", ".glusterfs", ".trashcan", "lost+found" };
