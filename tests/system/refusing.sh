@@ -2,18 +2,16 @@
 # refusing.sh [SHAPE BRICK FAULT [TIMES [SECONDS]]]: six workers while one brick's file system refuses changes, and takes them again.
 #
 # SHAPE is 2x2 or 1x3, BRICK the number of the brick, FAULT full or inodes. refusing.py tells what must hold; afterwards the marks on
-# the disks must tell the truth. Without arguments the first brick of a pair is full for a moment, which was the worst of all.
+# the disks must tell the truth. FILESYSTEM in the environment: another one than XFS (ext4 for inodes). Without arguments the first brick of a pair is full for a moment, which was the worst of all.
 . "$(dirname "$0")/lib.sh"
 
 shape=${1:-2x2} brick=${2:-0} fault=${3:-full} times=${4:-2} seconds=${5:-2}
-statuses=28
+filesystem=xfs statuses=28
+[ "$fault" != inodes ] || filesystem=ext4
+filesystem=${FILESYSTEM:-$filesystem}
 mkfifo "$T/requests" "$T/answers"
 for ((i = 0; i < ${shape%x*} * ${shape#*x}; i++)); do
-    if [ "$fault" = inodes ]; then
-        image "$T/disk$i" ext4 500
-    else
-        image "$T/disk$i" xfs 500
-    fi
+    image "$T/disk$i" "$filesystem" 500
     mkdir "$T/disk$i/b"
 done
 BRICKS=()

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "xlators/features/index.h"
 #include "xlators/graph.h"
 #include "xlators/xlator.h"
 
@@ -277,6 +278,25 @@ static void purged_body(void)
 
 static void purged(void **state) { in_world(purged_body); }
 
+/* The reserve gives up piece after piece, and is filled up where there is room. */
+static void reserve_body(void)
+{
+	struct index_reserve r;
+	unsigned pieces = 0;
+
+	index_reserve_open(&r, w.base);
+	assert_false(index_reserve_short(&r));
+	while (index_reserve_spend(&r))
+		assert_true(index_reserve_short(&r) && ++pieces < 1000);
+	assert_true(pieces > 10);
+	assert_false(index_reserve_spend(&r));
+	index_reserve_fill(&r);
+	assert_false(index_reserve_short(&r));
+	index_reserve_close(&r);
+}
+
+static void reserve(void **state) { in_world(reserve_body); }
+
 static void restart_body(void)
 {
 	struct getxattr_args args = { .name = "glusterfs.xattrop_index_count" };
@@ -303,7 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(life_of_an_entry), cmocka_unit_test(healer_view), cmocka_unit_test(entry_changes), cmocka_unit_test(purged),
-		cmocka_unit_test(restart),
+		cmocka_unit_test(reserve), cmocka_unit_test(restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,13 +58,32 @@ static void object_put(struct index *ix, struct index_object *o)
 
 /* ---- entries ---- */
 
-struct job { const struct index_path *path; char base[INDEX_BASE_SIZE]; };
+struct job { const struct index_path *path; struct index_reserve *reserve; char base[INDEX_BASE_SIZE]; };
+
+static bool is_full(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT;
+}
 
 static int job_add(void *arg)
 {
 	struct job *job = arg;
+	int ret = index_add(job->path, job->base);
 
-	return index_add(job->path, job->base);
+	while (is_full(ret) && index_reserve_spend(job->reserve))
+		ret = index_add(job->path, job->base);
+	return ret;
+}
+
+static int job_spend(void *arg)
+{
+	return index_reserve_spend(arg);
+}
+
+static int job_fill(void *arg)
+{
+	index_reserve_fill(arg);
+	return 0;
 }
 
 static int job_del(void *arg)
@@ -84,7 +103,7 @@ static void new_base(struct index *ix, enum index_type type)
 
 static int coroutine_fn add_path(struct index *ix, const struct index_path *path)
 {
-	struct job job = { path, "" };
+	struct job job = { path, &ix->reserve, "" };
 	int tries, ret = -EMLINK;
 
 	for (tries = 0; tries < 3 && ret == -EMLINK; tries++) {
@@ -101,7 +120,7 @@ static int coroutine_fn add_path(struct index *ix, const struct index_path *path
 
 static int coroutine_fn del_path(const struct index_path *path)
 {
-	struct job job = { path, "" };
+	struct job job = { path, NULL, "" };
 
 	return loop_offload(job_del, &job);
 }
@@ -286,6 +305,8 @@ static int coroutine_fn xattrop_watched(struct index *ix, struct index_object *o
 		note_entry(ix, o->gfid, args->entry_create, true);
 
 	ret = xl_xattrop(ix->xl->children[0], call, args, res);
+	while (is_full(ret) && loop_offload(job_spend, &ix->reserve) > 0)
+		ret = xl_xattrop(ix->xl->children[0], call, args, res);
 	if (ret == -ENOENT || ret == -ESTALE) {		/* nothing is left to heal */
 		leave(ix, o, INDEX_XATTROP);
 		leave(ix, o, INDEX_DIRTY);
@@ -310,6 +331,17 @@ static int coroutine_fn xattrop_watched(struct index *ix, struct index_object *o
 	return 0;
 }
 
+/* Marks come while something is wrong and when it is over: reason enough to look whether there is room again, once a second. */
+static void coroutine_fn fill_reserve(struct index *ix)
+{
+	uint64_t now = loop_now_ns(xl_loop(ix->xl));
+
+	if (!index_reserve_short(&ix->reserve) || now - ix->filled_ns < 1000000000ull)
+		return;
+	ix->filled_ns = now;
+	loop_offload(job_fill, &ix->reserve);
+}
+
 static int coroutine_fn index_xattrop(struct xlator *xl, struct call *call, const struct xattrop_args *args, struct xattrop_res *res)
 {
 	struct index *ix = xl->priv;
@@ -327,6 +359,7 @@ static int coroutine_fn index_xattrop(struct xlator *xl, struct call *call, cons
 	if (ret == 0) {
 		ret = xattrop_watched(ix, o, call, args, res);
 		co_mutex_unlock(&o->mutex);
+		fill_reserve(ix);
 	}
 	object_put(ix, o);
 	return ret;
@@ -360,7 +393,11 @@ static int job_open(void *arg)
 		struct index_path path = { ix->dirfds[type], type, NULL, "" };
 
 		index_tidy(&path);
+		if (type != INDEX_ENTRY_CHANGES)	/* now: a full disk may have no inode left */
+			index_make_base(&path, ix->bases[type]);
 	}
+	if (ret == 0)
+		index_reserve_open(&ix->reserve, ix->base);
 	return ret;
 }
 
@@ -430,6 +467,7 @@ static int coroutine_fn index_init(struct xlator *xl, struct error *err)
 		gfid_new(xl_loop(xl), ix->virtual[type]);
 		new_base(ix, type);
 	}
+	ix->reserve.fd = -1;
 	ret = loop_offload(job_open, ix);
 	if (ret == 0)
 		ret = load(ix, INDEX_XATTROP);
@@ -461,6 +499,7 @@ static void coroutine_fn index_fini(struct xlator *xl)
 	hash_fini(&ix->objects);
 	index_virtual_fini(ix);
 	index_close(ix->dirfds);
+	index_reserve_close(&ix->reserve);
 }
 
 static const struct option options[] = {

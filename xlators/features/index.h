@@ -25,6 +25,14 @@ struct index_listing {			/* malloc'ed by the job, freed by the caller */
 	bool eof;
 };
 
+/* index_reserve.c: blocks kept for marks. All block but index_reserve_short(). */
+struct index_reserve { int fd; _Atomic int64_t left; };
+void index_reserve_open(struct index_reserve *r, const char *base);	/* where that fails there is none */
+void index_reserve_close(struct index_reserve *r);
+bool index_reserve_short(const struct index_reserve *r);
+void index_reserve_fill(struct index_reserve *r);
+bool index_reserve_spend(struct index_reserve *r);			/* true: there is some room now */
+
 /* All of these block. 0 or -errno. */
 int index_open(const char *base, int dirfds[INDEX_TYPES]);	/* makes the directories that are missing */
 void index_close(int dirfds[INDEX_TYPES]);
@@ -37,6 +45,7 @@ int index_stat(const struct index_path *path, struct iatt *ret_st);
 /* From @offset on; hides base files and, where names are gfids, all that are none. @max names at most. */
 int index_list(const struct index_path *path, uint64_t offset, unsigned max, struct index_listing *ret_listing);
 void index_listing_free(struct index_listing *l);
+int index_make_base(const struct index_path *path, const char *base);
 int index_tidy(const struct index_path *path);	/* removes base files of former processes that nothing refers to */
 
 #endif

@@ -49,7 +49,7 @@ static const char *path_text(const struct index_path *p, char buf[PATH_SIZE])
 	return *buf ? buf : ".";
 }
 
-static int make_base(const struct index_path *p, const char *base)
+int index_make_base(const struct index_path *p, const char *base)
 {
 	int fd, ret = *p->dir ? make_dir(p->dirfd, p->dir) : 0;
 
@@ -72,7 +72,7 @@ int index_add(const struct index_path *path, const char *base)
 		if (linkat(path->dirfd, base, path->dirfd, to, 0) == 0)
 			return 1;
 		ret = -errno;
-		if (ret == -ENOENT && make_base(path, base) < 0)
+		if (ret == -ENOENT && index_make_base(path, base) < 0)
 			return ret;
 	}
 	return ret == -EEXIST ? 0 : ret;

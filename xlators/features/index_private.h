@@ -33,6 +33,8 @@ struct index {
 	struct list stale;		/* oldest first */
 	struct timer sweep;
 	struct co_gate background;
+	struct index_reserve reserve;
+	uint64_t filled_ns;		/* when the reserve was last to be filled up */
 	uint8_t virtual[INDEX_TYPES][16];	/* gfids of the three directories that clients may read */
 	struct hash_table subdirs;	/* directories in entry-changes that a client looked up */
 	struct list subdir_order;

@@ -122,10 +122,32 @@ static int operate(struct node *node, enum xattrop op, const struct xattr *in, u
 	return ret;
 }
 
+/* What was there before, so that an xattrop that fails half way, for want of space, adds nothing: it will be tried again. */
+struct former { uint8_t *value; ssize_t len; };
+
+static int remember(struct call *call, const struct node *node, const struct xattr *in, uint8_t *value, struct former *f)
+{
+	f->len = in->len > OPERAND_MAX ? -EINVAL : read_value(node, in->name, value);
+	f->value = f->len < 0 ? NULL : arena_memdup(call->arena, value, (size_t)f->len + 1);
+	return f->len < 0 ? (int)f->len : f->value ? 0 : -ENOMEM;
+}
+
+static void put_back(struct node *node, const struct xattrs *operands, const struct former *f, uint32_t n)
+{
+	while (n--) {
+		if (f[n].len)
+			nx_set(node, operands->v[n].name, f[n].value, (size_t)f[n].len, 0);
+		else
+			nx_remove(node, operands->v[n].name);
+	}
+	attrs_drop(node);
+}
+
 static int xattrop_job(struct posix *px, struct call *call, const struct xattrop_args *args, struct xattrop_res *res)
 {
 	struct node *node;
 	uint8_t *value;
+	struct former *former = arena_alloc(call->arena, (args->operands.n + 1) * sizeof(*former));
 	uint32_t i;
 	int ret = node_of(px, args->inode, args->fd, &node);
 
@@ -134,13 +156,17 @@ static int xattrop_job(struct posix *px, struct call *call, const struct xattrop
 	value = malloc(OPERAND_MAX);
 	res->values.n = 0;
 	res->values.v = arena_alloc(call->arena, (args->operands.n + 1) * sizeof(*res->values.v));
-	if (!value || !res->values.v)
+	if (!value || !res->values.v || !former)
 		ret = -ENOMEM;
 	pthread_mutex_lock(&node->lock);
 	for (i = 0; ret == 0 && i < args->operands.n; i++) {
 		struct xattr *out = &res->values.v[i];
 
-		ret = operate(node, args->op, &args->operands.v[i], value, out);
+		ret = remember(call, node, &args->operands.v[i], value, &former[i]);
+		if (ret == 0)
+			ret = operate(node, args->op, &args->operands.v[i], value, out);
+		if (ret < 0 && i)
+			put_back(node, &args->operands, former, i);
 		if (ret == 0) {
 			out->name = arena_strdup(call->arena, out->name);
 			out->value = arena_memdup(call->arena, value, out->len);
