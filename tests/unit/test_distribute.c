@@ -763,6 +763,50 @@ static void body_race(void)
 	assert_int_equal(mkd(w.root, "same"), 0);
 }
 
+static void layout_lock(unsigned on, enum lock_cmd cmd)
+{
+	struct inodelk_args args = { .inode = w.root, .domain = "dht.layout.heal", .cmd = cmd, .type = LOCK_WRITE };
+	struct call call = w.call;
+	struct inodelk_res res;
+
+	call.lk_owner = (const uint8_t *)"somebody else";
+	call.lk_owner_len = 13;
+	assert_int_equal(xl_inodelk(child(on), &call, &args, &res), 0);
+}
+
+static int make_until(uint64_t deadline_ns, const char *name)
+{
+	uint64_t old = co_set_deadline(deadline_ns);
+	int ret = mkd(w.root, name);
+
+	co_restore_deadline(old);
+	return ret;
+}
+
+/* A lock that somebody holds for ever: the call ends at its deadline, leaves nothing locked, and can be made again. */
+static void body_held_elsewhere(void)
+{
+	const char *name = name_on(w.root, "late", 1);
+	uint64_t now, before;
+
+	assert_int_equal(mkd(w.root, "first"), 0);
+	co_sleep_ns(1000000000);		/* nothing of ours is locked any more */
+	now = loop_now_ns(w.loop);
+	layout_lock(1, LOCK_TRY);
+	assert_int_equal(make_until(now + 45000000000ull, name), -ETIMEDOUT);
+	assert_in_range(loop_now_ns(w.loop) - now, 44000000000ull, 46000000000ull);
+	layout_lock(1, LOCK_UNLOCK);
+	before = loop_now_ns(w.loop);
+	assert_int_equal(mkd(w.root, name), 0);
+	assert_int_equal(mkd(w.root, name_on(w.root, "other", 1)), 0);
+	assert_in_range(loop_now_ns(w.loop) - before, 0, 1000000000);
+}
+
+static void test_held_elsewhere(void **state)
+{
+	world(3, NULL, body_held_elsewhere);
+}
+
 static void test_race(void **state)
 {
 	world(3, NULL, body_race);
@@ -800,7 +844,7 @@ int main(void)
 		cmocka_unit_test(test_preop), cmocka_unit_test(test_absent), cmocka_unit_test(test_linkto), cmocka_unit_test(test_full),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_hardlink), cmocka_unit_test(test_attributes), cmocka_unit_test(test_migration),
-		cmocka_unit_test(test_race),
+		cmocka_unit_test(test_race), cmocka_unit_test(test_held_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

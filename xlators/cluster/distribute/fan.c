@@ -1,7 +1,8 @@
 /* xlators/cluster/distribute/fan.c: one call to many children, and the locks that keep clients of a volume apart.
  *
  * Locks are asked for all at once without waiting; only when one is taken are they awaited, one after another in the order that every
- * client uses, so that no two clients wait for each other. Taking and releasing is shielded: an interrupted lock call may hold or not. */
+ * client uses, so that no two clients wait for each other. Trying and releasing is shielded: an interrupted lock call may hold or not.
+ * Waiting is not, because it may be for ever; a wait that is interrupted leaves no lock behind (protocol/client, cluster/replicate). */
 #include <stdlib.h>
 
 #include "xlators/cluster/distribute/distribute.h"
@@ -186,7 +187,6 @@ int coroutine_fn dht_locks_take(struct xlator *xl, struct call *call, struct dht
 
 	if (ret != -EAGAIN)
 		return ret;
-	co_shield();
 	for (unsigned i = 0; i < l->n; i++) {
 		ret = lock_call(xl, &own, &l->v[i], LOCK_WAIT);
 		if (ret < 0)
@@ -194,7 +194,6 @@ int coroutine_fn dht_locks_take(struct xlator *xl, struct call *call, struct dht
 		l->v[i].held = true;
 		inode_ref(l->v[i].inode);
 	}
-	co_unshield();
 	if (ret < 0)
 		dht_locks_release(xl, call, l);
 	return ret;
