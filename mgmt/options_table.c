@@ -115,6 +115,7 @@ const struct volume_option_row volume_option_rows[] = {
 	  COUNT("8", 1, 1024, STOCK "how many blocks of 128 KiB of a file are healed at once") },
 	{ "cluster.shd-max-threads", PLACE_HEAL, AFR, "shd-max-threads", COUNT("1", 1, 64, HEAL "heals at once for each brick") },
 	{ "cluster.shd-wait-qlength", PLACE_HEAL, AFR, "shd-wait-qlength", COUNT("1024", 1, 655536, HEAL "heals that wait for each brick") },
+	{ "cluster.slow-copy-timeout", PLACE_GATEWAY, AFR, "slow-copy-timeout" },
 	{ "cluster.use-anonymous-inode", PLACE_CLIENT, AFR, "use-anonymous-inode", .always = true },
 	{ "cluster.use-compound-fops", PLACE_CLIENT, AFR, "use-compound-fops" },
 	{ "cluster.weighted-rebalance", PLACE_CLIENT, DHT, "weighted-rebalance" },

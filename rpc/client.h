@@ -28,6 +28,7 @@ struct rpc_client {
 	uint32_t next_xid, callbacks;
 	uint64_t epoch;
 	struct rpc_pending_table pending;
+	uint32_t given_up;		/* of those, how many nobody waits for any more */
 	uint64_t waiting_since_ns;	/* when the first of the outstanding calls was made */
 	struct timer watchdog;
 	bool pinging;

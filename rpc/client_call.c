@@ -17,7 +17,7 @@
 
 struct rpc_pending {
 	uint32_t xid;
-	struct rpc_call *call;
+	struct rpc_call *call;		/* NULL: given up. Such an entry is on the heap, and holds the xid's place */
 	struct co_wait wait;
 };
 
@@ -109,8 +109,47 @@ void rpc_client_fail_all(struct rpc_client *c, int why)
 			continue;
 		t->slots[i] = NULL;
 		t->count--;
-		co_wake(&p->wait, why);
+		if (p->call)
+			co_wake(&p->wait, why);
+		else
+			free(p);
 	}
+	c->given_up = 0;
+}
+
+/* The entry of a call that nobody waits for any more stays, so that its answer is known when it comes. */
+static bool give_up(struct rpc_client *c, struct rpc_pending **slot)
+{
+	struct rpc_pending *p = *slot, *rest;
+
+	if (!p || !p->call || p->call->outlasts)
+		return true;
+	rest = calloc(1, sizeof(*rest));
+	if (!rest)
+		return false;
+	rest->xid = p->xid;
+	*slot = rest;
+	c->given_up++;
+	p->call = NULL;
+	co_wake(&p->wait, -ENOTCONN);
+	return true;
+}
+
+unsigned rpc_client_give_up(struct rpc_client *c)
+{
+	uint32_t i;
+
+	for (i = 0; c->state == RPC_CLIENT_UP && i < c->pending.size; i++)
+		if (!give_up(c, &c->pending.slots[i]))
+			rpc_client_drop(c, -ENOMEM);
+	return c->given_up;
+}
+
+static void late_answer(struct rpc_client *c, struct rpc_pending *p)
+{
+	free(p);
+	if (!--c->given_up && c->conf.settled)
+		c->conf.settled(c->conf.user);
 }
 
 /* --- a call --- */
@@ -150,7 +189,8 @@ static int coroutine_fn call_and_wait(struct rpc_client *c, struct rpc_call *cal
 		c->waiting_since_ns = loop_now_ns(c->loop);
 	watch(c);
 	ret = co_park(&p.wait);
-	table_take(&c->pending, p.xid);		/* still there after an interruption only */
+	if (p.call)
+		table_take(&c->pending, p.xid);		/* still there after an interruption only */
 	return ret;
 }
 
@@ -284,7 +324,9 @@ void rpc_client_record(struct rpc_link *l, const struct payload *record)
 		return;
 	}
 	p = table_take(&c->pending, rpc_get32(payload_data(record)));
-	if (p)		/* else its caller has given up */
+	if (p && !p->call)
+		late_answer(c, p);
+	else if (p)	/* else its caller was interrupted */
 		co_wake(&p->wait, decode_reply(p->call, record));
 }
 

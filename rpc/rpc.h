@@ -167,6 +167,7 @@ struct rpc_client_conf {
 	int coroutine_fn (*handshake)(struct rpc_client *c, void *user);
 	void (*up)(void *user);			/* the handshake succeeded */
 	void (*down)(void *user, int why);	/* it was up and is not now, or the very first attempt failed */
+	void (*settled)(void *user);		/* after rpc_client_give_up(); never parks; may be NULL */
 	/* A call from the server (callback program); decode from @xdrs. Runs in a coroutine. NULL: ignored. */
 	void coroutine_fn (*callback)(void *user, uint32_t prog, uint32_t vers, uint32_t proc, XDR *xdrs,
 				      struct arena *arena);
@@ -189,6 +190,10 @@ void coroutine_fn rpc_client_free(struct rpc_client *c);
 bool rpc_client_is_up(const struct rpc_client *c);
 void rpc_client_kick(struct rpc_client *c);		/* drop the backoff: try now */
 void rpc_client_disconnect(struct rpc_client *c, int why);	/* drops the connection; it comes back */
+/* Fails what is outstanding with -ENOTCONN at once, but for calls that outlast it, and keeps the connection. What the server was
+ * sent it may still execute: conf.settled() is called, once, when it has answered all of that. Not called when the connection is
+ * lost before, nor when 0 is returned: the number of calls that were given up. */
+unsigned rpc_client_give_up(struct rpc_client *c);
 uint64_t rpc_client_epoch(const struct rpc_client *c);	/* counts successful handshakes */
 void rpc_client_mix(struct rpc_client *c);		/* in handshake(): the server is one of ours. As rpc_conn_mix() */
 /* Why there is no connection, for a human: the TLS layer's sentence or the errno's text; "" while there is one. */
@@ -204,6 +209,7 @@ struct rpc_call {
 	struct arena *arena;
 	struct payload tail;			/* sent after the arguments, outside XDR */
 	struct payload *ret_tail;		/* bytes after the decoded result; NULL when none is expected */
+	bool outlasts;				/* goes on when the others are given up */
 };
 /* One call. 0; -ENOTCONN (not up, or lost while waiting: it may have been executed); -ETIMEDOUT, -ECANCELED (the
  * park); -EPROTO (a refusal or an undecodable reply), -EOPNOTSUPP (PROG_UNAVAIL, PROG_MISMATCH, PROC_UNAVAIL),

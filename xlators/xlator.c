@@ -52,12 +52,21 @@ int coroutine_fn xl_call(struct xlator *xl, struct call *call, enum fop op, cons
 	return -EOPNOTSUPP;
 }
 
+void xl_give_up(struct xlator *xl)
+{
+	unsigned i;
+
+	if (xl->class->give_up)
+		xl->class->give_up(xl);
+	else
+		for (i = 0; i < xl->nchildren; i++)
+			xl_give_up(xl->children[i]);
+}
+
 struct fanout {
 	struct xlator *xl;
 	struct call *call;
-	enum fop op;
-	const void *args;		/* one for all ... */
-	const void *const *each;	/* ... or each its own */
+	const struct xl_asked *asked;
 	struct answer *answers;
 };
 
@@ -66,11 +75,13 @@ static int coroutine_fn fanout_one(void *ctx, unsigned i)
 	struct fanout *f = ctx;
 	struct answer *a = &f->answers[i];
 
-	a->err = xl_call(f->xl->children[i], f->call, f->op, f->each ? f->each[i] : f->args, a->res);
+	a->err = xl_call(f->xl->children[i], f->call, f->asked->op, f->asked->each ? f->asked->each[i] : f->asked->args, a->res);
+	if (f->asked->answered)
+		f->asked->answered(f->asked->user, i, a->err);
 	return a->err;
 }
 
-static struct answer *answers_new(struct fanout *f, child_set to)
+static struct answer *answers_new(struct fanout *f)
 {
 	unsigned i, n = f->xl->nchildren;
 
@@ -79,25 +90,26 @@ static struct answer *answers_new(struct fanout *f, child_set to)
 		return NULL;
 	for (i = 0; i < n; i++) {
 		f->answers[i].err = 1;
-		if (!(to & (child_set)1 << i))
+		if (!(f->asked->to & (child_set)1 << i))
 			continue;
 		f->answers[i].err = -ENOMEM;	/* what stands when no stack could be had */
-		f->answers[i].res = arena_alloc(f->call->arena, fop_res_sizes[f->op]);
+		f->answers[i].res = arena_alloc(f->call->arena, fop_res_sizes[f->asked->op]);
 		if (!f->answers[i].res)
 			return NULL;
 	}
 	return f->answers;
 }
 
-static struct answer *coroutine_fn fanout(struct fanout *f, child_set to, child_set *ret_ok)
+struct answer *coroutine_fn xl_ask(struct xlator *xl, struct call *call, const struct xl_asked *asked, child_set *ret_ok)
 {
+	struct fanout f = { .xl = xl, .call = call, .asked = asked };
 	child_set ok = 0;
 	struct answer *answers;
 
-	assert(f->xl->nchildren <= 64);
-	answers = answers_new(f, to);
-	if (answers && to)
-		ok = co_fanout(to, fanout_one, f);
+	assert(xl->nchildren <= 64);
+	answers = answers_new(&f);
+	if (answers && asked->to)
+		ok = co_fanout(asked->to, fanout_one, &f);
 	if (ret_ok)
 		*ret_ok = ok;
 	return answers;
@@ -106,17 +118,13 @@ static struct answer *coroutine_fn fanout(struct fanout *f, child_set to, child_
 struct answer *coroutine_fn xl_fanout(struct xlator *xl, struct call *call, child_set to, enum fop op, const void *args,
 				      child_set *ret_ok)
 {
-	struct fanout f = { .xl = xl, .call = call, .op = op, .args = args };
-
-	return fanout(&f, to, ret_ok);
+	return xl_ask(xl, call, &(struct xl_asked){ .to = to, .op = op, .args = args }, ret_ok);
 }
 
 struct answer *coroutine_fn xl_fanout_each(struct xlator *xl, struct call *call, child_set to, enum fop op,
 					   const void *const *args, child_set *ret_ok)
 {
-	struct fanout f = { .xl = xl, .call = call, .op = op, .each = args };
-
-	return fanout(&f, to, ret_ok);
+	return xl_ask(xl, call, &(struct xl_asked){ .to = to, .op = op, .each = args }, ret_ok);
 }
 
 /* A volume is a few translators high. */

@@ -121,6 +121,9 @@ struct xlator_class {
 	void (*event)(struct xlator *xl, unsigned child, enum xl_event ev, const struct xl_upcall *upcall);
 					/* never parks; NULL: pass on to the parents */
 	void (*forget)(struct xlator *xl, struct inode *inode, void *ctx);	/* free the slot's content */
+	/* The parent waits no longer: XL_DOWN, and what is under way fails with -ENOTCONN now. XL_UP when all of it has been answered: until
+	 * then its effects may come, under the locks it was sent with. Never parks; NULL: passed on to the children. */
+	void (*give_up)(struct xlator *xl);
 	void (*client_gone)(struct xlator *xl, struct client *client);	/* release its locks; never parks */
 	/* of an upcall to it; never parks */
 	void (*acknowledged)(struct xlator *xl, struct client *client, uint64_t sequence);
@@ -157,6 +160,7 @@ struct answer { int err; union fop_res *res; };	/* one child's reply in a fan-ou
 struct loop *xl_loop(const struct xlator *xl);
 struct inode_table *xl_inodes(const struct xlator *xl);
 bool xl_removal_waits(const struct xlator *xl);	/* at it or any below it */
+void xl_give_up(struct xlator *xl);	/* xlator_class.give_up */
 /* to every parent; to the graph's owner from the top */
 void xl_notify(struct xlator *xl, enum xl_event ev, const struct xl_upcall *upcall);
 
@@ -185,5 +189,16 @@ struct answer *coroutine_fn xl_fanout(struct xlator *xl, struct call *call, chil
 /* The same with arguments of each child's own: args[i] for bit i. */
 struct answer *coroutine_fn xl_fanout_each(struct xlator *xl, struct call *call, child_set to, enum fop op, const void *const *args,
 					   child_set *ret_ok);
+/* xl_fanout() that reports each answer as it comes; args[i] for bit i, or the same for all when @each is NULL. */
+struct xl_asked {
+	child_set to;
+	enum fop op;
+	const void *args;
+	const void *const *each;
+	void (*answered)(void *user, unsigned child, int err);
+	void *user;
+};
+struct answer *coroutine_fn xl_ask(struct xlator *xl, struct call *call, const struct xl_asked *asked,
+				   child_set *ret_ok);
 
 #endif

@@ -55,13 +55,13 @@ struct sim_world {
 	struct loop *loop;
 	unsigned sets, copies, ngateways, nusers, rounds;
 	bool quiet, verbose;
-	const char *without;		/* g: no gateway dies; p: no partitions; t: nothing but copies that go in turn */
+	const char *without;		/* g: no gateway dies; p: no partitions; t: nothing but copies that go in turn; h: no disk hangs */
 	struct sim_brick bricks[BRICKS_MAX];
 	struct sim_gateway *gateways[GATEWAYS_MAX];
 	unsigned burying;		/* dead processes whose remains are being cleared away */
 	unsigned working;		/* users that are not done */
 	bool failed;
-	uint64_t ops, retries, kills, faults[FAULTS];
+	uint64_t ops, retries, kills, faults[FAULTS], hangs;
 };
 extern struct sim_world sw;
 

@@ -149,7 +149,7 @@ static void run_or_exit(uint64_t seed, bool verbose, const char *without)
 static int usage(void)
 {
 	fprintf(stderr, "usage: sim_volume [--seed N] [--count N] [--jobs N] [--verbose]"
-		" [--without g|p|t]\n");
+		" [--without g|p|t|h]\n");
 	return 2;
 }
 

@@ -72,6 +72,48 @@ static void coroutine_fn slow(struct sickness *s)
 	sim_set_delay(sw.loop, MSEC / 20, 2 * MSEC);
 }
 
+/* ---- disks that hang ----
+ *
+ * From a stream of their own, so that worlds without them keep their stories; one world in three has them. */
+
+static uint64_t hang_state;
+
+static uint64_t hang_rnd(uint64_t below)
+{
+	uint64_t x = hang_state += 0x9e3779b97f4a7c15ull;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return (x ^ x >> 31) % below;
+}
+
+static bool hanging;
+
+static void coroutine_fn hang_disks(void *arg)
+{
+	while (!sw.quiet && !sw.failed) {
+		struct sim_brick *b = &sw.bricks[hang_rnd(brick_count())];
+		enum memory_hang how = hang_rnd(2) ? DISK_FROZEN : DISK_DEAD;
+
+		co_sleep_ns(hang_rnd(2) ? hang_rnd(SEC) : hang_rnd(6 * SEC));
+		sim_trace("disk of brick %u hangs%s", b->index, how == DISK_DEAD ? ", reads too" : "");
+		memory_disk_hang(b->disk, how);
+		sw.hangs++;
+		co_sleep_ns(hang_rnd(2) ? hang_rnd(3 * SEC) : hang_rnd(15 * SEC));
+		memory_disk_hang(b->disk, DISK_RUNS);
+		sim_trace("disk of brick %u runs", b->index);
+	}
+	hanging = false;
+}
+
+static void hang_begin(void)
+{
+	hang_state = sw.seed ^ 0x68616e67ull;
+	hanging = !hang_rnd(3) && !strchr(sw.without, 'h');
+	if (hanging)
+		co_start(sw.loop, hang_disks, NULL);
+}
+
 static unsigned sick;
 
 static void coroutine_fn fall_ill(void *arg)
@@ -122,9 +164,12 @@ void coroutine_fn sim_nemesis(void *arg)
 	struct sickness s;
 	unsigned i;
 
+	hang_begin();
 	if (strchr(sw.without, 't')) {
 		in_turn();
 		sw.quiet = true;
+		while (hanging)
+			co_sleep_ns(50 * MSEC);
 		sim_trace("quiet");
 		return;
 	}
@@ -140,5 +185,7 @@ void coroutine_fn sim_nemesis(void *arg)
 	while (sick)
 		co_sleep_ns(50 * MSEC);
 	sw.quiet = true;
+	while (hanging)
+		co_sleep_ns(50 * MSEC);
 	sim_trace("quiet");
 }

@@ -322,51 +322,47 @@ static int coroutine_fn client_access(struct xlator *xl, struct call *call, cons
 	return 0;
 }
 
-/* Interrupting a lock call that needs no waiting would leave in the dark whether the lock is held. */
-static int coroutine_fn ask_shielded(struct xlator *xl, struct call *call, enum fop fop, uint32_t proc, struct fd *fd, const void *args,
-				     void *res)
-{
-	int ret;
-
-	co_shield();
-	ret = ask(xl, call, fop, proc, fd, args, res);
-	co_unshield();
-	return ret;
-}
-
 static int coroutine_fn client_inodelk(struct xlator *xl, struct call *call, const struct inodelk_args *args, struct inodelk_res *res)
 {
 	if (args->cmd == LOCK_WAIT)
 		return client_inodelk_wait(xl->priv, call, args);
-	return ask_shielded(xl, call, FOP_inodelk, GF_FOP_INODELK, NULL, args, res);
+	return client_inodelk_now(xl->priv, call, args);
 }
 
 static int coroutine_fn client_entrylk(struct xlator *xl, struct call *call, const struct entrylk_args *args, struct entrylk_res *res)
 {
 	if (args->cmd == LOCK_WAIT)
 		return client_entrylk_wait(xl->priv, call, args);
-	return ask_shielded(xl, call, FOP_entrylk, GF_FOP_ENTRYLK, NULL, args, res);
+	return client_entrylk_now(xl->priv, call, args);
 }
 
 /* A waiting lock that is given up ends with its connection; nobody asks for those through a gateway. */
 static int coroutine_fn client_lk(struct xlator *xl, struct call *call, const struct lk_args *args, struct lk_res *res)
 {
+	int ret;
+
 	if (args->cmd == LOCK_WAIT)
 		return ask(xl, call, FOP_lk, GF_FOP_LK, args->fd, args, res);
-	return ask_shielded(xl, call, FOP_lk, GF_FOP_LK, args->fd, args, res);
+	co_shield();
+	ret = ask(xl, call, FOP_lk, GF_FOP_LK, args->fd, args, res);
+	co_unshield();
+	return ret;
 }
 
 /* --- life --- */
 
-void client_set_state(struct pclient *pc, enum client_state state)
+void client_match_state(struct pclient *pc)
 {
+	bool connected = pc->rpc && rpc_client_is_up(pc->rpc);
+	enum client_state state = connected && !pc->child_down && !pc->silent ? CLIENT_UP : CLIENT_DOWN;
+
 	if (pc->state == state || pc->stopping)
 		return;
 	pc->state = state;
 	if (state == CLIENT_UP)
 		log_notice("brick is up", "volume=%s host=%s brick=%s extension=%s", pc->xl->name, pc->remote_host,
 			   log_quote(pc->remote_subvolume), pc->extension ? "yes" : "no");
-	else
+	else if (!pc->silent)
 		log_warning("brick is down, trying to reach it", "volume=%s host=%s brick=%s", pc->xl->name, pc->remote_host,
 			    log_quote(pc->remote_subvolume));
 	xl_notify(pc->xl, state == CLIENT_UP ? XL_UP : XL_DOWN, NULL);
@@ -374,18 +370,17 @@ void client_set_state(struct pclient *pc, enum client_state state)
 
 static void connection_up(void *user)
 {
-	struct pclient *pc = user;
-
-	client_set_state(pc, pc->child_down ? CLIENT_DOWN : CLIENT_UP);
+	client_match_state(user);
 }
 
 static void connection_down(void *user, int why)
 {
 	struct pclient *pc = user;
 
+	client_silence_ended(pc);
 	pc->xl->lease_s = XL_LEASE_NOBODY;
 	pc->xl->graph->lease_epoch++;
-	client_set_state(pc, CLIENT_DOWN);
+	client_match_state(pc);
 }
 
 static int coroutine_fn client_init(struct xlator *xl, struct error *err)
@@ -395,6 +390,7 @@ static int coroutine_fn client_init(struct xlator *xl, struct error *err)
 
 	pc->xl = xl;
 	xl->lease_s = XL_LEASE_NOBODY;
+	client_silence_init(pc);
 	co_gate_init(&pc->background);
 	gfid_new(xl_loop(xl), context);
 	gfid_text(context, pc->context);
@@ -417,7 +413,8 @@ static void coroutine_fn client_start(struct xlator *xl)
 	struct sockaddr_in from = { .sin_family = AF_INET };
 	struct rpc_client_conf conf = {
 		.name = xl->name, .host = pc->remote_host, .port = (uint16_t)pc->remote_port, .locate = client_locate,
-		.handshake = client_handshake, .up = connection_up, .down = connection_down, .callback = client_callback, .user = pc,
+		.handshake = client_handshake, .up = connection_up, .down = connection_down, .settled = client_settled,
+		.callback = client_callback, .user = pc,
 		.tls = pc->tls,
 		.ping_ms = (uint32_t)pc->ping_timeout_ms / 2, .ping_timeout_ms = (uint32_t)pc->ping_timeout_ms / 2, .ping = client_ping,
 	};
@@ -427,7 +424,7 @@ static void coroutine_fn client_start(struct xlator *xl)
 	pc->rpc = rpc_client_new(xl_loop(xl), &conf);
 	if (!pc->rpc) {
 		log_error("no memory for a connection to a brick", "volume=%s", xl->name);
-		client_set_state(pc, CLIENT_DOWN);
+		client_match_state(pc);
 	}
 }
 
@@ -439,6 +436,7 @@ static void coroutine_fn client_fini(struct xlator *xl)
 	pc->state = CLIENT_DOWN;
 	if (pc->rpc)
 		rpc_client_disconnect(pc->rpc, -ESHUTDOWN);
+	client_silence_ended(pc);
 	co_gate_close(&pc->background);
 	client_scratch_drop(pc);
 	if (pc->rpc)
@@ -483,6 +481,7 @@ const struct xlator_class protocol_client_class = {
 	.init = client_init,
 	.start = client_start,
 	.fini = client_fini,
+	.give_up = client_give_up,
 	.fops = { FOPS(F) },
 };
 #undef F

@@ -25,6 +25,13 @@ struct pclient {
 	bool extension;			/* the peer serves GATE_PROGRAM */
 	bool inode_times;		/* it does not go by trusted.glusterfs.mdata */
 	bool child_down;		/* handshake done, but the brick's file system is away */
+	bool silent;			/* given up (client_silent.c): down for the graph, and the connection stands */
+	bool settling;			/* the locks in @owed are being given back */
+	uint32_t lease_s;		/* as the brick promised, while @silent hides it */
+	unsigned giving_back;		/* unlocks under way */
+	uint64_t silent_since_ns;
+	struct list lock_waits, owed;	/* struct lock_job: with a waiter; locks to be given back when all is answered */
+	struct timer silent_too_long;
 	bool stopping;
 	struct co_gate background;	/* coroutines that outlive the call that started them */
 	unsigned connects;
@@ -46,6 +53,7 @@ struct client_op {
 	uint32_t proc;
 	bool durable;
 	int64_t fd;			/* in: the brick's number or GF_FD_ANONYMOUS; out: of OPEN, OPENDIR, CREATE */
+	bool outlasts;			/* goes on, and may be begun, while the brick is given up */
 };
 int coroutine_fn client_send(struct pclient *pc, struct call *call, struct client_op *op, const void *args, void *res);
 /* Any other call on this connection, with the caller's credential. */
@@ -62,11 +70,24 @@ int coroutine_fn client_ping(struct rpc_client *c, void *user);
 void coroutine_fn client_callback(void *user, uint32_t prog, uint32_t vers, uint32_t proc, XDR *xdrs, struct arena *arena);
 
 /* client.c */
-void client_set_state(struct pclient *pc, enum client_state state);
+void client_match_state(struct pclient *pc);	/* to what is known of connection, brick and silence; tells the parents */
 
 /* client_lock.c: waiting locks that survive an interrupted waiter and are given back then. */
 int coroutine_fn client_inodelk_wait(struct pclient *pc, struct call *call, const struct inodelk_args *args);
 int coroutine_fn client_entrylk_wait(struct pclient *pc, struct call *call, const struct entrylk_args *args);
+/* Locks and unlocks that need no waiting. */
+int coroutine_fn client_inodelk_now(struct pclient *pc, struct call *call, const struct inodelk_args *args);
+int coroutine_fn client_entrylk_now(struct pclient *pc, struct call *call, const struct entrylk_args *args);
+void client_lock_waits_end(struct pclient *pc);	/* those who wait get -ENOTCONN; what is granted later is given back */
+void client_give_back_owed(struct pclient *pc);	/* in the background; pc->giving_back counts them */
+void client_forget_owed(struct pclient *pc);
+
+/* client_silent.c: a brick that is not waited for any more. */
+void client_give_up(struct xlator *xl);
+void client_settled(void *user);		/* it has answered all that was given up */
+void client_settle(struct pclient *pc);
+void client_silence_ended(struct pclient *pc);	/* with the connection */
+void client_silence_init(struct pclient *pc);
 
 /* client_memory.c: what a stock brick answers by name. LOOKUP: what to ask for beside @want (in @room); the answer's times are made right. */
 const struct xattr_want *client_want_times(const struct pclient *pc, const struct xattr_want *want, struct xattr_want *room);

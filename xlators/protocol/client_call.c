@@ -54,7 +54,7 @@ int coroutine_fn client_rpc(struct pclient *pc, struct call *call, struct rpc_ca
 	uint64_t old = 0;
 	int ret;
 
-	if (pc->state != CLIENT_UP)
+	if (pc->state != CLIENT_UP && !(pc->silent && rc->outlasts))
 		return -ENOTCONN;
 	fill_cred(pc, call, &cred);
 	rc->cred = &cred;
@@ -87,11 +87,11 @@ int coroutine_fn client_send(struct pclient *pc, struct call *call, struct clien
 	struct gfwire gw = { .arena = call->arena, .fd = op->fd, .lk_owner = call->lk_owner, .lk_owner_len = call->lk_owner_len };
 	struct rpc_call rc = {
 		.prog = op->durable ? GATE_PROGRAM : GF_FOP_PROGRAM, .vers = op->durable ? GATE_VERSION : GF_FOP_VERSION,
-		.proc = op->proc, .encode = p->xdr_req, .decode = p->xdr_rsp, .args = &req, .res = &rsp,
+		.proc = op->proc, .encode = p->xdr_req, .decode = p->xdr_rsp, .args = &req, .res = &rsp, .outlasts = op->outlasts,
 	};
 	int ret;
 
-	if (pc->state != CLIENT_UP)
+	if (pc->state != CLIENT_UP && !(pc->silent && op->outlasts))
 		return -ENOTCONN;
 	memset(&req, 0, p->req_size);
 	memset(&rsp, 0, p->rsp_size);

@@ -264,7 +264,8 @@ int coroutine_fn client_ping(struct rpc_client *c, void *user)
 {
 	struct arena *arena = arena_new(4096);
 	struct gf_ping_rsp rsp = { 0 };
-	struct rpc_call rc = { .prog = GF_DUMP_PROGRAM, .vers = GF_DUMP_VERSION, .proc = GF_DUMP_PING, .res = &rsp };
+	struct rpc_call rc = { .prog = GF_DUMP_PROGRAM, .vers = GF_DUMP_VERSION, .proc = GF_DUMP_PING, .res = &rsp,
+				.outlasts = true };
 	int ret;
 
 	rc.decode = (xdrproc_t)(void (*)(void))xdr_gf_ping_rsp;

@@ -11,7 +11,7 @@ static void coroutine_fn acknowledge(struct pclient *pc, struct arena *arena, co
 	struct gate_invalidated_req req;
 	struct gate_status_rsp rsp = { 0 };
 	struct rpc_call rc = {
-		.prog = GATE_PROGRAM, .vers = GATE_VERSION, .proc = GATE_PROC_INVALIDATED, .args = &req, .res = &rsp,
+		.prog = GATE_PROGRAM, .vers = GATE_VERSION, .proc = GATE_PROC_INVALIDATED, .args = &req, .res = &rsp, .outlasts = true,
 	};
 	struct call call;
 	int64_t sequence;
@@ -91,12 +91,11 @@ void coroutine_fn client_callback(void *user, uint32_t prog, uint32_t vers, uint
 		break;
 	case GF_CBK_CHILD_UP:
 		pc->child_down = false;
-		if (rpc_client_is_up(pc->rpc))
-			client_set_state(pc, CLIENT_UP);
+		client_match_state(pc);
 		break;
 	case GF_CBK_CHILD_DOWN:
 		pc->child_down = true;
-		client_set_state(pc, CLIENT_DOWN);
+		client_match_state(pc);
 		break;
 	default:
 		break;		/* volfile changes and the like: not our business */

@@ -34,7 +34,7 @@ static int coroutine_fn give(struct xlator *xl, struct call *call, const struct 
 	uint8_t gfid[16];
 	unsigned i;
 
-	ans = xl_fanout(xl, call, to, FOP_lookup, &asking, &ok);
+	ans = copies_ask(xl, call, to, FOP_lookup, &asking, &ok);
 	if (!ans)
 		return -ENOMEM;
 	for (i = 0; to >> i; i++)
@@ -44,7 +44,7 @@ static int coroutine_fn give(struct xlator *xl, struct call *call, const struct 
 		return 0;
 	memcpy(gfid, gfid_to_give(xl, args, ans, ok), 16);
 	asking.gfid_req = gfid;
-	return xl_fanout(xl, call, nameless, FOP_lookup, &asking, &ok) ? 0 : -ENOMEM;
+	return copies_ask(xl, call, nameless, FOP_lookup, &asking, &ok) ? 0 : -ENOMEM;
 }
 
 int coroutine_fn replicate_adopt(struct xlator *xl, const struct call *call, const struct lookup_args *args)

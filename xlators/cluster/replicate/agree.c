@@ -20,7 +20,7 @@ static child_set coroutine_fn who_agrees(struct xlator *xl, struct arena *arena,
 	struct call call;
 
 	call_init(&call, arena);
-	ans = xl_fanout(xl, &call, part, FOP_lookup, args, NULL);
+	ans = copies_ask(xl, &call, part, FOP_lookup, args, NULL);
 	for (i = 0; ans && part >> i; i++)
 		if ((part & bit(i)) && !errno_is_loss(ans[i].err) && same_answer(&ans[i], &ans[first]))
 			same |= bit(i);

@@ -56,7 +56,7 @@ static void coroutine_fn tell(struct xlator *xl, struct call *call, struct chang
 		if (same < 0)
 			same = (int)i;
 	}
-	ans = xl_fanout_each(xl, call, to, FOP_xattrop, each, &ok);
+	ans = copies_ask_each(xl, call, to, FOP_xattrop, each, &ok);
 	log->ok |= ok;
 	for (i = 0; ans && i < rp->n; i++) {
 		if ((to & bit(i)) && (ans[i].err == -ENOENT || ans[i].err == -ESTALE))

@@ -79,7 +79,7 @@ static int coroutine_fn change_in_epoch(struct xlator *xl, struct call *call, st
 
 	if (!epoch_holds(e, part) || !good)
 		return -ENOTCONN;
-	ans = xl_fanout(xl, call, part, d->op, d->args, NULL);
+	ans = copies_ask(xl, call, part, d->op, d->args, NULL);
 	if (!ans)
 		return -ENOMEM;
 	if (d->op == FOP_writev)
@@ -175,7 +175,7 @@ static int coroutine_fn fsync_in_epoch(struct xlator *xl, struct call *call, con
 	good = e->good & part;
 	if (!epoch_holds(e, part) || !good)
 		v.ret = -ENOTCONN;
-	ans = v.ret < 0 ? NULL : xl_fanout(xl, call, part, FOP_fsync, args, NULL);
+	ans = v.ret < 0 ? NULL : copies_ask(xl, call, part, FOP_fsync, args, NULL);
 	if (ans) {
 		quorum_judge(rp, ans, part, e->lacking & rp->up, e->whole & ~e->missed, &v);
 		v.ret = epoch_record(e, call, &v);
@@ -212,7 +212,7 @@ int coroutine_fn replicate_fsync(struct xlator *xl, struct call *call, const str
 		return -ENOTCONN;
 	if (!(asked & c->good[DATA]))
 		return copies_excuse_change(rp, c, DATA);
-	ans = xl_fanout(xl, call, asked, FOP_fsync, args, &ok);
+	ans = copies_ask(xl, call, asked, FOP_fsync, args, &ok);
 	if (!ans)
 		return -ENOMEM;
 	if (!ok)
@@ -234,7 +234,7 @@ int coroutine_fn replicate_flush(struct xlator *xl, struct call *call, const str
 	if (ret < 0)
 		return ret;
 	asked = rp->up;
-	ans = xl_fanout(xl, call, asked, FOP_flush, args, &ok);
+	ans = copies_ask(xl, call, asked, FOP_flush, args, &ok);
 	if (!ans)
 		return -ENOMEM;
 	return ok ? 0 : quorum_error(ans, asked, asked);

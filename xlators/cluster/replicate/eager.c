@@ -346,7 +346,7 @@ static void coroutine_fn epoch_sync(struct epoch *e, struct call *sub)
 
 	if (!rp->ensure_durability || e->overwrote <= e->synced || !asked)
 		return;
-	ans = xl_fanout(e->xl, sub, asked, FOP_fsync, &args, &ok);
+	ans = copies_ask(e->xl, sub, asked, FOP_fsync, &args, &ok);
 	for (i = 0; ans && i < rp->n; i++) {
 		if (!(asked & ~ok & bit(i)))
 			continue;

@@ -102,6 +102,7 @@ static void child_up(struct xlator *xl, unsigned child)
 
 	if (rp->arrived & bit(child))
 		return;
+	rp->watch.silent &= ~bit(child);
 	rp->arrived |= bit(child);
 	if (!co_gate_enter(&rp->background))
 		return;

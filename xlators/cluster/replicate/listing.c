@@ -83,13 +83,15 @@ static void finish_page(struct xlator *xl, const struct inode *dir, struct readd
 	vouch_for_entries(xl, res, child);
 }
 
-static int coroutine_fn page_from(struct xlator *xl, struct call *call, const struct readdir_args *args, unsigned child, struct readdir_res *res)
+/* @others could list it, too. */
+static int coroutine_fn page_from(struct xlator *xl, struct call *call, const struct readdir_args *args, unsigned child, child_set others,
+				  struct readdir_res *res)
 {
 	struct readdir_args asking = *args;
 	int ret;
 
 	do {		/* a page of nothing but what is hidden would look like the end */
-		ret = xl_readdir(xl->children[child], call, &asking, res);
+		ret = copies_ask_one(xl, call, child, others, &(struct xl_asked){ .op = FOP_readdir, .args = &asking }, res);
 		if (ret < 0 || !res->n)
 			return ret;
 		asking.offset = res->entries[res->n - 1].off;
@@ -102,18 +104,23 @@ static int coroutine_fn begin_listing(struct xlator *xl, struct call *call, cons
 				      struct readdir_res *res)
 {
 	struct replicate *rp = replicate_of(xl);
-	child_set from = c->readable[READ_ENTRIES];
+	child_set from = c->readable[READ_ENTRIES], late = 0;
 	int ret = from ? -ENOTCONN : copies_excuse(rp, c, READ_ENTRIES);
 
 	while (from) {
 		unsigned child = copies_choose(rp, args->inode->gfid, from);
+		uint64_t now = loop_now_ns(xl_loop(xl));
 
-		ret = page_from(xl, call, args, child, res);
+		from &= ~bit(child);
+		ret = page_from(xl, call, args, child, from, res);
 		if (ret == 0)
 			c->listing = (int8_t)child;
+		if (!errno_is_loss(ret))
+			copies_found_late(xl, late, now);
 		if (read_is_final(ret) || co_interrupted())
 			return ret;
-		from &= ~bit(child);
+		if (ret == -ETIMEDOUT)
+			late |= bit(child);
 		memset(res, 0, sizeof(*res));
 	}
 	return ret;
@@ -138,5 +145,5 @@ int coroutine_fn replicate_readdir(struct xlator *xl, struct call *call, const s
 		child = c->listing >= 0 ? c->listing : (int)copies_choose(rp, args->inode->gfid, rp->all & ~rp->arbiter);
 	if (!(c->readable[READ_ENTRIES] & bit((unsigned)child)))
 		return c->readable[READ_ENTRIES] ? -ENOTCONN : copies_excuse(rp, c, READ_ENTRIES);
-	return page_from(xl, call, &asking, (unsigned)child, res);
+	return page_from(xl, call, &asking, (unsigned)child, 0, res);
 }

@@ -42,6 +42,8 @@ static void coroutine_fn take_back(struct xlator *child, struct call *call, cons
 }
 
 struct round {
+	struct watched watched;
+	uint8_t left[REPLICATE_MAX];	/* lockees that each child was not heard about yet */
 	struct xlator *xl;
 	struct call *call;
 	struct locks *l;
@@ -58,6 +60,8 @@ static int coroutine_fn round_task(void *ctx, unsigned i)
 	unsigned child = i % REPLICATE_MAX;
 	int ret = lock_one(r->xl->children[child], r->call, r->l, v, r->cmd);
 
+	if (!--r->left[child] || errno_is_loss(ret))
+		watch_answered(r->xl, &r->watched, child, ret);
 	if (r->cmd == LOCK_UNLOCK) {
 		v->held &= ~bit(child);
 		return ret;
@@ -77,17 +81,28 @@ static int coroutine_fn round_task(void *ctx, unsigned i)
 	return ret;
 }
 
-/* One task for each lockee and child. */
-static void coroutine_fn run_round(struct round *r, child_set want)
+/* One task for each lockee and child. @have: locks that are held already, or NULL. */
+static void coroutine_fn run_round(struct round *r, child_set want, const struct lockee *have)
 {
 	uint64_t which = 0;
+	child_set asked = 0;
 	unsigned k;
 
 	_Static_assert(3 * REPLICATE_MAX <= 64, "a bit for each lock");
-	for (k = 0; k < r->l->n; k++)
-		which |= (r->cmd == LOCK_UNLOCK ? r->l->v[k].held : want) << (k * REPLICATE_MAX);
-	if (which)
-		co_fanout(which, round_task, r);
+	for (k = 0; k < r->l->n; k++) {
+		child_set on = r->cmd == LOCK_UNLOCK ? r->l->v[k].held : want & ~(have ? have[k].held | have[k].lacking : 0);
+		unsigned i;
+
+		for (i = 0; i < REPLICATE_MAX; i++)
+			r->left[i] += on >> i & 1;
+		asked |= on;
+		which |= on << (k * REPLICATE_MAX);
+	}
+	if (!which)
+		return;
+	watch_begin(r->xl, &r->watched, asked);
+	co_fanout(which, round_task, r);
+	watch_end(&r->watched);
 }
 
 bool locks_held(const struct locks *l)
@@ -111,10 +126,10 @@ child_set locks_lacking(const struct locks *l)
 
 void coroutine_fn locks_release(struct xlator *xl, struct call *call, struct locks *l)
 {
-	struct round r = { xl, call, l, LOCK_UNLOCK, 0, 0, false };
+	struct round r = { .xl = xl, .call = call, .l = l, .cmd = LOCK_UNLOCK };
 
 	co_shield();
-	run_round(&r, 0);
+	run_round(&r, 0, NULL);
 	co_unshield();
 }
 
@@ -128,27 +143,121 @@ static child_set held_all(const struct locks *l)
 	return held;
 }
 
-/* The contended way. Owned by its coroutine until done; the waiter looks at it only while not abandoned. */
+/* The contended way. Shared by its coroutine, the waits it started, and the waiter, who looks at it only while it is not abandoned. */
 struct patience {
 	struct arena *arena;
 	struct xlator *xl;
 	struct call call;
 	struct locks locks;
 	child_set want;
+	unsigned refs;
 	int err;
 	bool lost, abandoned;
 	struct co_wait done;
 };
 
-static void patience_free(struct patience *p)
+/* One lock on one copy, awaited in a coroutine of its own: it is not wanted any more where that copy is passed over. */
+struct await { struct patience *p; unsigned k, child; bool answered, passed_over; int ret; struct co_wait wait; };
+
+static void patience_unref(struct patience *p)
 {
 	struct replicate *rp = replicate_of(p->xl);
 	unsigned k;
 
+	if (--p->refs)
+		return;
 	for (k = 0; k < p->locks.n; k++)
 		inode_unref(p->locks.v[k].inode);
 	co_gate_leave(&rp->background);
 	arena_free(p->arena);
+}
+
+static void coroutine_fn await_run(void *arg)
+{
+	struct await *a = arg;
+	struct patience *p = a->p;
+	struct xlator *child = p->xl->children[a->child];
+	const struct lockee *v = &p->locks.v[a->k];
+
+	a->ret = lock_one(child, &p->call, &p->locks, v, LOCK_WAIT);
+	a->answered = true;
+	if (!a->passed_over)
+		co_wake(&a->wait, 0);
+	else if (a->ret == 0)
+		lock_one(child, &p->call, &p->locks, v, LOCK_UNLOCK);
+	patience_unref(p);
+}
+
+static struct await *await_start(struct patience *p, unsigned k, unsigned child)
+{
+	struct await *a = arena_alloc(p->arena, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	*a = (struct await){ .p = p, .k = k, .child = child };
+	p->refs++;
+	if (co_start(xl_loop(p->xl), await_run, a))
+		return a;
+	p->refs--;
+	return NULL;
+}
+
+/* Can the rest be had without @child? Gives back what it got unless @keep. */
+static bool coroutine_fn rest_is_free(struct patience *p, unsigned child, bool keep)
+{
+	child_set rest = p->want & ~bit(child);
+	struct locks more = p->locks;
+	struct round r = { .xl = p->xl, .call = &p->call, .l = &more, .cmd = LOCK_TRY };
+	bool all = true;
+	unsigned k;
+
+	if (!quorum_met(replicate_of(p->xl), rest))
+		return false;
+	for (k = 0; k < more.n; k++)
+		more.v[k].held = more.v[k].lacking = 0;
+	run_round(&r, rest, p->locks.v);
+	for (k = 0; k < more.n; k++)
+		all = all && !(rest & ~(p->locks.v[k].held | p->locks.v[k].lacking | more.v[k].held | more.v[k].lacking));
+	for (k = 0; all && keep && k < more.n; k++) {
+		p->locks.v[k].held |= more.v[k].held;
+		p->locks.v[k].lacking |= more.v[k].lacking;
+	}
+	if (!all || !keep)
+		locks_release(p->xl, &p->call, &more);
+	return all;
+}
+
+#define PASS_OVER_NS 500000000ull
+
+/* Whoever holds the lock on a silent copy cannot let go of it there, but does elsewhere. So where all but one copy can be locked, and half a
+ * second later still, that one is passed over: as if it were away. It is asked twice, because a lock may be on its way from one to another. */
+static int coroutine_fn await_lock(struct patience *p, unsigned k, unsigned child)
+{
+	uint64_t slow = replicate_of(p->xl)->slow_copy_ms * 1000000, rest = slow > PASS_OVER_NS ? slow - PASS_OVER_NS : slow;
+	struct await *a = await_start(p, k, child);
+	bool free_before = false, free;
+
+	if (!a)
+		return -ENOMEM;
+	while (!a->answered) {
+		uint64_t old = co_set_deadline(slow ? loop_now_ns(xl_loop(p->xl)) + rest : 0);
+
+		co_park(&a->wait);
+		co_restore_deadline(old);
+		if (a->answered || p->abandoned)
+			break;
+		free = rest_is_free(p, child, free_before);
+		if (a->answered)
+			break;
+		if (free && free_before) {
+			p->want &= ~bit(child);
+			break;
+		}
+		free_before = free;
+		rest = PASS_OVER_NS;
+	}
+	a->passed_over = !a->answered;
+	return a->answered ? a->ret : -EAGAIN;
 }
 
 static void coroutine_fn patience_run(void *arg)
@@ -162,9 +271,9 @@ static void coroutine_fn patience_run(void *arg)
 		for (i = 0; i < REPLICATE_MAX && !p->abandoned; i++) {
 			int ret;
 
-			if (!(p->want & bit(i)))
+			if (!(p->want & ~v->held & bit(i)))
 				continue;
-			ret = lock_one(p->xl->children[i], &p->call, &p->locks, v, LOCK_WAIT);
+			ret = await_lock(p, k, i);
 			if (ret == 0)
 				v->held |= bit(i);
 			else
@@ -173,16 +282,15 @@ static void coroutine_fn patience_run(void *arg)
 				v->lacking |= bit(i);
 			if (errno_is_loss(ret))
 				p->lost = true;
-			else if (ret < 0)
+			else if (ret < 0 && ret != -EAGAIN)
 				p->err = ret;
 		}
 	}
-	if (!p->abandoned) {
-		co_wake(&p->done, 0);
-		return;				/* the waiter takes over, and frees */
-	}
-	locks_release(p->xl, &p->call, &p->locks);
-	patience_free(p);
+	if (p->abandoned)
+		locks_release(p->xl, &p->call, &p->locks);
+	else
+		co_wake(&p->done, 0);		/* the waiter takes over */
+	patience_unref(p);
 }
 
 static struct patience *patience_new(struct xlator *xl, const struct call *call, const struct locks *l, child_set want)
@@ -206,6 +314,7 @@ static struct patience *patience_new(struct xlator *xl, const struct call *call,
 	p->locks = *l;
 	p->locks.domain = arena_strdup(arena, l->domain);
 	p->want = want;
+	p->refs = 1;
 	for (k = 0; k < l->n; k++) {
 		inode_ref(l->v[k].inode);
 		if (l->v[k].name)
@@ -224,12 +333,14 @@ static int coroutine_fn locks_wait(struct xlator *xl, struct call *call, struct 
 	if (!p)
 		return -ENOTCONN;
 	if (!co_start(xl_loop(xl), patience_run, p)) {
-		patience_free(p);
+		patience_unref(p);
 		return -ENOMEM;
 	}
+	p->refs++;
 	ret = co_park(&p->done);
 	if (ret < 0) {				/* we only ever wake with 0 */
 		p->abandoned = true;
+		patience_unref(p);
 		return ret;
 	}
 	for (k = 0; k < l->n; k++) {
@@ -237,17 +348,17 @@ static int coroutine_fn locks_wait(struct xlator *xl, struct call *call, struct 
 		l->v[k].lacking = p->locks.v[k].lacking;
 	}
 	*ret_refused = p->lost ? -ENOTCONN : p->err;
-	patience_free(p);
+	patience_unref(p);
 	return ret;
 }
 
 int coroutine_fn locks_take(struct xlator *xl, struct call *call, struct locks *l, child_set want, bool wait, child_set *ret_held)
 {
-	struct round r = { xl, call, l, LOCK_TRY, 0, 0, false };
+	struct round r = { .xl = xl, .call = call, .l = l, .cmd = LOCK_TRY };
 	int ret, refused;
 
 	co_shield();
-	run_round(&r, want);
+	run_round(&r, want, NULL);
 	co_unshield();
 	refused = r.lost ? -ENOTCONN : r.err;
 	if (r.conflict) {
@@ -301,7 +412,7 @@ static int coroutine_fn pass_locks(struct xlator *xl, struct call *call, struct 
 	int ret;
 
 	if (cmd == LOCK_UNLOCK) {
-		l->v[0].held = rp->up;
+		l->v[0].held = rp->up | rp->watch.silent;	/* a silent one keeps it until it is told */
 		locks_release(xl, call, l);
 		return 0;
 	}

@@ -275,7 +275,7 @@ static int coroutine_fn hear_by_gfid(struct xlator *xl, struct call *call, const
 	h->seq = rp->blame_seq;
 	h->gen = rp->gen;
 	h->asked = rp->up;
-	h->ans = xl_fanout(xl, call, h->asked, FOP_lookup, &asking, &h->ok);
+	h->ans = copies_ask(xl, call, h->asked, FOP_lookup, &asking, &h->ok);
 	if (!h->ans)
 		return -ENOMEM;
 	ret = believe_gfid(rp, inode, h->ans, h->asked, &h->ok);
@@ -300,7 +300,7 @@ static int coroutine_fn lookup_once(struct xlator *xl, struct call *call, const 
 		return -ENOTCONN;
 	ask_for_marks(xl, &asking, &want);
 	asking.gfid_req = NULL;
-	ans = xl_fanout(xl, call, asked, FOP_lookup, &asking, &ok);
+	ans = copies_ask(xl, call, asked, FOP_lookup, &asking, &ok);
 	if (!ans)
 		return -ENOMEM;
 	if (args->name && replicate_nameless(ans, asked))
@@ -357,7 +357,7 @@ static int coroutine_fn refresh(struct xlator *xl, struct arena *arena, struct i
 
 	call_init(&call, arena);
 	ask_for_marks(xl, &asking, &want);
-	ans = xl_fanout(xl, &call, asked, FOP_lookup, &asking, &ok);
+	ans = copies_ask(xl, &call, asked, FOP_lookup, &asking, &ok);
 	if (!ans)
 		return -ENOMEM;
 	ret = believe_gfid(rp, inode, ans, asked, &ok);
@@ -405,7 +405,7 @@ void coroutine_fn replicate_probe(struct xlator *xl, child_set asked, child_set 
 
 	call_init(&call, arena);
 	if (root)
-		ans = xl_fanout(xl, &call, asked, FOP_lookup, &args, &ok);
+		ans = copies_ask(xl, &call, asked, FOP_lookup, &args, &ok);
 	for (i = 0; ans && i < rp->n; i++) {
 		if (!(ok & bit(i)))
 			continue;

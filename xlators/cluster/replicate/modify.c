@@ -619,7 +619,7 @@ static struct answer *coroutine_fn act_and_release(struct txn *t)
 	for (k = 0; k < t->locks.n; k++)
 		able = t->locks.v[k].held == rp->all ? able : 0;
 	if (!able || t->op == FOP_xattrop || t->marked || t->part != rp->all)
-		return xl_fanout(t->xl, t->call, t->part, t->op, t->args, NULL);
+		return copies_ask(t->xl, t->call, t->part, t->op, t->args, NULL);
 	for (k = 0; k < t->locks.n; k++) {
 		const struct lockee *v = &t->locks.v[k];
 
@@ -628,7 +628,7 @@ static struct answer *coroutine_fn act_and_release(struct txn *t)
 	call.release = &release;
 	call.lk_owner = t->owner;
 	call.lk_owner_len = sizeof(t->owner);
-	ans = xl_fanout(t->xl, &call, t->part, t->op, t->args, NULL);
+	ans = copies_ask(t->xl, &call, t->part, t->op, t->args, NULL);
 	for (i = 0; ans && i < rp->n; i++)
 		for (k = 0; ans[i].err == 0 && t->xl->children[i]->releases_locks && k < t->locks.n; k++)
 			t->locks.v[k].held &= ~bit(i);
@@ -949,10 +949,10 @@ static bool coroutine_fn quorum_returns(struct replicate *rp, struct loop *loop)
 	uint64_t old = co_set_deadline(loop_now_ns(loop) + QUORUM_PATIENCE_NS);
 	int ret = 0;
 
-	while (ret == 0 && !quorum_met(rp, rp->up))
+	while (ret == 0 && !rp->watch.silent && !quorum_met(rp, rp->up))	/* silence had its time */
 		ret = co_queue_wait(&rp->came);
 	co_restore_deadline(old);
-	return ret == 0;
+	return ret == 0 && quorum_met(rp, rp->up);
 }
 
 /* An entry call that was lost half way cannot simply be tried again by the caller: it would find its own work and take it for another's. So

@@ -18,21 +18,28 @@ bool read_is_final(int ret)
 	}
 }
 
-static int coroutine_fn read_from(struct xlator *xl, struct call *call, enum fop op, const struct inode *inode, child_set from,
+/* @patient: those in @from that are slow are waited for, too. */
+static int coroutine_fn read_from(struct xlator *xl, struct call *call, enum fop op, const struct inode *inode, child_set from, bool patient,
 				  const void *args, void *res)
 {
 	struct replicate *rp = replicate_of(xl);
 	int ret = -ENOTCONN, failed = 0;
+	child_set late = 0;
 
 	while (from) {
 		unsigned child = copies_choose(rp, inode->gfid, from);
+		uint64_t now = loop_now_ns(xl_loop(xl));
 
-		ret = xl_call(xl->children[child], call, op, args, res);
+		from &= ~bit(child);
+		ret = copies_ask_one(xl, call, child, patient ? 0 : from, &(struct xl_asked){ .op = op, .args = args }, res);
+		if (!errno_is_loss(ret))
+			copies_found_late(xl, late, now);
 		if (read_is_final(ret) || co_interrupted())
 			return ret;
+		if (ret == -ETIMEDOUT)
+			late |= bit(child);
 		if (!errno_is_loss(ret))
 			failed = ret;
-		from &= ~bit(child);
 		memset(res, 0, fop_res_sizes[op]);
 	}
 	return failed ? failed : ret;
@@ -66,7 +73,7 @@ static int coroutine_fn read_one(struct xlator *xl, struct call *call, enum fop 
 		if (err < 0)
 			return err;
 		from = c->readable[kind];
-		ret = from ? read_from(xl, call, op, inode, from, args, res) : copies_excuse(rp, c, kind);
+		ret = from ? read_from(xl, call, op, inode, from, round > 0, args, res) : copies_excuse(rp, c, kind);
 		if (read_is_final(ret) || co_interrupted())
 			return ret;
 	}

@@ -23,6 +23,8 @@ static const struct option options[] = {
 	OPT_BOOL("eager-lock", struct replicate, eager_lock, "on", OPT_LIVE, "keep the data lock between writes"),
 	OPT_TIME_MS("post-op-delay-secs", struct replicate, post_op_delay_ms, "1", 0, INT32_MAX, OPT_LIVE,
 		    "how long it is kept after the last one"),
+	OPT_TIME_MS("slow-copy-timeout", struct replicate, slow_copy_ms, "3", 0, 600000, OPT_LIVE,
+		    "how long a copy may be silent that the others can go on without; 0: for ever"),
 	OPT_BOOL("ensure-durability", struct replicate, ensure_durability, "on", OPT_LIVE, "sync data before its dirty mark goes"),
 	OPT_BOOL("optimistic-change-log", struct replicate, optimistic, "on", OPT_LIVE,
 		 "no mark before entry and metadata changes while all copies are up"),
@@ -101,6 +103,7 @@ static int coroutine_fn replicate_init(struct xlator *xl, struct error *err)
 	rp->all = bit(rp->n) - 1;
 	rp->gen = 1;
 	list_init(&rp->epochs);
+	watch_init(xl);
 	co_gate_init(&rp->background);
 	co_queue_init(&rp->came);
 	timer_init(&rp->settle_in, replicate_settled, xl);
@@ -126,6 +129,7 @@ static void coroutine_fn replicate_fini(struct xlator *xl)
 	epochs_end_all(xl);
 	co_gate_close(&rp->background);
 	co_unshield();
+	timer_cancel(&rp->watch.timer);
 	timer_cancel(&rp->settle_in);		/* a child that was just arriving may have armed it until now */
 	blamed_fini(rp);
 	for (i = 0; i <= rp->n; i++)
@@ -199,7 +203,7 @@ static int coroutine_fn replicate_statfs(struct xlator *xl, struct call *call, c
 
 	if (!asked)
 		return -ENOTCONN;
-	ans = xl_fanout(xl, call, asked, FOP_statfs, args, &ok);
+	ans = copies_ask(xl, call, asked, FOP_statfs, args, &ok);
 	if (!ans)
 		return -ENOMEM;
 	if (!ok)
@@ -218,7 +222,7 @@ static int coroutine_fn replicate_fsyncdir(struct xlator *xl, struct call *call,
 {
 	struct replicate *rp = xl->priv;
 	child_set asked = rp->up, ok;
-	struct answer *ans = xl_fanout(xl, call, asked, FOP_fsyncdir, args, &ok);
+	struct answer *ans = copies_ask(xl, call, asked, FOP_fsyncdir, args, &ok);
 
 	if (!ans)
 		return -ENOMEM;

@@ -9,6 +9,7 @@
 #include "runtime/list.h"
 #include "runtime/loop.h"
 #include "runtime/sync.h"
+#include "xlators/cluster/replicate/watch.h"
 #include "xlators/xlator.h"
 
 #define REPLICATE_MAX 8			/* children; the sets kept per inode are one byte wide */
@@ -25,7 +26,7 @@ struct replicate {
 	char *pending_names, *read_subvolume, *volume_id, *favorite_child_policy, *self_heal_algorithm, *data_heal;
 	int quorum_type;
 	int64_t quorum_count, arbiter_count, read_hash_mode, read_index, heal_window, heal_count, thin;
-	uint64_t post_op_delay_ms;
+	uint64_t post_op_delay_ms, slow_copy_ms;
 	bool eager_lock, ensure_durability, optimistic, data_log, metadata_log, entry_log, choose_local;
 	bool granular_entry, anonymous_inode, metadata_heal, entry_heal, heal_daemon, full_lock;
 	bool consistent_metadata, compound_fops, quorum_reads;
@@ -52,6 +53,7 @@ struct replicate {
 	struct co_gate background;		/* coroutines that outlive their call */
 	struct co_queue came;			/* woken when a child comes up */
 	struct timer settle_in;			/* before we speak up with children missing */
+	struct copy_watch watch;
 	bool told_up;
 };
 
@@ -136,22 +138,7 @@ bool coroutine_fn replicate_agreed(struct xlator *xl, const struct agreement *a)
 bool replicate_nameless(const struct answer *ans, child_set asked);
 int coroutine_fn replicate_adopt(struct xlator *xl, const struct call *call, const struct lookup_args *args);
 
-/* changelog.c: what an xattrop adds, for each child its own. */
-struct marks { int32_t dirty[CHANGES], pending[REPLICATE_MAX][CHANGES]; };
-struct changelog {
-	struct inode *inode;
-	child_set to;
-	child_set last;				/* of these, who is told when a quorum of the others has heard it; state.c, copies_last() */
-	struct marks add[REPLICATE_MAX];
-	const char *entry_create, *entry_delete;
-	child_set ok, lacking;			/* result: has it on record; has no such object */
-	bool held_back;				/* result: too few of the others have it: @last were not told */
-	struct answer *ans;			/* result; NULL: no memory */
-};
-void coroutine_fn changelog_apply(struct xlator *xl, struct call *call, struct changelog *log);
-void changelog_accuse(struct changelog *log, child_set by, child_set missed, enum change type, int32_t by_how_much);
-void changelog_confess(struct changelog *log, child_set who, enum change type);
-void changelog_dirty(struct changelog *log, child_set on, enum change type, int32_t by_how_much);
+#include "xlators/cluster/replicate/changelog.h"
 
 /* locks.c */
 struct lockee {

@@ -331,6 +331,12 @@ static void undo_apply(struct undo *u)
 	undo_free(u);
 }
 
+void memory_disk_hang(struct memory_disk *disk, enum memory_hang hang)
+{
+	disk->hang = hang;
+	co_queue_wake_all(&disk->runs);
+}
+
 uint64_t memory_disk_unforced(const struct memory_disk *disk)
 {
 	return disk->njournal;
@@ -341,6 +347,7 @@ void memory_disk_kill(struct memory_disk *disk)
 	struct list *pos;
 
 	disk->epoch++;
+	co_queue_wake_all(&disk->runs);
 	list_for_each(pos, &disk->all)
 		list_entry(pos, struct disk_object, all)->opens = 0;
 }
@@ -386,6 +393,7 @@ struct memory_disk *memory_disk_new(const char *name, uint64_t seed, uint64_t li
 	hash_init(&disk->objects);
 	list_init(&disk->all);
 	list_init(&disk->journal);
+	co_queue_init(&disk->runs);
 	list_append(&disks, &disk->link);
 	disk->root = object_alloc(disk, gfid_root, 0040755);
 	disk->root->st.nlink = 2;

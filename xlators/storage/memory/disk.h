@@ -8,6 +8,7 @@
 
 #include "runtime/hash.h"
 #include "runtime/list.h"
+#include "runtime/sync.h"
 #include "xlators/fop.h"
 #include "xlators/mdata.h"
 #include "xlators/storage/memory/memory.h"
@@ -18,7 +19,9 @@
 struct memory_disk {
 	struct list link;
 	char *name;
-	uint64_t rng, limit, used, epoch;
+	uint64_t rng, limit, used, epoch, calls;
+	enum memory_hang hang;
+	struct co_queue runs;
 	struct hash_table objects;
 	struct list all;		/* objects, living or not */
 	struct list journal;		/* struct undo, oldest first */

@@ -388,6 +388,67 @@ static void coroutine_fn memory_fini(struct xlator *xl)
 		memory_disk_free(m->disk);
 }
 
+/* ---- a disk that hangs ---- */
+
+/* A helper thread that waits for a disk cannot be interrupted. */
+static void coroutine_fn wait_for_disk(struct memory *m, enum fop op)
+{
+	struct memory_disk *disk = m->disk;
+
+	co_shield();
+	while (m->epoch == disk->epoch && disk->hang != DISK_RUNS &&
+	       (disk->hang == DISK_DEAD || fop_modifies(op) || op == FOP_fsync || op == FOP_fsyncdir))
+		co_queue_wait(&disk->runs);
+	co_unshield();
+}
+
+/* Every other call hangs after its effect. */
+#define HANGS(op, function) \
+	static int coroutine_fn disk_##op(struct xlator *xl, struct call *call, const struct op##_args *args, struct op##_res *res) \
+	{ \
+		struct memory *m = xl->priv; \
+		bool after = ++m->disk->calls & 1; \
+		int ret; \
+		if (!after) \
+			wait_for_disk(m, FOP_##op); \
+		ret = function(xl, call, args, res); \
+		if (after) \
+			wait_for_disk(m, FOP_##op); \
+		return ret; \
+	}
+HANGS(lookup, memory_lookup)
+HANGS(stat, memory_stat)
+HANGS(readlink, memory_readlink)
+HANGS(mknod, memory_mknod)
+HANGS(mkdir, memory_mkdir)
+HANGS(unlink, memory_unlink)
+HANGS(rmdir, memory_rmdir)
+HANGS(symlink, memory_symlink)
+HANGS(rename, memory_rename)
+HANGS(link, memory_link)
+HANGS(truncate, memory_truncate)
+HANGS(open, memory_open_file)
+HANGS(readv, memory_readv)
+HANGS(writev, memory_writev)
+HANGS(statfs, memory_statfs)
+HANGS(flush, memory_flush)
+HANGS(fsync, memory_fsync)
+HANGS(setxattr, memory_setxattr)
+HANGS(getxattr, memory_getxattr)
+HANGS(removexattr, memory_removexattr)
+HANGS(opendir, memory_opendir)
+HANGS(fsyncdir, memory_fsyncdir)
+HANGS(access, memory_access)
+HANGS(create, memory_create)
+HANGS(readdir, memory_readdir)
+HANGS(xattrop, memory_xattrop)
+HANGS(rchecksum, memory_rchecksum)
+HANGS(setattr, memory_setattr)
+HANGS(fallocate, memory_fallocate)
+HANGS(discard, memory_discard)
+HANGS(zerofill, memory_zerofill)
+HANGS(seek, memory_seek)
+
 static const struct option options[] = {
 	OPT_STR("disk", struct memory, disk_name, NULL, 0, "name of the disk that a test made; none: an own one that goes with the translator"),
 	OPT_TIME_MS("sync-time", struct memory, sync_time_ms, "0", 0, 60000, OPT_LIVE, "how long a force of the disk takes"),
@@ -404,13 +465,15 @@ const struct xlator_class storage_memory_class = {
 	.start = memory_start,
 	.fini = memory_fini,
 	.fops = {
-		.lookup = memory_lookup, .stat = memory_stat, .readlink = memory_readlink, .mknod = memory_mknod, .mkdir = memory_mkdir,
-		.unlink = memory_unlink, .rmdir = memory_rmdir, .symlink = memory_symlink, .rename = memory_rename, .link = memory_link,
-		.truncate = memory_truncate, .open = memory_open_file, .readv = memory_readv, .writev = memory_writev,
-		.statfs = memory_statfs, .flush = memory_flush, .fsync = memory_fsync, .setxattr = memory_setxattr,
-		.getxattr = memory_getxattr, .removexattr = memory_removexattr, .opendir = memory_opendir,
-		.fsyncdir = memory_fsyncdir, .access = memory_access, .create = memory_create, .readdir = memory_readdir,
-		.xattrop = memory_xattrop, .rchecksum = memory_rchecksum, .setattr = memory_setattr, .fallocate = memory_fallocate,
-		.discard = memory_discard, .zerofill = memory_zerofill, .seek = memory_seek,
+		.lookup = disk_lookup, .stat = disk_stat, .readlink = disk_readlink, .mknod = disk_mknod,
+		.mkdir = disk_mkdir, .unlink = disk_unlink, .rmdir = disk_rmdir, .symlink = disk_symlink,
+		.rename = disk_rename, .link = disk_link, .truncate = disk_truncate, .open = disk_open,
+		.readv = disk_readv, .writev = disk_writev, .statfs = disk_statfs, .flush = disk_flush,
+		.fsync = disk_fsync, .setxattr = disk_setxattr, .getxattr = disk_getxattr,
+		.removexattr = disk_removexattr, .opendir = disk_opendir, .fsyncdir = disk_fsyncdir,
+		.access = disk_access, .create = disk_create, .readdir = disk_readdir,
+		.xattrop = disk_xattrop, .rchecksum = disk_rchecksum, .setattr = disk_setattr,
+		.fallocate = disk_fallocate, .discard = disk_discard, .zerofill = disk_zerofill,
+		.seek = disk_seek,
 	},
 };

@@ -17,6 +17,9 @@ void memory_disk_free(struct memory_disk *disk);		/* no translator may use it an
 struct memory_disk *memory_disk_find(const char *name);	/* NULL when there is none */
 void memory_disk_crash(struct memory_disk *disk);		/* power cut */
 void memory_disk_kill(struct memory_disk *disk);		/* the process using it died; the disk keeps everything */
+/* Calls wait in it, before or after their effect, until it runs again: changes and syncs, or all of them. */
+enum memory_hang { DISK_RUNS, DISK_FROZEN, DISK_DEAD };
+void memory_disk_hang(struct memory_disk *disk, enum memory_hang hang);
 uint64_t memory_disk_unforced(const struct memory_disk *disk);	/* changes a crash could undo */
 
 #endif
