@@ -50,6 +50,8 @@ struct gateway_hold {
 	struct export_set *set;
 	struct volume *volume;		/* NULL: none */
 	struct volume_graph *vg;	/* after gateway_ready() */
+	const uint8_t *gfid;		/* of what the call makes; in its arena */
+	bool sent;			/* bricks were asked to change names: the call may have happened */
 };
 static inline struct gateway_hold *gateway_hold_of(struct rpc_request *rq)
 {

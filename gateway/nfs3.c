@@ -6,8 +6,11 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "gateway/doubt.h"
+
 /* Before a Linux client sends again over TCP (60 s): it gets JUKEBOX, not silence. */
 #define CALL_DEADLINE_NS 45000000000ull
+#define CALL_LIMIT_NS 48000000000ull	/* for what does not heed the deadline: it restores an invariant, or waits for a disk */
 #define READY_NS 10000000000ull
 
 /* What a reply may become, so that slow readers cannot make us hold more than the bound (rpc_limits.max_held). */
@@ -133,6 +136,18 @@ static struct export *export_of(const struct gateway_hold *hold, const struct fi
 	return ex && ex->volume_hash == hold->volume->name_hash ? ex : NULL;
 }
 
+/* The client comes again; what became of the call meanwhile is in doubt. Each result begins with its status, and what follows NFS3ERR_JUKEBOX
+ * is attributes that are not there. */
+static void answer_late(struct rpc_request *rq, void *res)
+{
+	struct gateway_hold *hold = gateway_hold_of(rq);
+
+	if (res)
+		*(nfsstat3 *)res = NFS3ERR_JUKEBOX;
+	if (hold->sent && rq->proc->replay == RPC_REPLAY_CACHED)
+		doubt_add(hold->volume->doubts, rq, hold->gfid);
+}
+
 nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const nfs_fh3 *fh, enum nfs_need need)
 {
 	struct gateway *gw = rpc_server_user(rq->server);
@@ -142,9 +157,10 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 	int ret;
 
 	co_set_deadline(loop_now_ns(gw->loop) + CALL_DEADLINE_NS);
+	rpc_request_answer_by(rq, loop_now_ns(gw->loop) + CALL_LIMIT_NS, answer_late);
 	op->gw = gw;
 	op->rq = rq;
-	op->gone = op->sent = false;
+	op->gone = false;
 	memset(op->change, 0, sizeof(op->change));
 	ret = volume_set_decode(&gw->volumes, fh, &op->volume, &decoded);
 	if (ret < 0)
@@ -163,7 +179,8 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 	if (need == NFS_MODIFIES && !op->options->rw)
 		return NFS3ERR_ROFS;
 	gateway_identity(&op->call, rq, op->options);
-	op->call.sent = &op->sent;
+	op->call.sent = &hold->sent;
+	op->sent = &hold->sent;
 	ret = gateway_ready(hold, READY_NS);
 	if (ret < 0)
 		return status_of(ret);

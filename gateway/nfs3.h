@@ -31,7 +31,7 @@ struct nfs_op {				/* on the procedure's stack */
 	struct inode *inode, *second;	/* of the first and the second handle; held by the call's arena */
 	struct call call;
 	struct nfs_change change[2];	/* of the first and the second handle's object */
-	bool sent;			/* bricks were asked to change names: the call may have happened */
+	const bool *sent;		/* in the hold */
 	bool gone;			/* an object that attributes were wanted of does not exist any more */
 };
 

@@ -250,13 +250,14 @@ static int coroutine_fn make(struct nfs_op *op, struct make *m)
 		return -ENOTDIR;
 	m->again = doubt_take(op->volume->doubts, op->rq, m->gfid);
 	ret = m->again ? 0 : derive_gfid(op, m, hour_of(op), m->gfid);
+	gateway_hold_of(op->rq)->gfid = arena_memdup(op->rq->arena, m->gfid, sizeof(m->gfid));
 	if (ret == 0)
 		ret = make_once(op, m);
 	if (ret == -EEXIST)
 		ret = taken(op, m);
 	if (ret == 0)
 		ret = finish(op, m);
-	if (status_of(ret) == NFS3ERR_JUKEBOX && (op->sent || m->again))
+	if (status_of(ret) == NFS3ERR_JUKEBOX && (*op->sent || m->again))
 		doubt_add(op->volume->doubts, op->rq, m->gfid);
 	return ret;
 }

@@ -69,7 +69,7 @@ static bool doubted(struct nfs_op *op, int ret)
 {
 	bool again = doubt_take(op->volume->doubts, op->rq, NULL);
 
-	if (status_of(ret) == NFS3ERR_JUKEBOX && (op->sent || again))
+	if (status_of(ret) == NFS3ERR_JUKEBOX && (*op->sent || again))
 		doubt_add(op->volume->doubts, op->rq, NULL);
 	return again;
 }

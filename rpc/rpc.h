@@ -56,7 +56,7 @@ struct rpc_request {
 	uint64_t checksum;		/* of the arguments' bytes; computed for replay-cached procedures only */
 	struct rpc_cred cred;
 	struct arena *arena;		/* freed when the reply is sent */
-	void *user[3];			/* run()'s own, until the arena goes; zeroed at first */
+	void *user[5];			/* run()'s own, until the arena goes; zeroed at first */
 	/* call bytes after the decoded arguments (GlusterFS WRITE); borrowed from the record */
 	struct payload tail;
 	/* set by run(): bytes after the encoded result (GlusterFS READ); lives as long as the arena. All of a pipe where
@@ -67,6 +67,9 @@ struct rpc_request {
 /* A call that waits for another call of the same peer (a lock for its unlock) says so meanwhile: it does not count
  * against max_inflight then, or the one that would end the wait might never be read. Draining the server cancels it. */
 void rpc_request_set_waiting(struct rpc_request *rq, bool waiting);
+/* The call is answered at @at_ns at the latest, whatever run() is waiting for: late(rq, res) fills its zeroed result then. What
+ * run() returns after that goes nowhere; when it has, late() is called once more, with NULL. It never parks. */
+void rpc_request_answer_by(struct rpc_request *rq, uint64_t at_ns, void (*late)(struct rpc_request *rq, void *res));
 
 bool rpc_request_splices(const struct rpc_request *rq);
 

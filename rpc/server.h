@@ -71,7 +71,9 @@ struct rpc_job {			/* lies in its own arena */
 	struct coroutine *co;
 	void *args, *res;
 	uint32_t held;			/* of the server's and the connection's */
-	bool waiting;
+	bool waiting, answered;		/* answered: before run() was done */
+	struct timer limit;
+	void (*late)(struct rpc_request *rq, void *res);
 	struct rpc_replay_entry *replay;
 	struct rpc_conn *reply_to;	/* a duplicate came by this newer connection: the client waits there */
 };

@@ -87,6 +87,26 @@ static int coroutine_fn run_lock(struct rpc_request *rq, const void *args, void 
 	return run_echo(rq, args, res);
 }
 
+static unsigned late_results, late_ends;
+
+static void late_answer(struct rpc_request *rq, void *res)
+{
+	if (res)
+		((ACCESS3args *)res)->access = 77;
+	late_results += res != NULL;
+	late_ends += res == NULL;
+}
+
+/* What a hanging disk does to a call: it heeds no deadline. */
+static int coroutine_fn run_stuck(struct rpc_request *rq, const void *args, void *res)
+{
+	rpc_request_answer_by(rq, loop_now_ns(loop) + 2000 * MS, late_answer);
+	co_shield();
+	co_sleep_ns(((const ACCESS3args *)args)->access * MS);
+	co_unshield();
+	return run_echo(rq, args, res);
+}
+
 static int coroutine_fn run_whoami(struct rpc_request *rq, const void *args, void *res)
 {
 	ACCESS3args *out = res;
@@ -108,14 +128,15 @@ static int admit(struct rpc_request *rq)
 #fn, fn, (xdrproc_t)xdr_ACCESS3args, (xdrproc_t)xdr_ACCESS3args, sizeof(ACCESS3args),                  \
 			sizeof(ACCESS3args), replay                                                                    \
 	}
-enum { ECHO = 1, SLEEP, VERDICT, COUNT, WHOAMI, LOCK, MISSING };
+enum { ECHO = 1, SLEEP, VERDICT, COUNT, WHOAMI, LOCK, STUCK, MISSING };
 static const struct rpc_proc procs[] = {
 	[ECHO] = P(run_echo, RPC_IDEMPOTENT), [SLEEP] = P(run_sleep, RPC_IDEMPOTENT),
 	[VERDICT] = P(run_verdict, RPC_IDEMPOTENT), [COUNT] = P(run_count, RPC_REPLAY_CACHED),
-	[WHOAMI] = P(run_whoami, RPC_IDEMPOTENT), [LOCK] = P(run_lock, RPC_IDEMPOTENT), [MISSING] = { 0 },
+	[WHOAMI] = P(run_whoami, RPC_IDEMPOTENT), [LOCK] = P(run_lock, RPC_IDEMPOTENT),
+	[STUCK] = P(run_stuck, RPC_REPLAY_CACHED), [MISSING] = { 0 },
 };
-static const struct rpc_program v3 = { "test3", PROG, 3, 8, procs, admit };
-static const struct rpc_program v5 = { "test5", PROG, 5, 8, procs, NULL };
+static const struct rpc_program v3 = { "test3", PROG, 3, 9, procs, admit };
+static const struct rpc_program v5 = { "test5", PROG, 5, 9, procs, NULL };
 static const struct rpc_program *const programs[] = { &v3, &v5, NULL };
 
 static void on_opened(struct rpc_conn *conn, void *user)
@@ -670,6 +691,35 @@ static void coroutine_fn waiting_calls(void)
 	rpc_client_free(m.c);
 }
 
+/* A call that waits for what nothing interrupts is answered by its limit; one that is in time is not touched. */
+static void coroutine_fn answered_by(void)
+{
+	struct rpc_client *c = new_client();
+	uint32_t access = 30000;
+	uint64_t since;
+
+	late_results = late_ends = 0;
+	wait_up(c);
+	since = loop_now_ns(loop);
+	assert_int_equal(call_access(c, STUCK, &access, NULL), 0);
+	assert_int_equal(access, 77);
+	assert_in_range(loop_now_ns(loop) - since, 2000 * MS, 2100 * MS);
+	assert_int_equal(late_results, 1);
+	assert_int_equal(late_ends, 0);
+	access = 500;
+	assert_int_equal(call_access(c, STUCK, &access, NULL), 0);
+	assert_int_equal(access, 500);
+	co_sleep_ns(30000 * MS);
+	assert_int_equal(late_results, 1);
+	assert_int_equal(late_ends, 1);
+	rpc_client_free(c);
+}
+
+static void test_answered_by(void **state)
+{
+	play(answered_by);
+}
+
 static void test_waiting_calls(void **state)
 {
 	play(waiting_calls);
@@ -977,6 +1027,7 @@ int main(void)
 		cmocka_unit_test(test_half_open),       cmocka_unit_test(test_replays),
 		cmocka_unit_test(test_errors_of_calls), cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_tails),           cmocka_unit_test(test_back_pressure),
+		cmocka_unit_test(test_answered_by),
 		cmocka_unit_test(test_waiting_calls),   cmocka_unit_test(test_reconnect),
 		cmocka_unit_test(test_handshake_fails), cmocka_unit_test(test_dead_peer),
 		cmocka_unit_test(test_notices),         cmocka_unit_test(test_cancel_on_close),
