@@ -43,7 +43,7 @@ void client_give_up(struct xlator *xl)
 	client_match_state(pc);
 	late = rpc_client_give_up(pc->rpc);
 	client_lock_waits_end(pc);
-	log_warning("brick does not answer, going on without it until it does",
+	log_warning("brick is down: it does not answer, going on without it until it does",
 		    "volume=%s host=%s brick=%s calls=%u", xl->name, pc->remote_host,
 		    log_quote(pc->remote_subvolume), late);
 	pc->settling = late == 0;
