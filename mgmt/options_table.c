@@ -116,6 +116,7 @@ const struct volume_option_row volume_option_rows[] = {
 	{ "cluster.shd-max-threads", PLACE_HEAL, AFR, "shd-max-threads", COUNT("1", 1, 64, HEAL "heals at once for each brick") },
 	{ "cluster.shd-wait-qlength", PLACE_HEAL, AFR, "shd-wait-qlength", COUNT("1024", 1, 655536, HEAL "heals that wait for each brick") },
 	{ "cluster.slow-copy-timeout", PLACE_GATEWAY, AFR, "slow-copy-timeout" },
+	{ "cluster.stale-reads", PLACE_GATEWAY, AFR, "stale-reads" },
 	{ "cluster.use-anonymous-inode", PLACE_CLIENT, AFR, "use-anonymous-inode", .always = true },
 	{ "cluster.use-compound-fops", PLACE_CLIENT, AFR, "use-compound-fops" },
 	{ "cluster.weighted-rebalance", PLACE_CLIENT, DHT, "weighted-rebalance" },

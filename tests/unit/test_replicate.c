@@ -613,6 +613,43 @@ static void none_body(void)
 
 static void test_none(void **state) { RUN(2, none, none_body); }
 
+/* A client that begins while the first copy is away: what that one may have done alone is not told by the second. */
+static int begin_without_first(void)
+{
+	uint8_t byte;
+	uint32_t len;
+	unsigned n, with_stat;
+	int ret;
+
+	assert_int_equal(create_f(), 0);
+	assert_int_equal(write_f(), 0);
+	world_rest();
+	world_kill(0);
+	world_client_free(0);
+	world_client_new(1);
+	ret = do_read(1, id_gfid(1), &byte, &len);
+	assert_int_equal(do_list(1, ROOT, &n, &with_stat), ret);
+	assert_int_equal(do_lookup(1, ROOT, "f", NULL), ret);
+	return ret;
+}
+
+static void first_away_body(void) { assert_int_equal(begin_without_first(), -ENOTCONN); }
+static void first_away_stale_body(void)
+{
+	assert_int_equal(begin_without_first(), 0);
+	assert_int_equal(do_write(1, id_gfid(1), 0, 'x', 1, 0, NULL), -ENOTCONN);
+}
+static void first_away_none_body(void) { assert_int_equal(begin_without_first(), 0); }
+
+static const char *const stale[] = { "quorum-type", "auto", "stale-reads", "on", NULL };
+
+static void test_first_away(void **state)
+{
+	RUN(2, automatic, first_away_body);
+	RUN(2, stale, first_away_stale_body);
+	RUN(2, none, first_away_none_body);
+}
+
 static void directories_body(void)
 {
 	assert_int_equal(do_mkdir(0, ROOT, "d", 1), 0);
@@ -641,7 +678,7 @@ int main(void)
 		cmocka_unit_test(test_steady), cmocka_unit_test(test_listing), cmocka_unit_test(test_contention),
 		cmocka_unit_test(test_storm), cmocka_unit_test(test_flush), cmocka_unit_test(test_unsynced),
 		cmocka_unit_test(test_again), cmocka_unit_test(test_shorter), cmocka_unit_test(test_interruption),
-		cmocka_unit_test(test_none), cmocka_unit_test(test_directories),
+		cmocka_unit_test(test_none), cmocka_unit_test(test_first_away), cmocka_unit_test(test_directories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

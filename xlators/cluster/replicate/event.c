@@ -19,6 +19,9 @@ static void tell_up(struct xlator *xl)
 	if (rp->told_up || !rp->up)
 		return;
 	rp->told_up = true;
+	if (!quorum_met(rp, rp->up))
+		log_warning("quorum is missing from the start: writes wait for it, and reads of what it may have changed alone",
+			    "set=%s stale-reads=%s", xl->name, rp->stale_reads ? "on" : "off");
 	xl_notify(xl, XL_UP, NULL);
 }
 

@@ -49,6 +49,8 @@ static const struct option options[] = {
 	OPT_BOOL("full-lock", struct replicate, full_lock, "on", 0, "accepted; the data lock is always the whole file"),
 	OPT_BOOL("consistent-metadata", struct replicate, consistent_metadata, "off", 0, "accepted; attributes always come from one copy"),
 	OPT_BOOL("use-compound-fops", struct replicate, compound_fops, "off", 0, "accepted without effect"),
+	OPT_BOOL("stale-reads", struct replicate, stale_reads, "off", 0,
+		 "read copies that may have missed changes while the one that would know is away"),
 	OPT_BOOL("quorum-reads", struct replicate, quorum_reads, "on", 0, "accepted; reads follow quorum-type"),
 	OPT_END
 };

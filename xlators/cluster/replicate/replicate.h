@@ -29,7 +29,7 @@ struct replicate {
 	uint64_t post_op_delay_ms, slow_copy_ms;
 	bool eager_lock, ensure_durability, optimistic, data_log, metadata_log, entry_log, choose_local;
 	bool granular_entry, anonymous_inode, metadata_heal, entry_heal, heal_daemon, full_lock;
-	bool consistent_metadata, compound_fops, quorum_reads;
+	bool consistent_metadata, compound_fops, quorum_reads, stale_reads;
 
 	unsigned n;
 	child_set all, up, arbiter;

@@ -152,11 +152,11 @@ static child_set accused_kind(const struct replicate *rp, const struct copies *c
 
 void copies_update(const struct replicate *rp, struct copies *c)
 {
-	child_set base = c->present & rp->up & ~suspects(rp, c);
+	child_set there = c->present & rp->up, base = there & ~suspects(rp, c), read = rp->stale_reads ? there : base;
 	unsigned i;
 
 	for (i = 0; i < READ_KINDS; i++)
-		c->readable[i] = (uint8_t)(base & ~accused_kind(rp, c, i) & ~rp->arbiter);
+		c->readable[i] = (uint8_t)(read & ~accused_kind(rp, c, i) & ~rp->arbiter);
 	for (i = 0; i < CHANGES; i++)
 		c->good[i] = (uint8_t)(base & ~copies_accused(rp, c, i));
 	c->good[DATA] &= (uint8_t)~(c->smaller | rp->arbiter);
