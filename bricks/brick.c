@@ -67,7 +67,7 @@ int brick_server_new(struct loop *loop, struct graph *graph, const struct brick_
 	struct rpc_service service = {
 		.name = "brick", .programs = programs, .tls = conf->tls,
 		.user = bs, .opened = conn_opened, .closed = conn_closed, .cancel_on_close = true,
-		.limits = { .max_record = BRICK_IO_MAX + (64u << 10), .max_conns = conf->max_conns,
+		.limits = { .max_record = BRICK_IO_MAX + (64u << 10), .max_stranger_record = 64u << 10, .max_conns = conf->max_conns,
 			    .max_inflight = conf->max_inflight ? conf->max_inflight : DEFAULT_INFLIGHT,
 			    .max_held = 2 * BRICK_IO_MAX, .dead_s = DEAD_CLIENT_S },
 	};

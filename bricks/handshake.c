@@ -110,6 +110,7 @@ static struct answer_text attach(struct brick_conn *conn, const gfx_dict *d)
 							  refuse(0, "Success");
 	if (client_attach(conn, uuid, &c) < 0)
 		return refuse(ENOMEM, "out of memory");
+	rpc_conn_known(conn->rpc);
 	c->base.trusted = trusted;
 	c->base.acknowledges = dict_get_int(d, GATE_KEY_EXTENSION, &number) && number == 1;
 	if (c->base.acknowledges)	/* it has our extension: it is one of ours */

@@ -155,6 +155,8 @@ const struct export_client *coroutine_fn gateway_admit(struct gateway *gw, struc
 	client = export_admit(ex, peer, ex->has_patterns ? peer_name(gw->names, peer) : NULL);
 	if (rq->conn)
 		remember(gw, rq, set, ex, client);
+	if (rq->conn && client)
+		rpc_conn_known(rq->conn);
 	return client;
 }
 

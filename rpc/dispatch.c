@@ -223,6 +223,21 @@ static void coroutine_fn run_job(void *arg)
 
 /* --- the beginning of a call --- */
 
+/* 0 when the refusal was sent, -EBADMSG when this is no call. */
+static int refuse_header(const struct rpc_origin *to, uint32_t xid, int why)
+{
+	struct rpc_refusal r = { .kind = RPC_REFUSE_AUTH, .stat = RPC_AUTH_STAT_BADCRED };
+
+	if (why == -EBADMSG)
+		return why;
+	if (why == -EPROTONOSUPPORT)
+		r.kind = RPC_REFUSE_VERSION;
+	else if (why == -EKEYREJECTED)
+		r.stat = RPC_AUTH_STAT_BADVERF;
+	refuse(to, xid, &r);
+	return 0;
+}
+
 static const struct rpc_program *find_program(const struct rpc_server *s, const struct rpc_call_header *h,
 					      struct rpc_refusal *refusal)
 {
@@ -257,6 +272,8 @@ static const struct rpc_proc *find_proc(const struct rpc_origin *from, struct rp
 		refuse(from, h->xid, &refusal);
 		return NULL;
 	}
+	if (from->conn)
+		from->conn->spoke = true;
 	proc = h->proc < (*ret_program)->nprocs ? &(*ret_program)->procs[h->proc] : NULL;
 	if (proc && proc->run)
 		return proc;
@@ -417,10 +434,8 @@ int rpc_dispatch(const struct rpc_origin *from, const struct payload *record)
 	int ret;
 
 	ret = rpc_call_parse(payload_data(record), record->len, &h);
-	if (ret == -EPROTONOSUPPORT)
-		refuse(from, h.xid, &(struct rpc_refusal){ .kind = RPC_REFUSE_VERSION });
 	if (ret < 0)
-		return ret == -EBADMSG ? ret : 0;
+		return refuse_header(from, h.xid, ret);
 	proc = find_proc(from, &h, &program);
 	if (!proc)
 		return 0;

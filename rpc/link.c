@@ -77,6 +77,22 @@ static void forget_unsent(struct rpc_link *l)
 	l->out = NULL;
 }
 
+static void count_partial(struct rpc_link *l)
+{
+	bool partial = l->stream && rpc_link_partial(l);
+	uint64_t bytes = partial && l->reader.buf ? l->reader.cap : 0;
+
+	if (partial && (!l->partial_ns || l->partial_at != l->nrecords)) {
+		l->partial_ns = loop_now_ns(l->loop);
+		l->partial_at = l->nrecords;
+	} else if (!partial) {
+		l->partial_ns = 0;
+	}
+	if (l->partials)
+		*l->partials += bytes - l->partial;
+	l->partial = bytes;
+}
+
 void rpc_link_close(struct rpc_link *l)
 {
 	struct stream *s = l->stream;
@@ -91,6 +107,7 @@ void rpc_link_close(struct rpc_link *l)
 	l->tls = NULL;
 	stream_close(s);
 	rpc_reader_fini(&l->reader);
+	count_partial(l);
 	forget_unsent(l);
 }
 
@@ -135,8 +152,10 @@ static int serve(struct rpc_link *l)
 	struct payload record;
 	int ret = 0;
 
-	while (l->stream && !l->paused && (ret = rpc_reader_next(&l->reader, &record)) > 0)
+	while (l->stream && !l->paused && (ret = rpc_reader_next(&l->reader, &record)) > 0) {
+		l->nrecords++;
 		l->ops->record(l, &record);
+	}
 	return ret < 0 ? ret : 0;
 }
 
@@ -212,6 +231,7 @@ static void on_readable(void *arg)
 		lose(l, ret);
 	else if (l->stream && !l->paused)
 		rpc_reader_rest(&l->reader);
+	count_partial(l);
 	l->ops->drop(l);
 }
 
@@ -231,6 +251,7 @@ static void on_resume(void *arg)
 		rpc_reader_rest(&l->reader);
 		stream_want_read(l->stream, true);
 	}
+	count_partial(l);
 	l->ops->drop(l);
 }
 

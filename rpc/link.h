@@ -78,6 +78,9 @@ struct rpc_link {
 	struct rpc_segment *queue;	/* ring */
 	uint32_t queue_size, head, count;
 	uint64_t unsent, *total;	/* @total: the owner's sum over its links, or NULL */
+	/* Memory of a record that is not complete, and the owner's sum of it, or NULL; since when. */
+	uint64_t partial, *partials, partial_ns;
+	uint64_t nrecords, partial_at;	/* records so far; the count when @partial_ns was taken */
 	uint64_t received_ns, sent_ns;	/* when bytes last moved */
 	uint64_t received, sent;	/* bytes in all */
 	struct loop_defer flush, resume;

@@ -24,14 +24,14 @@ int rpc_call_parse(const uint8_t *record, uint32_t len, struct rpc_call_header *
 	h->cred_flavor = rpc_get32(record + 24);
 	h->cred_len = rpc_get32(record + 28);
 	if (h->cred_len > RPC_AUTH_MAX)
-		return -E2BIG;
+		return -EACCES;
 	h->cred = record + 32;
 	at = 32 + ((h->cred_len + 3) & ~3u);
 	if (len - 8 < at)
 		return -EBADMSG;
 	verf_len = rpc_get32(record + at + 4);
 	if (verf_len > RPC_AUTH_MAX)
-		return -E2BIG;
+		return -EKEYREJECTED;
 	h->body = at + 8 + ((verf_len + 3) & ~3u);
 	return h->body > len ? -EBADMSG : 0;
 }

@@ -20,7 +20,7 @@ enum rpc_accept {
 	RPC_ACCEPT_SUCCESS = 0, RPC_ACCEPT_PROG_UNAVAIL = 1, RPC_ACCEPT_PROG_MISMATCH = 2, RPC_ACCEPT_PROC_UNAVAIL = 3,
 	RPC_ACCEPT_GARBAGE = 4, RPC_ACCEPT_SYSTEM = 5,
 };
-enum { RPC_AUTH_STAT_BADCRED = 1, RPC_AUTH_STAT_TOOWEAK = 5 };
+enum { RPC_AUTH_STAT_BADCRED = 1, RPC_AUTH_STAT_BADVERF = 3, RPC_AUTH_STAT_TOOWEAK = 5 };
 
 static inline uint32_t rpc_get32(const uint8_t *p)
 {
@@ -44,8 +44,8 @@ struct rpc_call_header {
 	uint32_t body;			/* where the arguments begin */
 };
 
-/* 0; -EBADMSG when this is no call at all or is cut short; -E2BIG when the credential is past 400 bytes: dropped;
- * -EPROTONOSUPPORT: a version of RPC that is not 2; the xid is known then. */
+/* 0; -EBADMSG when this is no call at all or is cut short. The xid is known with -EPROTONOSUPPORT (a version of RPC
+ * that is not 2), -EACCES (the credential is longer than 400 bytes) and -EKEYREJECTED (the verifier is). */
 int rpc_call_parse(const uint8_t *record, uint32_t len, struct rpc_call_header *ret_header);
 bool_t rpc_call_encode(XDR *xdrs, uint32_t xid, uint32_t prog, uint32_t vers, uint32_t proc,
 		       const struct rpc_cred *cred);

@@ -95,16 +95,20 @@ struct rpc_program {
 
 struct rpc_limits {
 	uint32_t max_record;		/* 0: 1 MiB + 64 KiB; checked before allocation */
+	uint32_t max_stranger_record;	/* the same until rpc_conn_known(); 0: as max_record */
 	uint32_t max_inflight;		/* calls of one connection; 0: 128 */
 	uint32_t max_conns;		/* 0: 4096 */
 	/* reply bytes queued for a slow reader before its calls stop being read; 0: 4 MiB */
 	uint32_t max_unsent;
 	/* bytes of a connection's calls in flight and of the replies they announce; 0: 4 MiB */
 	uint32_t max_held;
-	/* calls in flight and unsent replies of all connections, in bytes; past it each may have one call; 0: 256 MiB */
+	/* Calls in flight, unsent replies and unfinished records of all connections, in bytes. Past it each may have one
+	 * call. Where unfinished records hold half of it, the connection with the oldest is closed. 0: 256 MiB */
 	uint32_t max_memory;
 	uint32_t dead_s;		/* a peer that cannot be reached is gone after so long; 0: some minutes */
 	uint32_t idle_ms;		/* a connection that sent half a record and then nothing; 0: 120 s */
+	/* a stranger that has called nothing yet, or does not finish a record; 0: 10 s */
+	uint32_t stranger_ms;
 };
 
 struct rpc_service {
@@ -139,6 +143,9 @@ int coroutine_fn rpc_server_drain(struct rpc_server *s);
 void rpc_server_free(struct rpc_server *s);
 unsigned rpc_server_conns(const struct rpc_server *s);
 
+/* The peer has shown that it may use the service (it attached, it uses an export). Connections that are not known are
+ * closed for newer ones at max_conns, first the idlest of the address that has most of them. */
+void rpc_conn_known(struct rpc_conn *conn);
 void rpc_conn_set_user(struct rpc_conn *conn, void *user);
 void *rpc_conn_user(const struct rpc_conn *conn);
 const struct sockaddr_storage *rpc_conn_peer(const struct rpc_conn *conn);

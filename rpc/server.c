@@ -2,7 +2,10 @@
  *
  * Back-pressure is one rule: a connection with too many calls in flight, or too many reply bytes that its peer does
  * not take, is not read until it has come down again. A sweep closes what stands still with half a record received
- * or with replies that nobody takes. */
+ * or with replies that nobody takes.
+ *
+ * A peer is a stranger until the service calls rpc_conn_known(). Strangers have seconds to say something and to finish
+ * what they begin, and at max_conns an idle one gives way to a new connection. */
 #include "rpc/server.h"
 
 #include <assert.h>
@@ -11,6 +14,7 @@
 #include <string.h>
 
 #include "rpcgen/wire_inline.h"
+#include "runtime/hash.h"
 #include "runtime/log.h"
 
 #define INFLIGHT_DEFAULT 128u
@@ -19,6 +23,9 @@
 #define HELD_DEFAULT (4u << 20)
 #define MEMORY_DEFAULT (256u << 20)
 #define IDLE_MS_DEFAULT 120000u
+#define STRANGER_MS_DEFAULT 10000u
+#define SWEEP_MS_MAX 2500u
+#define KNOWN_RECORD_MS 5000u
 #define STARVED_NS 5000000u		/* all coroutines are taken: try again after this */
 #define MS 1000000ull
 
@@ -71,6 +78,83 @@ void rpc_conn_mix(struct rpc_conn *conn)
 	conn->link.mix = true;
 }
 
+/* --- strangers --- */
+
+/* The count of connections from the peer's address; of IPv6 the network, because one host has all of it. */
+static uint16_t *stranger_count(struct rpc_conn *conn)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&conn->peer;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&conn->peer;
+	uint64_t h = 0;
+
+	if (conn->peer.ss_family == AF_INET)
+		h = hash_bytes(&v4->sin_addr, 4, 0);
+	else if (conn->peer.ss_family == AF_INET6)
+		h = hash_bytes(&v6->sin6_addr, IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) ? 16 : 8, 0);
+	return &conn->server->strangers[h % STRANGER_SLOTS];
+}
+
+void rpc_conn_known(struct rpc_conn *conn)
+{
+	if (conn->known)
+		return;
+	conn->known = true;
+	conn->link.reader.max_record = conn->server->service.limits.max_record;
+	--*stranger_count(conn);
+}
+
+static bool gives_way(const struct rpc_conn *conn)
+{
+	return conn->link.stream && !conn->known && !conn->inflight && !conn->link.count;
+}
+
+/* The idlest stranger of the address that has most connections, or NULL. */
+static struct rpc_conn *find_stranger(struct rpc_server *s, const struct rpc_conn *except)
+{
+	struct rpc_conn *found = NULL, *conn;
+	unsigned most = 0, n;
+	struct list *l;
+
+	list_for_each(l, &s->conns) {
+		conn = list_entry(l, struct rpc_conn, in_server);
+		n = gives_way(conn) && conn != except ? *stranger_count(conn) : 0;
+		if (n < most || !n)
+			continue;
+		if (n > most || conn->link.received_ns < found->link.received_ns)
+			found = conn;
+		most = n;
+	}
+	return found;
+}
+
+/* The connection whose unfinished record is oldest, or NULL. What a known peer sends just now may take its time. */
+static struct rpc_conn *find_unfinished(struct rpc_server *s)
+{
+	uint64_t now_ns = loop_now_ns(s->loop);
+	struct rpc_conn *found = NULL, *conn;
+	struct list *l;
+
+	list_for_each(l, &s->conns) {
+		conn = list_entry(l, struct rpc_conn, in_server);
+		if (!conn->link.stream || conn->link.paused || !conn->link.partial)
+			continue;
+		if (conn->known && now_ns - conn->link.partial_ns < KNOWN_RECORD_MS * MS)
+			continue;
+		if (!found || conn->link.partial_ns < found->link.partial_ns)
+			found = conn;
+	}
+	return found;
+}
+
+/* Half of the memory for all is left to calls and replies. */
+static void shed_unfinished(struct rpc_server *s)
+{
+	struct rpc_conn *conn;
+
+	while (s->partial > s->service.limits.max_memory / 2 && (conn = find_unfinished(s)))
+		rpc_conn_close(conn);
+}
+
 static void pause_listeners(struct rpc_server *s, bool paused)
 {
 	struct list *l;
@@ -91,6 +175,8 @@ static void conn_gone(struct rpc_conn *conn)
 	if (conn->opened && s->service.closed)
 		s->service.closed(conn, s->service.user);
 	list_remove(&conn->in_server);
+	if (!conn->known)
+		--*stranger_count(conn);
 	s->nconns--;
 	if (s->full && !s->draining)
 		pause_listeners(s, false);
@@ -108,6 +194,7 @@ static void forget_stash(struct rpc_conn *conn)
 
 void rpc_conn_close(struct rpc_conn *conn)
 {
+	struct rpc_job *job;
 	struct list *l;
 
 	if (!conn->link.stream)
@@ -115,9 +202,12 @@ void rpc_conn_close(struct rpc_conn *conn)
 	rpc_conn_ref(conn);
 	rpc_link_close(&conn->link);
 	forget_stash(conn);
-	if (conn->server->service.cancel_on_close)
-		list_for_each(l, &conn->jobs)
-			co_cancel(list_entry(l, struct rpc_job, in_conn)->co);
+	list_for_each(l, &conn->jobs) {
+		job = list_entry(l, struct rpc_job, in_conn);
+		/* a long reply belongs to a call that only reads: nobody is left to take it */
+		if (conn->server->service.cancel_on_close || job->rq.proc->reply_bytes)
+			co_cancel(job->co);
+	}
 	conn_gone(conn);
 	rpc_conn_unref(conn);
 }
@@ -132,7 +222,7 @@ static bool must_wait(const struct rpc_conn *conn)
 {
 	const struct rpc_server *s = conn->server;
 
-	return s->held + s->unsent > s->service.limits.max_memory &&
+	return s->held + s->unsent + s->partial > s->service.limits.max_memory &&
 	       (conn->inflight > conn->waiting || conn->link.unsent);
 }
 
@@ -290,7 +380,11 @@ static void on_hold(struct rpc_link *l)
 
 static void on_drop(struct rpc_link *l)
 {
-	rpc_conn_unref(conn_of(l));
+	struct rpc_conn *conn = conn_of(l);
+
+	if (conn->link.partial)
+		shed_unfinished(conn->server);
+	rpc_conn_unref(conn);
 }
 
 static const struct rpc_link_ops conn_ops = { on_ready, on_record, on_lost, on_sent, on_hold, on_drop };
@@ -322,6 +416,15 @@ int rpc_conn_notify(struct rpc_conn *conn, uint32_t prog, uint32_t vers, uint32_
 
 /* --- sweeping --- */
 
+static bool stranger_is_late(const struct rpc_conn *conn, uint64_t now_ns)
+{
+	uint64_t limit_ns = conn->server->service.limits.stranger_ms * MS;
+
+	if (!conn->spoke && now_ns - conn->since_ns > limit_ns)
+		return true;
+	return !conn->link.paused && conn->link.partial_ns && now_ns - conn->link.partial_ns > limit_ns;
+}
+
 static bool stands_still(const struct rpc_conn *conn, uint64_t now_ns)
 {
 	uint64_t idle_ns = conn->server->service.limits.idle_ms * MS;
@@ -329,12 +432,16 @@ static bool stands_still(const struct rpc_conn *conn, uint64_t now_ns)
 
 	if (l->count && now_ns - l->sent_ns > idle_ns && now_ns - l->received_ns > idle_ns)
 		return true;
+	if (!conn->known && stranger_is_late(conn, now_ns))
+		return true;
 	return !l->paused && rpc_link_partial(l) && now_ns - l->received_ns > idle_ns;
 }
 
 static void arm_sweep(struct rpc_server *s)
 {
-	timer_arm(s->loop, &s->sweep, loop_now_ns(s->loop) + s->service.limits.idle_ms * MS / 4);
+	uint32_t ms = s->service.limits.idle_ms / 4;
+
+	timer_arm(s->loop, &s->sweep, loop_now_ns(s->loop) + (ms < SWEEP_MS_MAX ? ms : SWEEP_MS_MAX) * MS);
 }
 
 static void on_sweep(void *arg)
@@ -351,11 +458,27 @@ static void on_sweep(void *arg)
 		rpc_conn_close(conn);
 		next = s->conns.next;	/* closed() may have closed others: from the front again */
 	}
+	if (s->full && !s->draining && find_stranger(s, NULL))
+		pause_listeners(s, false);
 	if (s->nconns)
 		arm_sweep(s);
 }
 
 /* --- accepting --- */
+
+/* At the limit a stranger goes for the newest connection. When all are known or busy, the next one has to wait. */
+static void make_room(struct rpc_server *s, const struct rpc_conn *newest)
+{
+	struct rpc_conn *victim;
+
+	if (s->nconns > s->service.limits.max_conns) {
+		victim = find_stranger(s, newest);
+		if (victim)
+			rpc_conn_close(victim);
+	}
+	if (s->nconns >= s->service.limits.max_conns && !find_stranger(s, newest))
+		pause_listeners(s, true);
+}
 
 static void on_accepted(void *arg, struct stream *stream)
 {
@@ -371,16 +494,18 @@ static void on_accepted(void *arg, struct stream *stream)
 	conn->refs = 1;
 	conn->server = s;
 	conn->peer = *stream_peer(stream);
+	conn->since_ns = loop_now_ns(s->loop);
 	list_init(&conn->jobs);
 	list_append(&s->conns, &conn->in_server);
 	if (!s->nconns++)
 		arm_sweep(s);
-	if (s->nconns >= s->service.limits.max_conns)
-		pause_listeners(s, true);
+	++*stranger_count(conn);
+	make_room(s, conn);
 	if (s->service.limits.dead_s)
 		stream_dead_after(stream, s->service.limits.dead_s);
-	rpc_link_open(&conn->link, s->loop, stream, tls, s->service.limits.max_record, &conn_ops);
+	rpc_link_open(&conn->link, s->loop, stream, tls, s->service.limits.max_stranger_record, &conn_ops);
 	conn->link.total = &s->unsent;
+	conn->link.partials = &s->partial;
 	if (!tls)
 		open_conn(conn);
 }
@@ -402,6 +527,8 @@ int rpc_server_new(struct loop *loop, const struct rpc_service *service, struct 
 	s->service = *service;
 	tls_context_ref(service->tls);
 	set_default(&s->service.limits.max_record, RPC_MAX_RECORD_DEFAULT);
+	set_default(&s->service.limits.max_stranger_record, s->service.limits.max_record);
+	set_default(&s->service.limits.stranger_ms, STRANGER_MS_DEFAULT);
 	set_default(&s->service.limits.max_inflight, INFLIGHT_DEFAULT);
 	set_default(&s->service.limits.max_conns, CONNS_DEFAULT);
 	set_default(&s->service.limits.max_unsent, UNSENT_DEFAULT);

@@ -16,12 +16,16 @@
 #include "runtime/list.h"
 #include "runtime/sync.h"
 
+#define STRANGER_SLOTS 1024u	/* where two addresses meet, they are taken for one */
+
 struct rpc_server {
 	struct loop *loop;
 	struct rpc_service service;
 	struct list conns, listeners, sockets;
 	unsigned nconns, inflight;
 	uint64_t unsent, held;		/* bytes: replies of all connections; calls in flight with the replies they announced */
+	uint64_t partial;		/* bytes: records that are not complete */
+	uint16_t strangers[STRANGER_SLOTS];	/* connections that are not known, by address */
 	bool draining, full;		/* full: at max_conns, the listeners are paused */
 	struct timer sweep;		/* closes what stands still */
 	struct timer starved;		/* serves what found no coroutine */
@@ -40,6 +44,9 @@ struct rpc_conn {
 	uint64_t held;			/* bytes of calls in flight and of the replies they announced */
 	char *name;			/* of the peer, from its certificate */
 	bool opened, gone;		/* opened(), closed() have been called */
+	bool spoke;			/* it has called a program that is served here */
+	bool known;			/* rpc_conn_known() */
+	uint64_t since_ns;		/* when it was accepted */
 	struct payload stash;		/* a record for which there was no coroutine */
 };
 

@@ -139,10 +139,14 @@ static const struct rpc_program v3 = { "test3", PROG, 3, 9, procs, admit };
 static const struct rpc_program v5 = { "test5", PROG, 5, 9, procs, NULL };
 static const struct rpc_program *const programs[] = { &v3, &v5, NULL };
 
+static bool all_known;
+
 static void on_opened(struct rpc_conn *conn, void *user)
 {
 	opened++;
 	last_conn = conn;
+	if (all_known)
+		rpc_conn_known(conn);
 }
 
 static void on_closed(struct rpc_conn *conn, void *user)
@@ -343,6 +347,12 @@ static void coroutine_fn refusals(void)
 	len = build_call(call, 11, 3, ECHO, 0);
 	rpc_put32(call + 28, 6);					/* a flavour nobody knows */
 	EXPECT(raw, call, len, 1, 1, 1);
+	len = build_call(call, 12, 3, ECHO, 0);
+	rpc_put32(call + 32, 404);
+	EXPECT(raw, call, len, 1, 1, 1);				/* AUTH_BADCRED: longer than 400 bytes */
+	len = build_call(call, 13, 3, ECHO, 0);
+	rpc_put32(call + 40, 401);
+	EXPECT(raw, call, len, 1, 1, 3);				/* AUTH_BADVERF */
 	raw_close(raw);
 }
 
@@ -351,7 +361,7 @@ static void test_refusals(void **state)
 	play(refusals);
 }
 
-/* RPC_DROP and credentials past 400 bytes get no answer; what is no RPC at all ends the connection, and so does a
+/* RPC_DROP gets no answer; what is no RPC at all ends the connection, and so does a
  * record past the limit. */
 static void coroutine_fn silence(void)
 {
@@ -359,9 +369,6 @@ static void coroutine_fn silence(void)
 	uint8_t call[64];
 	uint32_t len = build_call(call, 1, 3, VERDICT, RPC_DROP);
 
-	raw_send(raw, call, len);
-	len = build_call(call, 2, 3, ECHO, 0);
-	rpc_put32(call + 32, 404);
 	raw_send(raw, call, len);
 	assert_int_equal(raw_wait(raw, 1, 500), 0);
 	assert_false(raw->ended);
@@ -990,7 +997,7 @@ static void coroutine_fn open_third(void *arg)
 	third = raw_open();
 }
 
-/* Past max_conns the next one waits for its turn. */
+/* Past max_conns the next one waits for its turn, where all are known. */
 static void coroutine_fn many_connections(void)
 {
 	struct raw *one = raw_open(), *two = raw_open();
@@ -1011,8 +1018,113 @@ static void coroutine_fn many_connections(void)
 static void test_many_connections(void **state)
 {
 	service.limits.max_conns = 2;
+	all_known = true;
 	play_with(many_connections, 1);
+	all_known = false;
 	service.limits.max_conns = 0;
+}
+
+static struct raw *coroutine_fn raw_open_known(void)
+{
+	struct raw *raw = raw_open();
+
+	co_sleep_ns(100 * MS);		/* until it is accepted */
+	rpc_conn_known(last_conn);
+	return raw;
+}
+
+/* A stranger gives way to a newer connection: the idlest one of the address that has most. A known peer stays. */
+static void coroutine_fn strangers_give_way(void)
+{
+	struct sockaddr_in own = client_addr, other = address("192.0.2.77", 0);
+	struct raw *known = raw_open_known(), *lone, *idle, *busy, *next;
+
+	client_addr = other;
+	lone = raw_open();
+	client_addr = own;
+	idle = raw_open();
+	co_sleep_ns(10 * MS);
+	busy = raw_open();
+	assert_int_equal(count_via(busy, 7), 1);
+	next = raw_open();
+	assert_int_equal(count_via(next, 8), 2);
+	raw_wait(idle, 1, 500);
+	assert_true(idle->ended);
+	assert_false(busy->ended || lone->ended || known->ended);
+	raw_close(known);
+	raw_close(lone);
+	raw_close(idle);
+	raw_close(busy);
+	raw_close(next);
+}
+
+static void test_strangers_give_way(void **state)
+{
+	service.limits.max_conns = 4;
+	play_with(strangers_give_way, 1);
+	service.limits.max_conns = 0;
+}
+
+/* A stranger that calls nothing goes, though it dribbles; one that has called stays. */
+static void coroutine_fn silent_strangers(void)
+{
+	struct raw *known = raw_open_known(), *silent = raw_open(), *dribbling = raw_open(), *spoke = raw_open();
+	uint8_t call[64];
+	unsigned i;
+
+	assert_int_equal(count_via(spoke, 1), 1);
+	build_call(call, 1, 3, ECHO, 0);
+	for (i = 0; i < 26 && !dribbling->ended; i++) {
+		raw_send(dribbling, call + i, 1);
+		raw_wait(dribbling, 1, 500);
+	}
+	raw_wait(silent, 1, 500);
+	assert_true(silent->ended && dribbling->ended);
+	assert_false(spoke->ended || known->ended);
+	raw_close(silent);
+	raw_close(dribbling);
+	raw_close(spoke);
+	raw_close(known);
+}
+
+static void test_silent_strangers(void **state)
+{
+	play_with(silent_strangers, 1);
+}
+
+/* A stranger's record is bounded lower; unfinished ones are shed, the oldest first. */
+static void coroutine_fn unfinished_records(void)
+{
+	static uint8_t part[50000];
+	struct raw *greedy = raw_open(), *r[8];
+	unsigned i, ended = 0;
+
+	rpc_put32(part, 0x80000000u | 60001);
+	raw_send(greedy, part, 4);
+	raw_wait(greedy, 1, 500);
+	assert_true(greedy->ended);
+	raw_close(greedy);
+	rpc_put32(part, 0x80000000u | 60000);
+	for (i = 0; i < 8; i++) {
+		r[i] = raw_open();
+		raw_send(r[i], part, sizeof(part));
+		co_sleep_ns(MS);
+	}
+	raw_wait(r[0], 1, 200);
+	for (i = 0; i < 8; i++)
+		ended += r[i]->ended;
+	assert_true(r[0]->ended && !r[7]->ended && ended >= 4);
+	for (i = 0; i < 8; i++)
+		raw_close(r[i]);
+}
+
+static void test_unfinished_records(void **state)
+{
+	service.limits.max_memory = 520000;
+	service.limits.max_stranger_record = 60000;
+	play_with(unfinished_records, 1);
+	service.limits.max_stranger_record = 0;
+	service.limits.max_memory = 0;
 }
 
 static void test_notices(void **state)
@@ -1033,6 +1145,8 @@ int main(void)
 		cmocka_unit_test(test_notices),         cmocka_unit_test(test_cancel_on_close),
 		cmocka_unit_test(test_drain),           cmocka_unit_test(test_slow_reader), cmocka_unit_test(test_many_slow_readers),
 		cmocka_unit_test(test_starved),         cmocka_unit_test(test_many_connections),
+		cmocka_unit_test(test_strangers_give_way), cmocka_unit_test(test_silent_strangers),
+		cmocka_unit_test(test_unfinished_records),
 	};
 
 	log_open("test_rpc", NULL, LOG_LEVEL_ERROR);
