@@ -3,6 +3,7 @@
  * The structures of the wire live on this stack; dictionaries, names and data live in the call's arena or in the reply's record. */
 #include <string.h>
 
+#include "runtime/log.h"
 #include "xlators/protocol/client.h"
 
 #define CRED_BUDGET 91		/* groups plus bytes of the lock owner; past it a brick refuses */
@@ -79,6 +80,44 @@ static int map_missing(enum fop op, int err)
 	}
 }
 
+static bool is_other(const struct iatt *stat, const uint8_t *gfid)
+{
+	static const uint8_t none[16];
+
+	return gfid && iatt_present(stat) && memcmp(stat->gfid, none, 16) && memcmp(stat->gfid, gfid, 16);
+}
+
+/* How a reply contradicts its call, or NULL. */
+static const char *find_lie(const struct gfwire *gw, enum fop fop, const void *args, const void *rsp, const void *res)
+{
+	const struct readv_res *read = res;
+	const struct writev_res *written = res;
+
+	if (fop == FOP_readv) {
+		if (is_other(&read->stat, gw->gfid))
+			return "READ was answered with the attributes of another object";
+		if (read->data.len > ((const struct readv_args *)args)->size)
+			return "READ was answered with more bytes than were asked for";
+		if (read->data.len != ((const struct gf_read_rsp *)rsp)->size)
+			return "READ was answered with other bytes than it counts";
+	} else if (fop == FOP_writev) {
+		if (is_other(&written->post, gw->gfid))
+			return "WRITE was answered with the attributes of another object";
+		if (written->written > ((const struct writev_args *)args)->data.len)
+			return "WRITE was answered with a greater count than it had bytes";
+	}
+	return NULL;
+}
+
+/* Nothing that this connection says can be believed any more. */
+static int distrust(struct pclient *pc, const char *lie)
+{
+	log_warning("a brick contradicts itself, dropping the connection", "volume=%s host=%s brick=%s reason=%s",
+		    pc->xl->name, pc->remote_host, log_quote(pc->remote_subvolume), log_quote(lie));
+	rpc_client_disconnect(pc->rpc, -EPROTO);
+	return -EIO;
+}
+
 int coroutine_fn client_send(struct pclient *pc, struct call *call, struct client_op *op, const void *args, void *res)
 {
 	const struct gfwire_proc *p = &gfwire_procs[op->proc];
@@ -89,6 +128,7 @@ int coroutine_fn client_send(struct pclient *pc, struct call *call, struct clien
 		.prog = op->durable ? GATE_PROGRAM : GF_FOP_PROGRAM, .vers = op->durable ? GATE_VERSION : GF_FOP_VERSION,
 		.proc = op->proc, .encode = p->xdr_req, .decode = p->xdr_rsp, .args = &req, .res = &rsp, .outlasts = op->outlasts,
 	};
+	const char *lie;
 	int ret;
 
 	if (pc->state != CLIENT_UP && !(pc->silent && op->outlasts))
@@ -118,5 +158,6 @@ int coroutine_fn client_send(struct pclient *pc, struct call *call, struct clien
 	}
 	ret = p->get_res(&gw, args, &rsp, res);
 	op->fd = gw.fd;
-	return ret;
+	lie = ret ? NULL : find_lie(&gw, op->op, args, &rsp, res);
+	return lie ? distrust(pc, lie) : ret;
 }
