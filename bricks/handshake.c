@@ -159,6 +159,8 @@ static int reply(const struct brick_server *bs, struct arena *arena, struct answ
 			ret = dict_set_str(&d, "clnt-lk-version", "0");
 		if (!ret && releases_locks(bs->graph))
 			ret = dict_set_uint(&d, GATE_KEY_RELEASES, 1);
+		if (!ret)
+			ret = dict_set_uint(&d, GATE_KEY_HEALTH, 1);
 		if (!ret && lease_of(bs->graph))
 			ret = dict_set_uint(&d, GATE_KEY_LEASE, lease_of(bs->graph));
 	}

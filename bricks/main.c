@@ -10,10 +10,14 @@
 #include "bricks/glusterd.h"
 #include "bricks/volume.h"
 #include "rpc/rpc.h"
+#include "runtime/control.h"
 #include "runtime/daemon.h"
+#include "runtime/json_text.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/option.h"
+#include "xlators/brick_identity.h"
+#include "xlators/brick_state.h"
 
 #define DRAIN_NS 20000000000ull
 #define OPTIONS_MAX 64
@@ -21,9 +25,9 @@
 
 struct conf {
 	char *volfile, *volfile_server, *volfile_id, *sign_in, *directory, *volume_id, *volume, *brick_name, *listen, *allow, *option;
-	char *pid_file, *log_file, *state_file, *ssl_allow;
+	char *pid_file, *log_file, *state_file, *control, *ssl_allow;
 	struct brick_tls tls;
-	bool help, version, arbiter;
+	bool help, version, arbiter, create;
 	int log_level;
 	int64_t port, helpers, idle_inodes;
 };
@@ -31,7 +35,8 @@ struct conf {
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 static const struct option options[] = {
-	OPT_STR("directory", struct conf, directory, NULL, 0, "the directory to serve; it becomes a brick when it is none yet"),
+	OPT_STR("directory", struct conf, directory, NULL, 0, "the directory to serve"),
+	OPT_BOOL("create", struct conf, create, "off", 0, "make the directory a brick: once, it is refused when it is one already"),
 	OPT_STR("volume-id", struct conf, volume_id, NULL, 0, "the volume's uuid; a directory of another volume is refused"),
 	OPT_STR("volume", struct conf, volume, NULL, 0, "the volume's name: narrows which pending marks the heal index watches"),
 	OPT_STR("brick-name", struct conf, brick_name, NULL, 0, "what clients ask for as remote-subvolume (default: the directory)"),
@@ -54,6 +59,7 @@ static const struct option options[] = {
 	OPT_INT("idle-inodes", struct conf, idle_inodes, "65536", 64, 1 << 24, 0, "how many unused inodes are remembered"),
 	OPT_STR("pid-file", struct conf, pid_file, NULL, 0, "holds the process id while the brick runs"),
 	OPT_STR("state-file", struct conf, state_file, NULL, 0, "where SIGUSR1 writes who the clients are and what they move"),
+	OPT_STR("control", struct conf, control, NULL, 0, "a local socket on which it tells how it is, to its own user"),
 	OPT_STR("log-file", struct conf, log_file, NULL, 0, "(default: standard error)"),
 	OPT_ENUM("log-level", struct conf, log_level, "notice", log_levels, 0, "error, warning, notice, info or debug"),
 	OPT_BOOL("help", struct conf, help, "off", 0, "this text"),
@@ -75,6 +81,7 @@ struct brickd {
 	struct brick_server *server;
 	struct tls_context *tls;
 	struct daemon_signals signals;
+	struct control *control;
 	struct error err;
 	bool stopping, down, signals_open, reloading, dumping, dump_again;
 	int status;
@@ -101,6 +108,26 @@ static const char *auth_option(void *arg, const char *key)
 	return strncmp(key, "auth.addr.", 10) == 0 && ends_with(key, ".allow") ? d->conf.allow : NULL;
 }
 
+static const char *brick_name(const struct brickd *d)
+{
+	return d->conf.brick_name ? d->conf.brick_name : d->stock ? d->section.name : d->conf.directory;
+}
+
+static void coroutine_fn stop(void *arg);
+
+/* What we have open is not what clients mean any more. The next start checks what is there; this one must not hold a disk that was unmounted. */
+static void end_when_gone(struct brickd *d)
+{
+	struct brick_state s;
+
+	if (d->stopping || !d->graph || !brick_state(d->graph, &s) || !s.gone)
+		return;
+	d->stopping = true;
+	d->status = 1;
+	snprintf(d->err.text, sizeof(d->err.text), "%s: %s", d->conf.directory ? d->conf.directory : brick_name(d), s.reason);
+	co_start(d->loop, stop, d);
+}
+
 static void graph_event(void *owner, enum xl_event ev, const struct xl_upcall *upcall)
 {
 	struct brickd *d = owner;
@@ -109,6 +136,8 @@ static void graph_event(void *owner, enum xl_event ev, const struct xl_upcall *u
 		d->down = ev == XL_DOWN;
 	if (d->server)
 		brick_server_event(d->server, ev);
+	if (ev == XL_DOWN)
+		end_when_gone(d);
 }
 
 static int coroutine_fn find_glusterd(struct brickd *d, struct error *err)
@@ -123,12 +152,15 @@ static int coroutine_fn load_volfile(struct brickd *d, struct error *err)
 	struct brick_volume_conf conf = {
 		.directory = d->conf.directory, .volume_id = d->conf.volume_id, .volume = d->conf.volume, .options = d->layer_options,
 		.noptions = d->nlayer_options, .arbiter = d->conf.arbiter,
+		.create = d->conf.create,
 	};
 	const char *from = d->conf.volfile_id ? d->conf.volfile_id : "the command line";
 	char *text = NULL;
 	int ret;
 
-	if (d->conf.volfile)
+	if (d->conf.create && identity_is_marked(d->conf.directory))
+		ret = error_set(err, -EEXIST, "%s is a brick already: start it without --create, which is for once", d->conf.directory);
+	else if (d->conf.volfile)
 		ret = (d->vf = volfile_read(d->conf.volfile, err)) ? 0 : -EINVAL;
 	else if (d->conf.volfile_id)
 		ret = glusterd_volfile(d->glusterd, d->conf.volfile_id, err, &text);
@@ -142,11 +174,6 @@ static int coroutine_fn load_volfile(struct brickd *d, struct error *err)
 		return ret;
 	ret = brick_server_section(d->vf, &d->section, err);
 	return ret ? ret : brick_override(d->vf, d->layer_options, d->nlayer_options, err);
-}
-
-static const char *brick_name(const struct brickd *d)
-{
-	return d->conf.brick_name ? d->conf.brick_name : d->stock ? d->section.name : d->conf.directory;
 }
 
 /* --ssl and its files, or what the volfile's section says. */
@@ -205,6 +232,30 @@ static int coroutine_fn start_listening(struct brickd *d, struct error *err)
 	return ret;
 }
 
+/* "status". The manager reads it: names stay. */
+static bool answer_control(void *arg, const char *word, FILE *f)
+{
+	struct brickd *d = arg;
+	struct brick_state s;
+	unsigned i;
+
+	if (strcmp(word, "status") || !d->graph || !brick_state(d->graph, &s))
+		return false;
+	fprintf(f, "{\"version\": \"%s\", \"pid\": %ld, \"up\": %s, \"reason\": ", PACKAGE_VERSION, (long)getpid(), s.up ? "true" : "false");
+	json_put_text(f, s.reason);
+	fprintf(f, ", \"identity\": ");
+	json_put_text(f, s.identity);
+	if (s.answered_ms != UINT64_MAX)
+		fprintf(f, ", \"disk_answered_ms\": %llu", (unsigned long long)s.answered_ms);
+	fprintf(f, ", \"troubles\": [");
+	for (i = 0; i < BRICK_TROUBLES && s.troubles[i]; i++) {
+		fprintf(f, "%s", i ? ", " : "");
+		json_put_text(f, s.troubles[i]);
+	}
+	fprintf(f, "]}\n");
+	return true;
+}
+
 static int coroutine_fn bring_up(struct brickd *d, struct error *err)
 {
 	int ret = daemon_pid_file(d->conf.pid_file, err);
@@ -217,6 +268,8 @@ static int coroutine_fn bring_up(struct brickd *d, struct error *err)
 		ret = load_tls(d, err);
 	if (!ret)
 		ret = start_server(d, err);
+	if (!ret && d->conf.control)	/* before it listens: who finds it listening may ask */
+		ret = control_open(d->loop, d->conf.control, answer_control, d, err, &d->control);
 	if (!ret)
 		ret = start_listening(d, err);
 	if (!ret && d->glusterd)
@@ -244,6 +297,8 @@ static void coroutine_fn tear_down(struct brickd *d)
 	}
 	brick_server_free(d->server);
 	d->server = NULL;
+	control_close(d->control);
+	d->control = NULL;
 	if (d->graph)
 		graph_free(d->graph);
 	if (d->rules != d->vf)
@@ -261,6 +316,8 @@ static void coroutine_fn stop(void *arg)
 	daemon_notify("STOPPING=1");
 	log_notice("stopping", "clients=%u", brick_server_clients(d->server));
 	tear_down(d);
+	if (d->status)
+		log_error("ended", "reason=%s", log_quote(d->err.text));
 	loop_stop(d->loop);
 }
 
@@ -427,6 +484,8 @@ static int check_conf(struct brickd *d, int argc, char **argv, int first)
 		return usage_error("--volfile-server HOST and --volfile-id ID go together");
 	if (d->conf.volfile_server && d->conf.sign_in)
 		return usage_error("--volfile-server signs in there already");
+	if (d->conf.create && (!d->conf.directory || !d->conf.volume_id))
+		return usage_error("--create goes with --directory DIR and --volume-id UUID");
 	if (d->conf.directory && d->conf.directory[0] != '/')
 		return usage_error("--directory wants a full path, beginning with a slash");
 	if (d->conf.volume_id && !gfid_parse(d->conf.volume_id, id))
@@ -441,7 +500,7 @@ static int check_conf(struct brickd *d, int argc, char **argv, int first)
 
 static void print_help(void)
 {
-	printf("Usage: gatehouse-brick --directory DIR --volume-id UUID OPTION...\n"
+	printf("Usage: gatehouse-brick --directory DIR --volume-id UUID [--create] OPTION...\n"
 	       "       gatehouse-brick --volfile FILE OPTION...\n"
 	       "       gatehouse-brick --volfile-server HOST --volfile-id VOLUME.HOST.PATH OPTION...\n"
 	       "Serves a directory as a brick by GlusterFS's protocol.\n\n");

@@ -6,6 +6,7 @@
 
 #include "bricks/internal.h"
 #include "xlators/graph.h"
+#include "xlators/brick_state.h"
 
 struct serving {
 	struct rpc_request *rq;
@@ -283,6 +284,18 @@ static int coroutine_fn run_invalidated(struct rpc_request *rq, const void *args
 	return RPC_OK;
 }
 
+static int coroutine_fn run_health(struct rpc_request *rq, const void *args, void *res)
+{
+	const struct brick_server *bs = brick_conn_of(rq)->bs;
+	struct gate_health_rsp *rsp = res;
+	struct brick_state s;
+
+	*rsp = (struct gate_health_rsp){ 0, 0, bs->up, UINT32_MAX };
+	if (brick_state(bs->graph, &s) && s.answered_ms < UINT32_MAX)
+		rsp->disk_ms = (uint32_t)s.answered_ms;
+	return RPC_OK;
+}
+
 /* A stranger's call is answered as stock bricks do. */
 static int admit(struct rpc_request *rq)
 {
@@ -292,6 +305,7 @@ static int admit(struct rpc_request *rq)
 #define CODER(name) ((xdrproc_t)(void (*)(void))xdr_##name)
 #define PROC(name, run, req, rsp) \
 	(struct rpc_proc){ name, run, CODER(req), CODER(rsp), sizeof(struct req), sizeof(struct rsp), RPC_IDEMPOTENT }
+#define PROC0(name, run, rsp) (struct rpc_proc){ name, run, NULL, CODER(rsp), 0, sizeof(struct rsp), RPC_IDEMPOTENT }
 
 static struct rpc_proc procs[GATE_PROC_COUNT];
 struct rpc_program brick_fop_program = {
@@ -331,4 +345,5 @@ void brick_programs_init(void)
 	procs[GF_FOP_COPY_FILE_RANGE] = PROC("COPY_FILE_RANGE", run_unsupported, gf_copy_file_range_req, gf_copy_file_range_rsp);
 	procs[GATE_PROC_ACCESS] = PROC("GATE_ACCESS", run_access, gf_access_req, gate_access_rsp);
 	procs[GATE_PROC_INVALIDATED] = PROC("GATE_INVALIDATED", run_invalidated, gate_invalidated_req, gate_status_rsp);
+	procs[GATE_PROC_HEALTH] = PROC0("GATE_HEALTH", run_health, gate_health_rsp);
 }

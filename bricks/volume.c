@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xlators/brick_identity.h"
+
 static const struct { const char *layer, *type; } layers[] = {
 	{ "posix", "storage/posix" },
 	{ "arbiter", "features/arbiter" },
@@ -106,6 +108,8 @@ static void put_layer(FILE *f, const struct brick_volume_conf *conf, unsigned i,
 	if (i == 0) {
 		put_option(f, "directory", conf->directory);
 		put_option(f, "volume-id", conf->volume_id);
+		put_option(f, "identity", IDENTITY_UNKNOWN);
+		put_option(f, "create", conf->create ? "on" : NULL);
 	}
 	if (i == LAYERS - 1)
 		put_index(f, conf);

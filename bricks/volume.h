@@ -13,6 +13,7 @@ struct brick_volume_conf {
 	const struct brick_layer_option *options;
 	unsigned noptions;
 	bool arbiter;				/* keep names and marks, no data */
+	bool create;				/* mark the directory */
 };
 /* storage/posix, features/access-control, locks, upcall, index, and on top a section with the brick's name. -EINVAL and a sentence when an
  * option names no layer. The text is malloc'ed. */

@@ -19,10 +19,12 @@ _gatehouse_bricks() {
 # What may stand after the words $@.
 _gatehouse_next() {
     case "$*" in
-        '') echo "peer pool volume exports config tls version help" ;;
+        '') echo "peer pool volume brick exports config tls version help" ;;
         peer) echo "probe detach status help" ;;
         pool) echo "list help" ;;
         volume) echo "create start stop delete info list status set get reset log help" ;;
+        brick) echo "accept help" ;;
+        'brick accept') _gatehouse_bricks all ;;
         exports) echo "show test help" ;;
         config) echo "check help" ;;
         tls) echo "init help" ;;

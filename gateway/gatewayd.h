@@ -8,8 +8,8 @@
 
 struct conf {
 	char *volfile, *volfile_server, *volfile_id, *volumes;
-	char *volume, *volume_id, *exports, *export, *listen, *handle_key, *log_file, *pid_file, *state_file, *test_export;
-	bool embed, no_rpcbind, check, json, help, version;
+	char *volume, *volume_id, *exports, *export, *listen, *handle_key, *log_file, *pid_file, *state_file, *control, *test_export;
+	bool embed, create, no_rpcbind, check, json, help, version;
 	int log_level;
 	int64_t replica, port, idle_inodes;
 	uint64_t cache_size;
@@ -28,6 +28,7 @@ struct gatewayd {
 	struct coroutine *starter, *reloader;	/* while that goes on */
 	struct rpcbind *rpcbind;
 	struct daemon_signals signals;
+	struct control *control;
 	struct timer hosts_timer;
 	struct error err;		/* why it cannot start */
 	bool v4, v6, udp4, udp6, signals_open, stopping, resolving, reload_again;

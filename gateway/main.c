@@ -9,6 +9,7 @@
 #include "gateway/gatewayd.h"
 #include "runtime/log.h"
 #include "runtime/option.h"
+#include "xlators/brick_identity.h"
 
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
@@ -21,6 +22,8 @@ static const struct option options[] = {
 		"serve every NAME.vol in this directory as /NAME; keys in NAME.key, exports in the file exports"),
 	OPT_BOOL("embed", struct conf, embed, "off", 0,
 		 "serve the brick directories named at the end, from this very process"),
+	OPT_BOOL("create", struct conf, create, "off", 0,
+		 "with --embed: make the directories bricks; once, it is refused when one of them is a brick already"),
 	OPT_INT("replica", struct conf, replica, "1", 1, 64, 0, "with --embed: so many copies of each file"),
 	OPT_STR("volume", struct conf, volume, NULL, 0,
 		"its name, exported as /NAME (default: the top section of the volfile)"),
@@ -41,6 +44,7 @@ static const struct option options[] = {
 	OPT_STR("log-file", struct conf, log_file, NULL, 0, "(default: standard error)"),
 	OPT_ENUM("log-level", struct conf, log_level, "notice", log_levels, 0, "error, warning, notice, info or debug"),
 	OPT_STR("pid-file", struct conf, pid_file, NULL, 0, "holds the process id while it runs"),
+	OPT_STR("control", struct conf, control, NULL, 0, "a local socket on which it tells how it is, to its own user"),
 	OPT_STR("state-file", struct conf, state_file, "/run/gatehouse/gateway.state", 0,
 		"where SIGUSR1 writes the state"),
 	OPT_BOOL("check", struct conf, check, "off", 0, "only tell what is wrong with volfiles and exports"),
@@ -108,6 +112,7 @@ static int usage_error(const char *sentence)
 static int check_volume(struct gatewayd *d)
 {
 	const struct conf *c = &d->conf;
+	unsigned i;
 	int sources = c->embed + (c->volfile != NULL) + (c->volfile_server != NULL) + (c->volumes != NULL);
 
 	if (sources == 0 && c->test_export && c->exports)
@@ -122,6 +127,11 @@ static int check_volume(struct gatewayd *d)
 		return usage_error("brick directories are for --embed only");
 	if (c->embed && !c->volume)
 		return usage_error("--embed wants the volume's name: --volume NAME");
+	if (c->create && !c->embed)
+		return usage_error("--create goes with --embed");
+	for (i = 0; c->create && i < d->ndirs; i++)
+		if (identity_is_marked(d->dirs[i]))
+			return usage_error("one of the directories is a brick already: start without --create, which is for once");
 	if (c->volumes && (c->volume || c->volume_id || c->export))
 		return usage_error("--volume, --volume-id and --export are for one volume, not for --volumes");
 	if (c->volfile_server && (c->check || (c->test_export && !c->volume)))
@@ -161,7 +171,7 @@ static void print_help(void)
 	printf("Usage: gatehouse-gateway --volumes DIR OPTION...\n"
 	       "       gatehouse-gateway --volfile FILE OPTION...\n"
 	       "       gatehouse-gateway --volfile-server HOST --volfile-id VOLUME OPTION...\n"
-	       "       gatehouse-gateway --embed --replica N --volume NAME OPTION... DIR...\n"
+	       "       gatehouse-gateway --embed [--create] --replica N --volume NAME OPTION... DIR...\n"
 	       "Serves volumes as NFS version 3.\n\n");
 	options_help(options, stdout);
 }

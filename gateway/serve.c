@@ -7,10 +7,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gateway/state.h"
 #include "gateway/volume_dir.h"
 #include "rpc/rpcbind.h"
+#include "runtime/control.h"
 #include "runtime/log.h"
 
 #define DRAIN_NS 30000000000ull
@@ -154,6 +156,8 @@ static void coroutine_fn tear_down(struct gatewayd *d)
 	gateway_stop(&d->gw);
 	volume_set_stop(&d->gw.volumes);
 	volfile_free(d->fetched);
+	control_close(d->control);
+	d->control = NULL;
 	if (d->signals_open)
 		daemon_signals_close(&d->signals);
 }
@@ -242,6 +246,15 @@ static int coroutine_fn start_dir(struct gatewayd *d, struct error *err)
 	return ret;
 }
 
+/* "status". The manager reads it: names stay. */
+static bool answer_control(void *arg, const char *word, FILE *f)
+{
+	if (strcmp(word, "status"))
+		return false;
+	fprintf(f, "{\"version\": \"%s\", \"pid\": %ld, \"up\": true}\n", PACKAGE_VERSION, (long)getpid());
+	return true;
+}
+
 static int coroutine_fn bring_up(struct gatewayd *d, struct error *err)
 {
 	int ret;
@@ -257,6 +270,8 @@ static int coroutine_fn bring_up(struct gatewayd *d, struct error *err)
 		ret = d->conf.volumes ? start_dir(d, err) : volume_one_start(d, err);
 	if (ret == 0)
 		ret = gateway_serve(&d->gw);
+	if (ret == 0 && d->conf.control)
+		ret = control_open(d->loop, d->conf.control, answer_control, d, err, &d->control);
 	if (ret == 0)
 		ret = gatewayd_listen(d, err);
 	if (ret < 0)

@@ -53,7 +53,7 @@ struct volume {
 
 /* --- volfiles (volume_file.c) --- */
 
-struct embedded { const char *const *dirs; unsigned n; unsigned replica; };
+struct embedded { const char *const *dirs; unsigned n; unsigned replica; bool create; };	/* create: mark them */
 
 /* The text of a volfile with the bricks inside: storage/posix and what belongs above it for each directory, sets of
  * @replica, distribute over the sets. The caller frees it. NULL with a sentence. */

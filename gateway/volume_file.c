@@ -11,6 +11,7 @@
 
 #include "runtime/file.h"
 #include "runtime/hash.h"
+#include "xlators/brick_identity.h"
 
 void volume_id_from_name(const char *name, uint8_t ret_id[16])
 {
@@ -65,6 +66,7 @@ static void put_leaf(FILE *f, const char *name, const char *id_text, const struc
 
 	put_section(f, name, "posix", i, "storage/posix");
 	fprintf(f, "    option directory \"%s\"\n    option volume-id %s\n", dir, id_text);
+	fprintf(f, "    option identity " IDENTITY_UNKNOWN "\n%s", e->create ? "    option create on\n" : "");
 	fprintf(f, "    option shared-brick-count %u\nend-volume\n", sharing(e, dir));
 	put_section(f, name, "acl", i, "features/access-control");
 	put_child(f, name, "posix", i);

@@ -32,7 +32,7 @@ static void embedded_id(const struct gatewayd *d, const char *name, uint8_t ret_
 
 struct volfile *volume_one_read(struct gatewayd *d, const uint8_t *id, struct error *err)
 {
-	struct embedded bricks = { d->dirs, d->ndirs, (unsigned)d->conf.replica };
+	struct embedded bricks = { d->dirs, d->ndirs, (unsigned)d->conf.replica, d->conf.create };
 	char id_text[GFID_TEXT_SIZE], *text;
 	struct volfile *vf;
 	uint8_t own[16];

@@ -2,6 +2,7 @@
 #include "mgmt/brick_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <mntent.h>
 #include <stdio.h>
@@ -125,21 +126,76 @@ static int make(struct brick_dir *d, const char *parent, struct stat *ret_stat, 
 	return 0;
 }
 
-static int mark(struct brick_dir *d, struct error *err)
+static int mark_open(struct brick_dir *d, int fd, struct error *err)
 {
 	uint8_t old[16];
+	int ret;
 
-	if (lgetxattr(d->path, VOLUME_ID, old, sizeof(old)) == sizeof(old) && gfid_equal(old, d->id))
+	if (fgetxattr(fd, VOLUME_ID, old, sizeof(old)) == sizeof(old) && gfid_equal(old, d->id))
 		return 0;
-	if (lsetxattr(d->path, VOLUME_ID, d->id, 16, 0) == 0) {
+	if (fsetxattr(fd, VOLUME_ID, d->id, 16, 0) == 0) {
 		d->marked = true;
-		return 0;
+		return fsync(fd) == 0 ? 0 : error_set(err, -errno, "%s: its mark cannot be stored: %s", d->path, strerror(errno));
 	}
-	if (errno == EROFS || errno == EACCES)
-		return error_set(err, -errno, "%s cannot become a brick: %s%s", d->path, strerror(errno), hidden(d->path, errno));
-	return error_set(err, -errno,
+	ret = -errno;
+	if (ret == -EROFS || ret == -EACCES)
+		return error_set(err, ret, "%s cannot become a brick: %s%s", d->path, strerror(-ret), hidden(d->path, -ret));
+	return error_set(err, ret,
 			 "%s: the file system has no trusted extended attributes, which a brick keeps its marks in (%s): use XFS, ext4 or btrfs",
-			 d->path, strerror(errno));
+			 d->path, strerror(-ret));
+}
+
+/* Marks the directory, and tells which one that is. */
+static int mark(struct brick_dir *d, struct error *err)
+{
+	int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return error_set(err, -errno, "%s cannot be opened: %s%s", d->path, strerror(errno), hidden(d->path, errno));
+	ret = mark_open(d, fd, err);
+	if (ret == 0) {
+		ret = identity_of(fd, d->identity);
+		if (ret < 0)
+			error_set(err, ret, "%s: cannot tell which file system it is on: %s", d->path, strerror(-ret));
+	}
+	close(fd);
+	return ret;
+}
+
+/* As storage/posix will check it, but for the record, which it is to become. */
+static int check_brick(struct brick_dir *d, int fd, struct error *err)
+{
+	char text[GFID_TEXT_SIZE], there[96];
+	uint8_t id[16];
+	struct stat st;
+
+	if (fgetxattr(fd, VOLUME_ID, id, sizeof(id)) != sizeof(id))
+		return error_set(err, -ENODATA,
+				 "%s holds no brick's data: it has no " VOLUME_ID ", it is %s; mount the disk, or restore the data with its "
+				 "extended attributes", d->path, identity_describe(fd, there, sizeof(there)));
+	if (!gfid_equal(id, d->id))
+		return error_set(err, -EINVAL, "%s holds a brick of another volume, with the id %s", d->path, gfid_text(id, text));
+	if (fgetxattr(fd, GFID, id, sizeof(id)) != sizeof(id) || !gfid_is_root(id))
+		return error_set(err, -ENODATA, "%s holds no brick's data: it is not marked as a root (" GFID ")", d->path);
+	if (fstatat(fd, ".glusterfs", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set(err, -ENODATA, "%s holds no brick's data: it has no .glusterfs; restore that, too", d->path);
+	return 0;
+}
+
+int brick_dir_identify(struct brick_dir *d, struct error *err)
+{
+	int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return error_set(err, -errno, "%s cannot be opened: %s%s", d->path, strerror(errno), hidden(d->path, errno));
+	ret = check_brick(d, fd, err);
+	if (ret == 0) {
+		ret = identity_of(fd, d->identity);
+		if (ret < 0)
+			error_set(err, ret, "%s: cannot tell which file system it is on: %s", d->path, strerror(-ret));
+	}
+	close(fd);
+	return ret;
 }
 
 int brick_dir_prepare(struct brick_dir *d, struct error *err)

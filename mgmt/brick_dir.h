@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "runtime/error.h"
+#include "xlators/brick_identity.h"
 
 struct brick_dir {
 	const char *path;
@@ -15,11 +16,15 @@ struct brick_dir {
 	unsigned nknown;
 	bool made;			/* brick_dir_prepare() made the directory */
 	bool marked;			/* ... and put the volume's id on it */
+	char identity[IDENTITY_SIZE];	/* ... and found which one it is */
 };
 
 /* Looks, makes the directory (its parent must be there) and marks it. 0 or -errno with a sentence: what, why and the cure. */
 int brick_dir_prepare(struct brick_dir *d, struct error *err);
 void brick_dir_release(const struct brick_dir *d);	/* undoes what prepare did, while nothing has been put there */
+
+/* Finds which directory it is when it has the marks of a brick of the volume @id. Changes nothing. 0 or -errno with a sentence. */
+int brick_dir_identify(struct brick_dir *d, struct error *err);
 
 struct brick_disk {
 	char device[256], filesystem[32], mount_options[256];

@@ -346,6 +346,24 @@ static int make_tls(struct cli_args *args, json_t *request, struct error *err)
 	return ret ? ret : cli_end(args, tls_words, err);
 }
 
+/* --- bricks --- */
+
+static int make_brick(struct cli_args *args, json_t *request, struct error *err)
+{
+	const char *word = cli_take(args, "HOST:DIR", err);
+	size_t len = word ? strlen(word) : 0;
+
+	if (!word)
+		return -EINVAL;
+	if (!strstr(word, ":/") || *word == ':')
+		return error_set(err, -EINVAL, "%s: \"%.64s\" is no brick: write HOST:DIR, as \"gatehouse volume info\" shows it",
+				 args->command->words, word);
+	while (len > 1 && word[len - 1] == '/')
+		len--;
+	json_object_set_new(request, "brick", json_stringn(word, len));
+	return cli_end(args, NULL, err);
+}
+
 /* --- the table -------------------------------------------------------------------------------------------------- */
 
 const struct cli_command cli_commands[] = {
@@ -377,6 +395,8 @@ const struct cli_command cli_commands[] = {
 	  xml_volume_reset, .xml_failed = true },
 	{ "volume log", "NAME [show|rotate] [HOST:DIR] [lines N]", "the ends of its bricks' logs, or begin new ones", "volume-log", make_log,
 	  NULL, text_volume_log, NULL },
+	{ "brick accept", "HOST:DIR", "its data was moved or restored there: this is the brick now", "brick-accept",
+	  make_brick, NULL, text_message, xml_success },
 	{ "exports show", "[NAME]", "who may mount what", "exports-show", make_exports_show, NULL, text_exports_show, NULL },
 	{ "exports test", "CLIENT PATH", "may this client mount that path, and why (not)? Exit status 1: no", "exports-test",
 	  make_exports_test, NULL, text_exports_test, NULL, .in_order = exports_test_allows },

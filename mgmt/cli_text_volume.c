@@ -97,7 +97,7 @@ static void process_cells(struct table *t, const json_t *p)
 {
 	bool known = member_true(p, "known"), online = known && member_true(p, "online");
 	int64_t port = member_number(p, "port"), pid = member_number(p, "pid"), restarts = member_number(p, "restarts");
-	const char *reason = member_text(p, "reason"), *none = known ? "N/A" : "?";
+	const char *reason = member_text(p, "reason"), *trouble = member_text(p, "trouble"), *none = known ? "N/A" : "?";
 
 	if (online && port > 0)
 		table_cell(t, PLAIN, "%lld", (long long)port);
@@ -112,6 +112,8 @@ static void process_cells(struct table *t, const json_t *p)
 		table_cell(t, DOUBT, "unknown%s%s", *reason ? ": " : "", reason);
 	else if (!online)
 		table_cell(t, BAD, "%s", reason);
+	else if (*trouble)
+		table_cell(t, BAD, "%s", trouble);
 	else if (restarts > 0)
 		table_cell(t, DOUBT, "restarted %lld time%s", (long long)restarts, restarts == 1 ? "" : "s");
 	table_row(t);
@@ -192,6 +194,8 @@ static void brick_detail(struct cli_out *out, const json_t *b)
 	out_line(out, online ? GOOD : known ? BAD : DOUBT, "%-20s : %s", "Online", online ? "Y" : known ? "N" : "unknown");
 	if (!online && *member_text(b, "reason"))
 		text_line(out, "Reason", b, "reason");
+	if (*member_text(b, "trouble"))
+		text_line(out, "Trouble", b, "trouble");
 	number_line(out, "Pid", b, "pid", online);
 	if (member_number(b, "restarts") > 0)
 		number_line(out, "Restarts", b, "restarts", true);

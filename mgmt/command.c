@@ -22,6 +22,7 @@ static const struct {
 	{ "volume-reset", command_volume_reset },   { "volume-get", command_volume_get },     { "volume-help", command_volume_help },
 	{ "peer-probe", command_peer_probe },       { "peer-detach", command_peer_detach },   { "peer-status", command_peer_status },
 	{ "pool-list", command_peer_status },       { "exports-show", command_exports_show }, { "exports-test", command_exports_test },
+	{ "brick-accept", command_brick_accept },
 	{ "config-check", command_config_check },   { "version", command_version },
 };
 

@@ -10,6 +10,8 @@ typedef json_t *coroutine_fn command_fn(struct manager *m, json_t *rq);
 
 /* command_volume.c: what changes which volumes there are and whether they run */
 command_fn command_volume_create, command_volume_start, command_volume_stop, command_volume_delete;
+/* command_brick.c */
+command_fn command_brick_accept;
 /* command_info.c: what is desired, and what is */
 command_fn command_volume_list, command_volume_info, command_volume_status, command_volume_log;
 /* command_options.c */

@@ -115,6 +115,8 @@ json_t *brick_status_json(struct manager *m, const struct volume *v, unsigned br
 				b->host_id, "path", b->path, "known", status != NULL, "online", json_flag(own, "online"), "port",
 				json_number(own, "port"), "pid", json_number(own, "pid"), "restarts", json_number(own, "restarts"),
 				"reason", json_text(reason ? reason : "")));
+	if (json_member(own, "trouble"))
+		json_object_set_new(result, "trouble", json_text(json_member(own, "trouble")));
 	free(name);
 	free(silent);
 	json_decref(status);

@@ -298,6 +298,24 @@ static bool coroutine_fn on_all_hosts(struct preparing *p, co_task *task)
 	return all;
 }
 
+/* What the hosts have marked, into the volume's document. */
+static void record_identities(const struct preparing *p)
+{
+	unsigned host, brick;
+	json_t *one;
+	size_t i;
+
+	for (host = 0; host < p->n; host++)
+		json_array_foreach(json_object_get(json_object_get(p->answers[host], "result"), "paths"), i, one)
+			for (brick = 0; brick < p->v->nbricks; brick++) {
+				struct volume_brick *b = &p->v->bricks[brick];
+				const char *path = json_member(one, "path");
+
+				if (path && strcmp(b->path, path) == 0 && strcmp(b->host_id, p->hosts[host]) == 0)
+					volume_brick_set_identity(b, json_member(one, "identity"));
+			}
+}
+
 static int first_error(const struct preparing *p, struct error *err)
 {
 	unsigned i;
@@ -326,6 +344,14 @@ static int coroutine_fn write_new(struct manager *m, struct volume *v, struct er
 	return ret == -EEXIST ? error_set(err, ret, "volume %s was created by somebody else just now", v->name) : ret;
 }
 
+static int coroutine_fn prepare_and_write(struct preparing *p, struct error *err)
+{
+	if (!on_all_hosts(p, prepare_host))
+		return first_error(p, err);
+	record_identities(p);
+	return write_new(p->m, p->v, err);
+}
+
 json_t *coroutine_fn command_volume_create(struct manager *m, json_t *rq)
 {
 	struct error err = { "" };
@@ -338,7 +364,7 @@ json_t *coroutine_fn command_volume_create(struct manager *m, json_t *rq)
 		return json_failure(EINVAL, &err);
 	give_secrets(m, p.v);
 	find_hosts(&p);
-	ret = on_all_hosts(&p, prepare_host) ? write_new(m, p.v, &err) : first_error(&p, &err);
+	ret = prepare_and_write(&p, &err);
 	if (ret < 0 && ret != -ETIMEDOUT) { /* in doubt the marks stay: the volume may have come to be */
 		co_shield();
 		on_all_hosts(&p, release_host);

@@ -233,6 +233,20 @@ static void read_bricks(struct volume *v, const xmlNode *bricks)
 	}
 }
 
+/* Which directories were marked; beside read_bricks(). */
+static void read_identities(struct volume *v, const xmlNode *bricks)
+{
+	xmlNode *n = next_named(bricks->children, "brick");
+	char *identity;
+	unsigned i;
+
+	for (i = 0; n && i < v->nbricks; i++, n = next_named(n->next, "brick")) {
+		identity = attribute(n, "identity");
+		volume_brick_set_identity(&v->bricks[i], identity);
+		free(identity);
+	}
+}
+
 static void read_options(struct volume *v, const xmlNode *options)
 {
 	xmlNode *n = next_named(options->children, "option");
@@ -268,7 +282,8 @@ static int check_texts(const struct volume *v, const char *where, struct error *
 	unsigned i;
 
 	for (i = 0; i < v->nbricks; i++)
-		if (!is_harmless(v->bricks[i].host) || !is_harmless(v->bricks[i].path))
+		if (!is_harmless(v->bricks[i].host) || !is_harmless(v->bricks[i].path) ||
+		    (v->bricks[i].identity && !is_harmless(v->bricks[i].identity)))
 			return error_set(err, -EINVAL, "%s: brick number %u: control characters and backquotes have no place in it", where,
 					 i + 1);
 	for (i = 0; i < v->noptions; i++)
@@ -310,6 +325,7 @@ struct volume *volume_parse(const char *text, size_t len, const char *where, str
 	v->replica = (unsigned)number(child(top, "layout"), "replica");
 	v->arbiter = (unsigned)number(child(top, "layout"), "arbiter");
 	read_bricks(v, child(top, "bricks"));
+	read_identities(v, child(top, "bricks"));
 	read_options(v, child(top, "options"));
 	secrets = child(top, "secrets");
 	read_hex(child(secrets, "handle-key"), v->handle_key, sizeof(v->handle_key));
@@ -446,6 +462,10 @@ static void write_bricks(const struct volume *v, xmlNode *bricks)
 			set(n, "arbiter", "true");
 		else
 			xmlUnsetProp(n, X("arbiter"));
+		if (b->identity)
+			set(n, "identity", b->identity);
+		else
+			xmlUnsetProp(n, X("identity"));
 	}
 	xmlFreeNode(list);
 }

@@ -97,6 +97,7 @@ static void free_brick(struct host_brick *b)
 	free(b->path);
 	free(b->id);
 	free(b->volfile);
+	daemon_said_clear(&b->said);
 	free(b);
 }
 
@@ -138,6 +139,7 @@ static void brick_changed(void *arg)
 	struct host_brick *b = arg;
 
 	b->online = false;
+	daemon_said_clear(&b->said);
 	if (b->process)
 		begin_probe(b);
 	if (port_is_lost(b))
@@ -312,6 +314,12 @@ static int write_blocking(void *arg)
 	return file_replace(w->path, w->text, strlen(w->text), 0600);
 }
 
+/* Named by the port, since the id may be longer than a socket's name. */
+char *host_brick_control(const struct manager *m, uint16_t port)
+{
+	return format("%s/bricks/%u.control", m->conf.run_dir, port);
+}
+
 /* --- match --- */
 
 static void launch(struct host_brick *b, const struct volume *v)
@@ -320,10 +328,10 @@ static void launch(struct host_brick *b, const struct volume *v)
 	char *volfile = format("%s/bricks/%s.vol", m->conf.run_dir, b->id), *pid = format("%s/bricks/%s.pid", m->conf.run_dir, b->id);
 	char *log = format("%s/bricks/%s.log", m->conf.log_dir, b->id), *name = format("brick %s of %s", b->path, b->volume);
 	const char *level = volume_option_effective(v, "diagnostics.brick-log-level");
-	char *state = format("%s/bricks/%s.state", m->conf.run_dir, b->id), left[8] = "", port[8];
+	char *state = format("%s/bricks/%s.state", m->conf.run_dir, b->id), *control, left[8] = "", port[8];
 	const char *argv[] = {
 		m->conf.brick_program,     "--volfile", volfile, "--port", port, "--pid-file", pid, "--log-file", log, "--log-level",
-		*level ? level : "notice", "--state-file", state, NULL
+		*level ? level : "notice", "--state-file", state, "--control", NULL, NULL
 	};
 	struct process_conf conf = { m->loop, name, pid, log, argv, brick_changed, b };
 
@@ -332,6 +340,7 @@ static void launch(struct host_brick *b, const struct volume *v)
 	if (!b->port || port_is_taken(m, b->port, b))
 		b->port = choose_port(m);
 	snprintf(port, sizeof(port), "%u", b->port);
+	argv[sizeof(argv) / sizeof(argv[0]) - 2] = control = host_brick_control(m, b->port);
 	b->process = process_new(&conf);
 	begin_probe(b);
 	free(volfile);
@@ -339,6 +348,7 @@ static void launch(struct host_brick *b, const struct volume *v)
 	free(log);
 	free(name);
 	free(state);
+	free(control);
 }
 
 /* The brick runs, or is started, with the volfile that the volume has now. */
@@ -367,6 +377,9 @@ static void coroutine_fn match_one(struct manager *m, struct host_brick *b, stru
 	}
 	if (!b->process && ret == 0)
 		launch(b, v);
+	else if (b->process && b->version != v->version)	/* also "start force": somebody has done something about it */
+		process_hurry(b->process);
+	b->version = v->version;
 	free(text);
 	free(path);
 }

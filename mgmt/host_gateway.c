@@ -199,16 +199,22 @@ static void gateway_changed(void *arg)
 	struct manager *m = arg;
 
 	m->gateway.online = false;
+	daemon_said_clear(&m->gateway.said);
 	if (m->gateway.process)
 		begin_probe(m);
 	reconcile_moved(m);
+}
+
+char *host_gateway_control(const struct manager *m)
+{
+	return format("%s/gateway.control", m->conf.run_dir);
 }
 
 static void launch(struct manager *m)
 {
 	char *dir = format("%s/gateway", m->conf.run_dir), *pid = format("%s/gateway.pid", m->conf.run_dir);
 	char *log = format("%s/gateway.log", m->conf.log_dir), *state = format("%s/gateway.state", m->conf.run_dir);
-	char *port = format("%d", (int)m->conf.nfs_port);
+	char *port = format("%d", (int)m->conf.nfs_port), *control = host_gateway_control(m);
 	const char *argv[] = { m->conf.gateway_program,
 			       "--volumes",
 			       dir,
@@ -220,6 +226,8 @@ static void launch(struct manager *m)
 			       log,
 			       "--state-file",
 			       state,
+			       "--control",
+			       control,
 			       m->conf.no_rpcbind ? "--no-rpcbind" : NULL,
 			       NULL };
 	struct process_conf conf = { m->loop, "gateway", pid, log, argv, gateway_changed, m };
@@ -233,6 +241,7 @@ static void launch(struct manager *m)
 	free(log);
 	free(state);
 	free(port);
+	free(control);
 }
 
 void coroutine_fn host_gateway_stop(struct manager *m)
@@ -253,6 +262,7 @@ void host_gateway_leave(struct manager *m)
 	if (g->process)
 		process_leave(g->process);
 	g->process = NULL;
+	daemon_said_clear(&g->said);
 	free_names(g->names, g->volfiles, g->n);
 	free(g->exports);
 	g->names = g->volfiles = NULL;

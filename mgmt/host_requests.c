@@ -22,7 +22,7 @@
 #define PREPARE_NS    1500000000ull
 #define LOOK_NS       1000000000ull /* less than what the host that asks waits */
 
-/* --- bricks-prepare {id, force, paths}, bricks-release {id, paths: [{path, made, marked}]} --- */
+/* --- bricks-prepare {id, force, paths}, bricks-identify {id, paths}, bricks-release {id, paths: [{path, made, marked}]} --- */
 
 struct preparing {
 	json_t *args; /* a copy: the paths lie in it */
@@ -58,6 +58,17 @@ static int prepare_blocking(void *job)
 		brick_dir_release(&p->dirs[i]);
 	p->ret = ret;
 	return ret;
+}
+
+static int identify_blocking(void *job)
+{
+	struct preparing *p = job;
+	unsigned i;
+
+	p->ret = 0;
+	for (i = 0; i < p->n && p->ret == 0; i++)
+		p->ret = brick_dir_identify(&p->dirs[i], &p->err);
+	return p->ret;
 }
 
 static int unprepare_blocking(void *job)
@@ -100,14 +111,13 @@ static json_t *prepared(const struct preparing *p)
 	unsigned i;
 
 	for (i = 0; i < p->n; i++)
-		json_array_append_new(list, need(json_pack("{s:s, s:b, s:b}", "path", p->dirs[i].path, "made", p->dirs[i].made, "marked",
-							   p->dirs[i].marked)));
+		json_array_append_new(list, need(json_pack("{s:s, s:b, s:b, s:s}", "path", p->dirs[i].path, "made", p->dirs[i].made,
+							   "marked", p->dirs[i].marked, "identity", p->dirs[i].identity)));
 	return json_success(need(json_pack("{s:o}", "paths", list)));
 }
 
-static json_t *coroutine_fn bricks_prepare(struct manager *m, json_t *args)
+static json_t *coroutine_fn with_dirs(struct manager *m, json_t *args, const struct patient_job *kind)
 {
-	static const struct patient_job kind = { prepare_blocking, unprepare_blocking, free_preparing };
 	struct preparing *p = need(calloc(1, sizeof(*p)));
 	const char *id = json_member(args, "id");
 	json_t *paths, *answer;
@@ -133,13 +143,27 @@ static json_t *coroutine_fn bricks_prepare(struct manager *m, json_t *args)
 	}
 	ret = -EINVAL;
 	if (p->n) {
-		ret = patiently(m->loop, &kind, p, PREPARE_NS, &left);
+		ret = patiently(m->loop, kind, p, PREPARE_NS, &left);
 		if (left)
 			return left_behind(m);
 	}
 	answer = ret < 0 ? json_failure(-ret, &p->err) : prepared(p);
 	free_preparing(p);
 	return answer;
+}
+
+static json_t *coroutine_fn bricks_prepare(struct manager *m, json_t *args)
+{
+	static const struct patient_job kind = { prepare_blocking, unprepare_blocking, free_preparing };
+
+	return with_dirs(m, args, &kind);
+}
+
+static json_t *coroutine_fn bricks_identify(struct manager *m, json_t *args)
+{
+	static const struct patient_job kind = { identify_blocking, NULL, free_preparing };
+
+	return with_dirs(m, args, &kind);
 }
 
 static json_t *coroutine_fn bricks_release(struct manager *m, json_t *args)
@@ -380,7 +404,8 @@ static json_t *coroutine_fn log_rotate(struct manager *m, json_t *args)
 
 static const struct host_request requests[] = {
 	{ "bricks-prepare", bricks_prepare }, { "bricks-release", bricks_release },
-	{ "bricks-detail", bricks_detail },   { "bricks-clients", bricks_clients },
+	{ "bricks-identify", bricks_identify }, { "bricks-detail", bricks_detail },
+	{ "bricks-clients", bricks_clients },
 	{ "log-show", log_show },             { "log-rotate", log_rotate },
 };
 

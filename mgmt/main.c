@@ -191,6 +191,7 @@ static int coroutine_fn bring_up(struct manager *m, struct error *err)
 		return ret;
 	co_start(m->loop, join_store, m);
 	co_start(m->loop, reconcile_main, m);
+	co_start(m->loop, host_health_main, m);
 	return 0;
 }
 
@@ -199,6 +200,8 @@ static int coroutine_fn bring_up(struct manager *m, struct error *err)
 static void coroutine_fn tear_down(struct manager *m)
 {
 	m->stopping = true;
+	if (m->health)
+		co_cancel(m->health);
 	if (m->tcp || m->local)
 		programs_stop(m);
 	reconcile_end(m);

@@ -37,19 +37,28 @@ struct known_volume {
 	char *name, *problem;		/* of the document as it is now; NULL: none */
 };
 
+struct daemon_said {			/* host_health.c: what a daemon answered last */
+	uint64_t silent_ns;		/* since then it does not answer; 0: it does */
+	char *down, *trouble;		/* why it serves nothing; what is amiss although it serves. NULL: nothing */
+	bool hung, recorded;		/* recorded: which directory it serves has been offered to the volume's document */
+};
+
 struct host_brick {			/* one of this host's bricks that runs, or should */
 	struct list link;
 	struct manager *manager;
 	char *volume, *path, *id;	/* id: VOLUME-PATH with dashes */
 	char *volfile;			/* its text as it was written */
 	uint16_t port;
+	uint64_t version;		/* of the volume when this brick was last matched */
 	unsigned shared;		/* bricks of the volume on its disk, when that was last found out; 0: never */
 	struct process *process;
+	struct daemon_said said;
 	bool online, probing, wanted, stopping, ended;	/* stopping: its end has begun; ended: its process is gone */
 };
 
 struct host_gateway {
 	struct process *process;
+	struct daemon_said said;
 	char *exports;			/* as it was written; NULL: nothing was */
 	char **names, **volfiles;	/* of the volumes it was told of */
 	unsigned n;
@@ -82,6 +91,7 @@ struct manager {
 	uint64_t wanted, reached;	/* counts changes of what is desired, and how far we are */
 	struct co_mutex changing;	/* one change of a document after the other: commands here never refuse each other */
 	struct co_queue moved;		/* something has come nearer to what is desired */
+	struct coroutine *health;	/* host_health_main(), while it runs */
 	struct co_wait *idle;		/* the reconciler waits for work */
 	struct co_gate background;
 	bool reconciling, unfinished;	/* unfinished: something of the last pass failed and is tried again */
@@ -119,6 +129,7 @@ void coroutine_fn reconcile_stop(struct manager *m);
 void coroutine_fn host_bricks_match(struct manager *m);
 struct host_brick *host_brick_find(const struct manager *m, const char *volume, const char *path);
 char *host_brick_id(const char *volume, const char *path);	/* VOLUME-PATH with dashes: its files' names. malloc'ed */
+char *host_brick_control(const struct manager *m, uint16_t port);	/* its control socket; malloc'ed */
 void coroutine_fn host_bricks_stop(struct manager *m);
 void host_bricks_leave(struct manager *m);
 /* For how many bricks of @v the disk of each one here is one; *ret_shared: of each brick, malloc'ed. Looks at disks, and parks. */
@@ -130,8 +141,15 @@ bool coroutine_fn await_port(struct manager *m, const uint16_t *port, struct pro
 
 /* --- host_gateway.c --- */
 void coroutine_fn host_gateway_match(struct manager *m);
+char *host_gateway_control(const struct manager *m);
 void coroutine_fn host_gateway_stop(struct manager *m);
 void host_gateway_leave(struct manager *m);
+
+/* --- host_health.c --- */
+void coroutine_fn host_health_main(void *manager);
+void daemon_said_clear(struct daemon_said *s);	/* its process is another one, or gone */
+/* Why a daemon that runs is not online; malloc'ed, NULL: it is. */
+char *daemon_reason(const struct manager *m, const struct daemon_said *s, const struct process *p);
 
 /* --- status.c --- */
 json_t *status_of_this_host(const struct manager *m);
@@ -148,6 +166,10 @@ void requests_changed(struct manager *m, const char *key);	/* never parks */
 int coroutine_fn programs_serve(struct manager *m, struct error *err);
 void coroutine_fn programs_stop(struct manager *m);
 void programs_volume_changed(struct manager *m, const char *volume);	/* who has its volfile is told to fetch it again */
+
+/* --- command_brick.c --- */
+/* Writes down which directory a brick of this host is, unless that is written already. */
+void coroutine_fn brick_record_first(struct manager *m, const char *volume, const char *path, const char *identity);
 
 /* --- command.c --- */
 /* Answers one command; @request is borrowed, the answer a new reference. Never NULL. */

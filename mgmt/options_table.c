@@ -235,6 +235,7 @@ const struct volume_option_row volume_option_rows[] = {
 	{ "storage.fips-mode-rchecksum", PLACE_BRICK, POSIX, "fips-mode-rchecksum" },
 	{ "storage.gfid2path", PLACE_BRICK, POSIX, "gfid2path" },
 	{ "storage.health-check-interval", PLACE_BRICK, POSIX, "health-check-interval" },
+	{ "storage.health-check-timeout", PLACE_BRICK, POSIX, "health-check-timeout" },
 	{ "storage.owner-gid", PLACE_BRICK, POSIX, "brick-gid" },
 	{ "storage.owner-uid", PLACE_BRICK, POSIX, "brick-uid" },
 	{ "storage.reserve", PLACE_BRICK, POSIX, "reserve" },

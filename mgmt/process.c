@@ -40,7 +40,7 @@ struct process {
 	uint64_t started_ns, backoff_ns;
 	unsigned restarts;
 	off_t log_from; /* where this run's output begins */
-	char reason[384];
+	char reason[768];
 };
 
 /* --- what runs already --- */
@@ -158,7 +158,7 @@ static void read_last_words(struct process *p, char *buf, size_t size)
 
 static void note_death(struct process *p, const char *how)
 {
-	char words[256];
+	char words[640];
 
 	read_last_words(p, words, sizeof(words));
 	snprintf(p->reason, sizeof(p->reason), "%s%s%s", how, words[0] ? "; it said last: " : "", words);
@@ -423,6 +423,14 @@ void coroutine_fn process_stop(struct process *p, unsigned patience_ms)
 	}
 	log_notice("a daemon was stopped", "what=%s", log_quote(p->conf.name));
 	process_leave(p);
+}
+
+void process_hurry(struct process *p)
+{
+	if (p->state != PROCESS_DEAD || p->replacing)
+		return;
+	p->backoff_ns = BACKOFF_MIN_NS;
+	timer_arm(p->conf.loop, &p->again, loop_now_ns(p->conf.loop));
 }
 
 int process_signal(struct process *p, int signo)

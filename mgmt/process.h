@@ -31,6 +31,8 @@ struct process *process_new(const struct process_conf *conf);
 /* SIGTERM, and SIGKILL when it has not ended after @patience_ms; frees. */
 void coroutine_fn process_stop(struct process *p, unsigned patience_ms);
 void process_leave(struct process *p);		/* frees; the daemon runs on */
+/* One that is dead is started again at once: what made it die may be over. */
+void process_hurry(struct process *p);
 int process_signal(struct process *p, int signo);	/* 0, -ESRCH */
 
 enum process_state process_state(const struct process *p);

@@ -15,12 +15,18 @@ static json_t *brick_status(const struct host_brick *b)
 {
 	const struct process *p = b->process;
 	const char *reason = b->online ? "" : b->stopping ? "it is being stopped" : "it is being started";
+	char *said = b->online && p ? daemon_reason(b->manager, &b->said, p) : NULL;
+	json_t *status;
 
 	if (!b->online && p && *process_reason(p))
 		reason = process_reason(p);
-	return need(json_pack("{s:s, s:s, s:b, s:i, s:i, s:o, s:i}", "volume", b->volume, "path", b->path, "online", b->online, "port",
-			      b->online ? b->port : 0, "pid", p ? (int)process_pid(p) : 0, "reason", json_text(reason), "restarts",
-			      p ? (int)process_restarts(p) : 0));
+	status = need(json_pack("{s:s, s:s, s:b, s:i, s:i, s:o, s:i}", "volume", b->volume, "path", b->path, "online", b->online && !said,
+				"port", b->online ? b->port : 0, "pid", p ? (int)process_pid(p) : 0, "reason",
+				json_text(said ? said : reason), "restarts", p ? (int)process_restarts(p) : 0));
+	if (b->online && b->said.trouble)
+		json_object_set_new(status, "trouble", json_text(b->said.trouble));
+	free(said);
+	return status;
 }
 
 static json_t *gateway_status(const struct manager *m)
@@ -28,14 +34,18 @@ static json_t *gateway_status(const struct manager *m)
 	const struct host_gateway *g = &m->gateway;
 	json_t *names = need(json_array());
 	const char *reason = g->online ? "" : "it is being started";
+	char *said = g->online && g->process ? daemon_reason(m, &g->said, g->process) : NULL;
+	json_t *status;
 	unsigned i;
 
 	for (i = 0; i < g->n; i++)
 		json_array_append_new(names, need(json_string(g->names[i])));
 	if (!g->online && g->process && *process_reason(g->process))
 		reason = process_reason(g->process);
-	return need(json_pack("{s:b, s:i, s:i, s:o, s:o}", "online", g->online, "port", (int)m->conf.nfs_port, "pid",
-			      g->process ? (int)process_pid(g->process) : 0, "reason", json_text(reason), "volumes", names));
+	status = need(json_pack("{s:b, s:i, s:i, s:o, s:o}", "online", g->online && !said, "port", (int)m->conf.nfs_port, "pid",
+				g->process ? (int)process_pid(g->process) : 0, "reason", json_text(said ? said : reason), "volumes", names));
+	free(said);
+	return status;
 }
 
 json_t *status_of_this_host(const struct manager *m)

@@ -7,6 +7,7 @@
 #include "mgmt/text.h"
 #include "mgmt/volfile_options.h"
 #include "mgmt/volfile_text.h"
+#include "xlators/brick_identity.h"
 
 struct writer {
 	FILE *f;
@@ -40,6 +41,7 @@ static void put_posix(struct writer *w)
 	begin(w, "posix", "storage/posix");
 	put_option(w->f, "directory", w->b->path);
 	put_option(w->f, "volume-id", w->id);
+	put_option(w->f, "identity", w->b->identity ? w->b->identity : IDENTITY_UNKNOWN);
 	put_option(w->f, "glusterd-uuid", w->facts->host_uuid);
 	put_option(w->f, "hostname", w->facts->hostname);
 	put_optionf(w->f, "shared-brick-count", "%u", w->facts->shared_brick_count ? w->facts->shared_brick_count : 1);

@@ -30,6 +30,7 @@ void volume_free(struct volume *v)
 		free(v->bricks[i].host);
 		free(v->bricks[i].host_id);
 		free(v->bricks[i].path);
+		free(v->bricks[i].identity);
 	}
 	for (i = 0; i < v->noptions; i++) {
 		free(v->options[i].name);
@@ -49,7 +50,13 @@ void volume_add_brick(struct volume *v, const char *host, const char *host_id, c
 
 	v->bricks = need(realloc(v->bricks, (v->nbricks + 1) * sizeof(*b)));
 	b = &v->bricks[v->nbricks++];
-	*b = (struct volume_brick){ need(strdup(host)), need(strdup(host_id)), need(strdup(path)), arbiter };
+	*b = (struct volume_brick){ need(strdup(host)), need(strdup(host_id)), need(strdup(path)), NULL, arbiter };
+}
+
+void volume_brick_set_identity(struct volume_brick *b, const char *identity)
+{
+	free(b->identity);
+	b->identity = identity && *identity ? need(strdup(identity)) : NULL;
 }
 
 /* Where it stands, or would. */

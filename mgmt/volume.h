@@ -20,6 +20,7 @@ struct volume_brick {
 	char *host;			/* as the administrator named it: what clients connect to */
 	char *host_id;			/* the uuid of the host that has it */
 	char *path;			/* absolute, no slash at the end */
+	char *identity;			/* which directory of which file system was marked (xlators/brick_identity.h); NULL: not recorded */
 	bool arbiter;
 };
 
@@ -53,6 +54,7 @@ struct host {
 struct volume *volume_new(const char *name);		/* zeroed otherwise; never NULL (out of memory aborts) */
 void volume_free(struct volume *v);			/* accepts NULL */
 void volume_add_brick(struct volume *v, const char *host, const char *host_id, const char *path, bool arbiter);
+void volume_brick_set_identity(struct volume_brick *b, const char *identity);	/* NULL or "": none */
 /* NULL when it is not set. Setting NULL unsets. */
 const char *volume_option(const struct volume *v, const char *name);
 void volume_set_option(struct volume *v, const char *name, const char *value);

@@ -14,12 +14,13 @@
 /* Our extension: announced by DUMP, ignored by stock peers. Procedures below 100 are the FOP program's, durable before the reply. */
 #define GATE_PROGRAM (0x67617465u + GF_FOP_PROGRAM)	/* "gate" */
 #define GATE_VERSION 1u
-enum { GATE_PROC_ACCESS = 100, GATE_PROC_INVALIDATED = 101, GATE_PROC_COUNT };
+enum { GATE_PROC_ACCESS = 100, GATE_PROC_INVALIDATED = 101, GATE_PROC_HEALTH = 102, GATE_PROC_COUNT };
 #define GATE_KEY_EXTENSION "gatehouse-extension"	/* in SETVOLUME: "1", the client acknowledges upcalls */
 /* in the reply of SETVOLUME: seconds for which the brick tells of changes (xlator.lease_s) */
 #define GATE_KEY_LEASE "gatehouse-lease"
 #define GATE_KEY_RELEASES "gatehouse-releases"	/* in the reply of SETVOLUME: 1, the brick does what GATE_KEY_RELEASE asks */
 #define GATE_KEY_RELEASE "gatehouse-release"	/* in the xdata of a change: call.release (bricks/PROTOCOL.md) */
+#define GATE_KEY_HEALTH "gatehouse-health"		/* in the reply of SETVOLUME: 1, the brick knows GATE_PROC_HEALTH */
 #define GATE_KEY_SEQUENCE "gatehouse.sequence"	/* in the xdata of a callback that wants to be acknowledged */
 
 /* ACCESS that answers with the subset granted; the request is the FOP program's. */
@@ -30,6 +31,9 @@ struct gate_invalidated_req { uint64_t sequence; };
 bool_t xdr_gate_invalidated_req(XDR *xdrs, struct gate_invalidated_req *req);
 struct gate_status_rsp { int32_t op_ret, op_errno; };
 bool_t xdr_gate_status_rsp(XDR *xdrs, struct gate_status_rsp *rsp);
+/* Our PING. disk_ms: the disk last answered so long ago; UINT32_MAX: that is not known. */
+struct gate_health_rsp { int32_t op_ret, op_errno; uint32_t up, disk_ms; };
+bool_t xdr_gate_health_rsp(XDR *xdrs, struct gate_health_rsp *rsp);
 
 /* One conversion. Zero it, set arena; it is passed to both the arguments' and the result's function of one call. */
 struct gfwire {

@@ -5,7 +5,7 @@
 
 start_arbiter() {
     mkdir -p "${BRICKS[2]}"
-    serve brick2 "$BUILD/gatehouse-brick" --arbiter --directory "${BRICKS[2]}" --volume-id "$VOLUME_ID" --port 49154 --volume "$VOLUME"
+    serve brick2 "$BUILD/gatehouse-brick" $(create_once "${BRICKS[2]}") --arbiter --directory "${BRICKS[2]}" --volume-id "$VOLUME_ID" --port 49154 --volume "$VOLUME"
     await 20 nc -z 127.0.0.1 49154
 }
 BRICKS=("$T/bricks/b0" "$T/bricks/b1" "$T/bricks/b2")

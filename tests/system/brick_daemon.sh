@@ -17,12 +17,14 @@ refused() {	# refused STATUS WORDS OPTIONS...: does not start, and says so
 for type in xfs ext4; do
     image "$T/$type" $type
     mkdir -p "$T/$type/b"
-    serve $type "$BUILD/gatehouse-brick" --directory "$T/$type/b" --volume-id $ID --port 49152 --pid-file "$T/$type.pid"
+    refused 1 "is no brick: it has no trusted.glusterfs.volume-id, it is an empty directory on a mounted file system" \
+        --directory "$T/$type/b" --volume-id $ID --port 49152
+    serve $type "$BUILD/gatehouse-brick" --create --directory "$T/$type/b" --volume-id $ID --port 49152 --pid-file "$T/$type.pid"
     await 20 nc -z 127.0.0.1 49152
     [ "$(cat "$T/$type.pid")" = "${PIDS[$type]}" ] || fail "the pid file is wrong"
     "$BUILD/tests/system/brick_fops" 127.0.0.1 49152 "$T/$type/b"
     "$BUILD/tests/system/brick_fops" ::1 49152 "$T/$type/b" durable
-    refused 1 "holds that port" --directory "$T/$type" --volume-id $ID --port 49152
+    refused 1 "holds that port" --create --directory "$T/$type" --volume-id $ID --port 49152
     refused 1 "served by another process" --directory "$T/$type/b" --volume-id $ID --port 49160
     refused 1 "held by a daemon" --directory "$T/$type" --volume-id $ID --port 49160 --pid-file "$T/$type.pid"
     kill -TERM "${PIDS[$type]}"
@@ -35,6 +37,8 @@ done
 mkdir "$T/plain" && touch "$T/plain/file"
 refused 2 "either --directory" --port 49160
 refused 2 "full path" --directory plain
+refused 2 "goes with" --create --directory "$T/plain"
+refused 1 "is a brick already" --create --directory "$T/xfs/b" --volume-id $ID --port 49160
 refused 2 "uuid" --directory "$T/plain" --volume-id 17
 refused 2 "there is no layer" --directory "$T/plain" --option cache.size=1
 refused 1 "No such file" --directory "$T/none" --volume-id $ID --port 49160

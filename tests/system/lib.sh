@@ -102,10 +102,13 @@ VOLUME=${VOLUME:-demo}
 VOLFILE_FROM=()
 VOLUME_ID=${VOLUME_ID:-6f1c3d0a-52e4-4c0b-9d7e-0a1b2c3d4e5f}
 
+# create_once DIR...: --create as long as the directory is no brick, nothing later.
+create_once() { getfattr -n trusted.glusterfs.volume-id "$@" >/dev/null 2>&1 || echo --create; }
+
 # start_brick N DIR: brick number N of the volume on port 49152+N.
 start_brick() {
     mkdir -p "$2"
-    serve "brick$1" "$BUILD/gatehouse-brick" --directory "$2" --volume-id "$VOLUME_ID" --brick-name "$2" \
+    serve "brick$1" "$BUILD/gatehouse-brick" $(create_once "$2") --directory "$2" --volume-id "$VOLUME_ID" --brick-name "$2" \
         --port $((49152 + $1)) --option "*.xattrop-pending-watchlist=trusted.afr.$VOLUME-" ${BRICK_OPTIONS:-}
     await 20 nc -z 127.0.0.1 $((49152 + $1))
 }

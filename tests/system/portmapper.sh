@@ -5,7 +5,7 @@
 start_rpcbind
 mkdir -p "$T/b"
 gateway() {
-    serve gateway "$BUILD/gatehouse-gateway" --embed --volume-id "$VOLUME_ID" --volume demo --handle-key "$T/handle.key" \
+    serve gateway "$BUILD/gatehouse-gateway" --embed $(create_once "$T/b") --volume-id "$VOLUME_ID" --volume demo --handle-key "$T/handle.key" \
         --state-file "$T/gateway.state" --exports "$T/exports" "$T/b"
 }
 echo '/demo 127.0.0.0/8(rw,no_root_squash,insecure) ::1(ro,insecure)' >"$T/exports"

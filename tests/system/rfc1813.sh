@@ -65,7 +65,7 @@ SMALL=$T/small
 image "$SMALL" ext4 64
 mkdir "$T/small/b"
 sed 's/demo/small/' "$T/exports" >"$T/exports.small"
-serve embedded "$BUILD/gatehouse-gateway" --embed --volume small --handle-key "$T/small.key" --exports "$T/exports.small" --port 2050 \
+serve embedded "$BUILD/gatehouse-gateway" --embed --create --volume small --handle-key "$T/small.key" --exports "$T/exports.small" --port 2050 \
     --no-rpcbind --state-file "$T/small.state" "$T/small/b"
 await 30 nc -z 127.0.0.1 2050
 checks --name embedded --port 2050 --volume small ${EMBEDDED:-attr data names make dir export full}

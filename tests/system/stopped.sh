@@ -16,7 +16,7 @@ start_brick 0 "${BRICKS[0]}"
 image "${BRICKS[1]}" xfs 300
 # A frozen file system would keep us from ending.
 trap 'status=$?; fsfreeze -u "${BRICKS[1]}" 2>/dev/null || :; (exit $status) || at_exit; at_exit' EXIT
-serve brick1 ip netns exec far "$BUILD/gatehouse-brick" --directory "${BRICKS[1]}" --volume-id "$VOLUME_ID" --port 49153 --volume "$VOLUME"
+serve brick1 ip netns exec far "$BUILD/gatehouse-brick" --create --directory "${BRICKS[1]}" --volume-id "$VOLUME_ID" --port 49153 --volume "$VOLUME"
 await 20 nc -z 10.98.0.2 49153
 volfile 1 2 "${BRICKS[@]}" | awk -v RS='end-volume\n' -v ORS='end-volume\n' '/client-1\n/ && /protocol/ { sub("127.0.0.1", "10.98.0.2") } NF' \
     >"$T/volume.vol"

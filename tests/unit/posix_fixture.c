@@ -96,8 +96,9 @@ static int coroutine_fn start(struct brick *b, struct error *err)
 	struct volfile *vf;
 	int ret;
 
-	snprintf(text, sizeof(text), "volume px\n type storage/posix\n option directory %s\n option volume-id %s\n%send-volume\n", b->dir,
-		 VOLUME_ID, b->options);
+	snprintf(text, sizeof(text),
+		 "volume px\n type storage/posix\n option directory %s\n option volume-id %s\n option create %s\n%send-volume\n", b->dir,
+		 VOLUME_ID, b->strict ? "off" : "on", b->options);
 	vf = volfile_parse(text, strlen(text), "test", err);
 	assert_non_null(vf);
 	ret = graph_new(vf, &conf, err, &b->graph);

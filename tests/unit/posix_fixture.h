@@ -31,6 +31,7 @@ struct brick {
 	struct call call;		/* root; change it to be somebody else */
 	char dir[128];
 	const char *options;		/* more lines for the volfile */
+	bool strict;			/* the directory must be a brick already */
 	void (*body)(struct brick *b);
 };
 

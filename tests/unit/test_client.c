@@ -396,6 +396,33 @@ static void coroutine_fn stock_memory(struct world *w)
 	arena_free(arena);
 }
 
+/* A brick tells at once that its file system went or came; one that could not be heard then says so when it is asked whether it is there. */
+static void coroutine_fn health(struct world *w)
+{
+	struct pclient *pc = w->client->top->priv;
+	struct pending p = { .w = w, .what = stat_root };
+	struct error err = { "" };
+
+	brick_server_event(w->server, XL_DOWN);
+	co_sleep_ns(50000000);
+	assert_int_equal(w->downs, 1);
+	brick_server_event(w->server, XL_UP);
+	wait_up(w, 2);
+	assert_int_equal(stat_root(w), 0);
+	brick_server_event(w->server, XL_DOWN);
+	co_sleep_ns(50000000);
+	assert_int_equal(w->downs, 2);
+	pc->child_down = false;		/* as if it had not been heard */
+	client_set_state(pc, CLIENT_UP);
+	assert_int_equal(graph_set_option(w->brick, "late", "delay-duration", "30000000", &err), 0);
+	assert_int_equal(graph_set_option(w->brick, "late", "delay-percentage", "100", &err), 0);
+	co_start(w->loop, pending_run, &p);
+	co_sleep_ns(5000000000ull);
+	assert_int_equal(w->downs, 3);
+	while (!p.done)
+		co_sleep_ns(1000000000);
+}
+
 static void coroutine_fn run(void *arg)
 {
 	struct world *w = arg;
@@ -434,6 +461,7 @@ static void test_given_up(void **state) { in_world(given_up); }
 static void test_contention(void **state) { in_world(contention); }
 static void test_deadline(void **state) { in_world(deadline); }
 static void test_stock_memory(void **state) { in_world(stock_memory); }
+static void test_health(void **state) { in_world(health); }
 
 int main(void)
 {
@@ -441,7 +469,7 @@ int main(void)
 		cmocka_unit_test(test_restart), cmocka_unit_test(test_cut_off), cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_orderly_end),
 		cmocka_unit_test(test_given_up), cmocka_unit_test(test_contention), cmocka_unit_test(test_deadline),
-		cmocka_unit_test(test_stock_memory),
+		cmocka_unit_test(test_stock_memory), cmocka_unit_test(test_health),
 	};
 
 	log_open("test_client", "/dev/null", LOG_LEVEL_ERROR);

@@ -97,7 +97,7 @@ static void serve_twice(struct brick *b)
 	struct volfile *vf;
 	struct graph *graph;
 
-	snprintf(text, sizeof(text), "volume px\n type storage/posix\n option directory %s\nend-volume\n", other.dir);
+	snprintf(text, sizeof(text), "volume px\n type storage/posix\n option directory %s\n option create on\nend-volume\n", other.dir);
 	vf = volfile_parse(text, strlen(text), "test", &err);
 	assert_int_equal(graph_new(vf, &conf, &err, &graph), -EBUSY);
 	volfile_free(vf);

@@ -24,6 +24,7 @@ struct pclient {
 	enum client_state state;
 	bool extension;			/* the peer serves GATE_PROGRAM */
 	bool inode_times;		/* it does not go by trusted.glusterfs.mdata */
+	bool tells_health;		/* it answers GATE_PROC_HEALTH */
 	bool child_down;		/* handshake done, but the brick's file system is away */
 	bool silent;			/* given up (client_silent.c): down for the graph, and the connection stands */
 	bool settling;			/* the locks in @owed are being given back */

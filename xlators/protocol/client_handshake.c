@@ -184,7 +184,7 @@ static int refused(struct pclient *pc, const struct gf_setvolume_rsp *rsp, const
 static int accepted(struct pclient *pc, const gfx_dict *d)
 {
 	const char *uuid = dict_get_str(d, "process-uuid"), *volume = dict_get_str(d, "volume-id");
-	int64_t up = 1, lease = 0, releases = 0;
+	int64_t up = 1, lease = 0, releases = 0, health = 0;
 
 	if (volume && pc->volume_id && *pc->volume_id && strcasecmp(volume, pc->volume_id)) {
 		log_warning("the brick belongs to another volume, trying again", "volume=%s brick=%s volume-id=%s", pc->xl->name,
@@ -197,6 +197,8 @@ static int accepted(struct pclient *pc, const gfx_dict *d)
 	dict_get_int(d, GATE_KEY_RELEASES, &releases);
 	pc->xl->releases_locks = releases == 1;
 	pc->xl->graph->lease_epoch++;	/* a new connection: what the brick promised over the old one is off */
+	dict_get_int(d, GATE_KEY_HEALTH, &health);
+	pc->tells_health = health == 1;
 	pc->child_down = up == 0;
 	pc->refused = 0;
 	if (!uuid)
@@ -260,14 +262,47 @@ int coroutine_fn client_handshake(struct rpc_client *c, void *user)
 	return ret;
 }
 
-int coroutine_fn client_ping(struct rpc_client *c, void *user)
+/* The callbacks say so, too, as soon as it happens; one may be lost with a connection. */
+static void hear_health(struct pclient *pc, const struct gate_health_rsp *rsp)
+{
+	if (pc->child_down == !rsp->up)
+		return;
+	pc->child_down = !rsp->up;
+	if (pc->child_down && rsp->disk_ms != UINT32_MAX)
+		log_warning("the brick's file system is down", "volume=%s brick=%s disk_answered_s_ago=%u", pc->xl->name,
+			    log_quote(pc->remote_subvolume), rsp->disk_ms / 1000);
+	client_set_state(pc, pc->child_down ? CLIENT_DOWN : CLIENT_UP);
+}
+
+/* One of our bricks tells more than that it is there. */
+static int coroutine_fn ping_for_health(struct rpc_client *c, struct pclient *pc)
 {
 	struct arena *arena = arena_new(4096);
-	struct gf_ping_rsp rsp = { 0 };
-	struct rpc_call rc = { .prog = GF_DUMP_PROGRAM, .vers = GF_DUMP_VERSION, .proc = GF_DUMP_PING, .res = &rsp,
-				.outlasts = true };
+	struct gate_health_rsp rsp = { 0 };
+	struct rpc_call rc = { .prog = GATE_PROGRAM, .vers = GATE_VERSION, .proc = GATE_PROC_HEALTH, .res = &rsp,
+			       .outlasts = true };
 	int ret;
 
+	rc.decode = (xdrproc_t)(void (*)(void))xdr_gate_health_rsp;
+	ret = call_plain(c, arena, &rc);
+	if (ret == 0 && rsp.op_ret == 0 && !pc->stopping)
+		hear_health(pc, &rsp);
+	arena_free(arena);
+	return ret;
+}
+
+int coroutine_fn client_ping(struct rpc_client *c, void *user)
+{
+	struct pclient *pc = user;
+	struct gf_ping_rsp rsp = { 0 };
+	struct rpc_call rc = { .prog = GF_DUMP_PROGRAM, .vers = GF_DUMP_VERSION, .proc = GF_DUMP_PING, .res = &rsp,
+			       .outlasts = true };
+	struct arena *arena;
+	int ret;
+
+	if (pc->extension && pc->tells_health)
+		return ping_for_health(c, pc);
+	arena = arena_new(4096);
 	rc.decode = (xdrproc_t)(void (*)(void))xdr_gf_ping_rsp;
 	ret = call_plain(c, arena, &rc);
 	arena_free(arena);

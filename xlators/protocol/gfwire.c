@@ -115,6 +115,12 @@ bool_t xdr_gate_access_rsp(XDR *xdrs, struct gate_access_rsp *rsp)
 	return wire_u32(xdrs, (uint32_t *)&rsp->op_ret) && wire_u32(xdrs, (uint32_t *)&rsp->op_errno) && wire_u32(xdrs, &rsp->granted);
 }
 
+bool_t xdr_gate_health_rsp(XDR *xdrs, struct gate_health_rsp *rsp)
+{
+	return wire_u32(xdrs, (uint32_t *)&rsp->op_ret) && wire_u32(xdrs, (uint32_t *)&rsp->op_errno) && wire_u32(xdrs, &rsp->up) &&
+	       wire_u32(xdrs, &rsp->disk_ms);
+}
+
 bool_t xdr_gate_invalidated_req(XDR *xdrs, struct gate_invalidated_req *req)
 {
 	return wire_u64(xdrs, &req->sequence);

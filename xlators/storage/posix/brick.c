@@ -15,6 +15,34 @@
 
 #define STATE_CLEAN "gatehouse-clean"
 
+static int no_attributes(const struct posix *px, int ret, struct error *err)
+{
+	return error_set(err, ret, "%s: the file system keeps no trusted extended attributes; use XFS or ext4", px->directory);
+}
+
+/* One sentence: what is missing, what is there, and the cure. */
+static int no_brick(const struct posix *px, const char *missing, struct error *err)
+{
+	char there[96];
+
+	return error_set(err, -ENODATA, "%s is no brick: it has no %s, it is %s; is its disk mounted?", px->directory, missing,
+			 identity_describe(px->root_fd, there, sizeof(there)));
+}
+
+static int mark_volume_id(struct posix *px, const uint8_t *id, struct error *err)
+{
+	int ret;
+
+	if (fsetxattr(px->root_fd, XATTR_VOLUME_ID, id, 16, XATTR_CREATE) == 0)
+		return 0;
+	ret = -errno;
+	if (ret == -EOPNOTSUPP || ret == -ENOTSUP)
+		return no_attributes(px, ret, err);
+	if (ret == -EPERM)
+		return error_set(err, ret, "%s: no right to set trusted extended attributes; run as root", px->directory);
+	return error_set(err, ret, "%s: cannot set its volume id: %s", px->directory, strerror(-ret));
+}
+
 static int check_volume_id(struct posix *px, struct error *err)
 {
 	uint8_t wanted[16], found[16];
@@ -23,7 +51,7 @@ static int check_volume_id(struct posix *px, struct error *err)
 	int ret;
 
 	if (n < 0 && errno == EOPNOTSUPP)
-		return error_set(err, -EOPNOTSUPP, "%s: the file system keeps no trusted extended attributes; use XFS or ext4", px->directory);
+		return no_attributes(px, -EOPNOTSUPP, err);
 	if (n < 0 && errno != ENODATA) {
 		ret = -errno;
 		return error_set(err, ret, "%s: cannot read its volume id: %s", px->directory, strerror(-ret));
@@ -37,14 +65,32 @@ static int check_volume_id(struct posix *px, struct error *err)
 								gfid_text(found, text));
 	if (n >= 0)
 		return error_set(err, -EINVAL, "%s: its volume id is damaged", px->directory);
-	if (fsetxattr(px->root_fd, XATTR_VOLUME_ID, wanted, 16, XATTR_CREATE) == 0)
+	return px->create ? mark_volume_id(px, wanted, err) : no_brick(px, XATTR_VOLUME_ID, err);
+}
+
+/* Another disk, or another directory, with the right volume's id: a copy, or an older state of this one. */
+static int check_identity(struct posix *px, struct error *err)
+{
+	char there[96];
+	int ret = identity_of(px->root_fd, px->found_identity);
+
+	if (ret < 0)
+		return error_set(err, ret, "%s: cannot tell which file system it is on: %s", px->directory, strerror(-ret));
+	if (px->create || !px->identity || !strcmp(px->identity, IDENTITY_UNKNOWN) || !strcmp(px->identity, px->found_identity))
 		return 0;
-	ret = -errno;
-	if (ret == -EOPNOTSUPP || ret == -ENOTSUP)
-		return error_set(err, ret, "%s: the file system keeps no trusted extended attributes; use XFS or ext4", px->directory);
-	if (ret == -EPERM)
-		return error_set(err, ret, "%s: no right to set trusted extended attributes; run as root", px->directory);
-	return error_set(err, ret, "%s: cannot set its volume id: %s", px->directory, strerror(-ret));
+	identity_describe(px->root_fd, there, sizeof(there));
+	return error_set(err, -ESTALE,
+			 "%s is not the %s that was recorded for this brick (%s): there is %s (%s); mount the right disk, or, when the data "
+			 "was moved or restored on purpose, \"gatehouse brick accept HOST:%s\"", px->directory,
+			 identity_same_fs(px->identity, px->found_identity) ? "directory" : "file system", px->identity, there,
+			 px->found_identity, px->directory);
+}
+
+/* What a directory must have beside its volume's id when no record says that it is the right one. A stock manager's bricks lack it before
+ * their first start: there the volume id alone decides. */
+static bool needs_handles(const struct posix *px)
+{
+	return !px->create && (!px->volume_id || (px->identity && !strcmp(px->identity, IDENTITY_UNKNOWN)));
 }
 
 /* trusted.* must work even when no volume-id was configured to be tried with. */
@@ -58,11 +104,14 @@ static int check_root_gfid(struct posix *px, struct error *err)
 		return 0;
 	if (n >= 0)
 		return error_set(err, -EINVAL, "%s is part of another brick: its gfid is not a root's", px->directory);
-	if (errno == ENODATA && fsetxattr(px->root_fd, XATTR_GFID, gfid_root, 16, XATTR_CREATE) == 0)
+	ret = -errno;
+	if (ret == -ENODATA && needs_handles(px))
+		return no_brick(px, XATTR_GFID, err);
+	if (ret == -ENODATA && fsetxattr(px->root_fd, XATTR_GFID, gfid_root, 16, XATTR_CREATE) == 0)
 		return 0;
 	ret = -errno;
 	if (ret == -EOPNOTSUPP)
-		return error_set(err, ret, "%s: the file system keeps no trusted extended attributes; use XFS or ext4", px->directory);
+		return no_attributes(px, ret, err);
 	return error_set(err, ret, "%s: cannot set trusted.gfid: %s", px->directory, strerror(-ret));
 }
 
@@ -95,8 +144,12 @@ static int make_tree(struct posix *px)
 static int open_tree(struct posix *px, struct error *err)
 {
 	struct statx root, handles;
-	int ret = make_dir(px->root_fd, HANDLE_DIR, 0600);
+	struct stat st;
+	int ret = 0;
 
+	if (needs_handles(px) && fstatat(px->root_fd, HANDLE_DIR, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return no_brick(px, HANDLE_DIR, err);
+	ret = make_dir(px->root_fd, HANDLE_DIR, 0600);
 	if (ret == 0) {
 		px->handles_fd = openat(px->root_fd, HANDLE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		ret = px->handles_fd < 0 ? -errno : make_tree(px);
@@ -160,9 +213,12 @@ int brick_open(struct posix *px, struct error *err)
 	px->root_fd = open(px->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (px->root_fd < 0) {
 		ret = -errno;
-		return error_set(err, ret, "brick directory %s: %s", px->directory, strerror(-ret));
+		return error_set(err, ret, "brick directory %s: %s%s", px->directory, strerror(-ret),
+				 ret == -ENOENT ? "; is its disk mounted?" : "");
 	}
 	ret = check_volume_id(px, err);
+	if (ret == 0)
+		ret = check_identity(px, err);
 	if (ret == 0)
 		ret = check_root_gfid(px, err);
 	if (ret == 0)
@@ -170,7 +226,9 @@ int brick_open(struct posix *px, struct error *err)
 	if (ret < 0)
 		return ret;
 	check_clean(px);
-	ret = commit_init(px);
+	ret = probe_new(px->directory, px->root_fd, &px->health.probe);
+	if (ret == 0)
+		ret = commit_init(px);
 	if (ret == 0)
 		ret = purge_at_start(px);
 	if (ret < 0)
@@ -186,6 +244,7 @@ void brick_close(struct posix *px)
 		if (fd >= 0)
 			close(fd);
 	}
+	probe_free(px->health.probe);
 	node_put(px, px->root);
 	nodes_fini(px);
 	if (px->marker_fd >= 0)

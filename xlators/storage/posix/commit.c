@@ -108,6 +108,7 @@ static void drop_arena(void *arg)
 /* What a job leaves behind: its results live as long as the call; its change may have to be stable. */
 int coroutine_fn job_end(struct posix *px, struct call *call, struct arena *arena, int ret, bool stable)
 {
+	health_note_error(px, ret);
 	if (arena && arena_cleanup(call->arena, drop_arena, arena) < 0)
 		return -ENOMEM;
 	if (ret >= 0 && stable && call->durable && px->durable) {

@@ -9,7 +9,10 @@
 
 static const struct option options[] = {
 	OPT_STR("directory", struct posix, directory, NULL, OPT_REQUIRED, "the directory this brick exports"),
-	OPT_STR("volume-id", struct posix, volume_id, NULL, 0, "uuid of the volume; written to a new directory, compared with an old one"),
+	OPT_STR("volume-id", struct posix, volume_id, NULL, 0, "uuid of the volume, which the directory must be marked with"),
+	OPT_BOOL("create", struct posix, create, "off", 0, "mark the directory when it is no brick yet; for once, when a brick is made"),
+	OPT_STR("identity", struct posix, identity, NULL, OPT_LIVE,
+		"which directory of which file system it must be; unknown: not recorded yet; none: the volume-id decides"),
 	OPT_STR("glusterd-uuid", struct posix, node_uuid, NULL, 0, "uuid of this node, told to clients that ask"),
 	OPT_STR("hostname", struct posix, hostname, NULL, 0, "name of this node in path information"),
 	OPT_INT("shared-brick-count", struct posix, shared_brick_count, "1", 0, 65536, OPT_LIVE,
@@ -22,6 +25,8 @@ static const struct option options[] = {
 	OPT_INT("brick-gid", struct posix, brick_gid, "-1", -1, UINT32_MAX, 0, "group given to the root directory; -1: leave"),
 	OPT_TIME_MS("health-check-interval", struct posix, health_ms, "30", 0, 86400000, OPT_LIVE,
 		    "how often the file system is tried; 0: never"),
+	OPT_TIME_MS("health-check-timeout", struct posix, health_timeout_ms, "20", 0, 86400000, OPT_LIVE,
+		    "a file system that does not answer for so long has failed; 0: it may take any time"),
 	OPT_INT("max-idle-nodes", struct posix, max_nodes, "16384", 64, 1 << 24, 0, "objects remembered that nobody uses"),
 	OPT_BOOL("durable", struct posix, durable, "on", OPT_LIVE, "stable storage before the answer, for callers that ask for it"),
 	OPT_END
@@ -94,8 +99,7 @@ static void coroutine_fn posix_fini(struct xlator *xl)
 	struct posix *px = xl->priv;
 
 	px->stopping = true;
-	if (px->health)
-		co_cancel(px->health);
+	health_stop(px);
 	co_shield();
 	co_gate_close(&px->running);
 	loop_offload(close_blocking, px);

@@ -16,6 +16,9 @@
 #include "runtime/list.h"
 #include "runtime/sync.h"
 #include "xlators/mdata.h"
+#include "xlators/brick_identity.h"
+#include "xlators/storage/posix/probe.h"
+#include "xlators/brick_state.h"
 #include "xlators/xlator.h"
 
 #define HANDLE_DIR ".glusterfs"
@@ -73,15 +76,25 @@ struct commit {				/* loop only */
 
 #define NAME_LOCKS 256
 
+enum trouble { TROUBLE_FULL, TROUBLE_NO_INODES, TROUBLE_READ_ONLY, TROUBLE_NO_FILES, TROUBLES };
+struct health {				/* loop only */
+	struct probe *probe;
+	uint64_t asked_ns, due_ns, answered_ns;	/* asked_ns 0: no question is open; answered_ns 0: there was no good answer yet */
+	uint64_t no_files_ns;		/* when a call last failed for want of descriptors */
+	bool down, gone, troubled[TROUBLES];
+	char reason[256];		/* why it is down */
+};
+
 struct posix {
 	/* options */
-	char *directory, *volume_id, *node_uuid, *hostname;
+	char *directory, *volume_id, *identity, *node_uuid, *hostname;
 	int64_t shared_brick_count, reserve, brick_uid, brick_gid, max_nodes;
-	bool pgfid, gfid2path, fips, durable;
-	uint64_t health_ms;
+	bool create, pgfid, gfid2path, fips, durable;
+	uint64_t health_ms, health_timeout_ms;
 
 	/* state */
 	struct xlator *xl;
+	char found_identity[IDENTITY_SIZE];	/* of the directory as it was opened */
 	int root_fd, handles_fd, marker_fd;
 	uint64_t fs_dev;
 	bool log_force;			/* XFS, ext4: an fsync of one inode forces the log for all; else syncfs */
@@ -97,7 +110,8 @@ struct posix {
 	_Atomic bool stopping;
 	bool janitor_wanted, janitor_running;
 	uint32_t landfill_turn;
-	struct coroutine *health;
+	struct coroutine *chores, *watch;
+	struct health health;
 };
 
 /* What an open file or directory of a client hangs into struct fd. */
@@ -210,8 +224,10 @@ int reopen(struct node *node, int flags);		/* a descriptor of its own, as the cu
 int commit_init(struct posix *px);
 int coroutine_fn commit_wait(struct posix *px);	/* returns when all done before it is on stable storage */
 
-/* health.c, init.c */
+/* health.c, brick.c */
 void health_start(struct posix *px);
+void health_stop(struct posix *px);
+void health_note_error(struct posix *px, int err);	/* how a call ended; loop only */
 int brick_open(struct posix *px, struct error *err);	/* blocks */
 void brick_close(struct posix *px);
 
