@@ -178,7 +178,7 @@ int auth_check(const struct brick_server *bs, const struct auth_claim *claim, bo
 	else if (login == REJECT)
 		*ret_rule = "auth.login: wrong password";
 	else if (address == REJECT || (address != ACCEPT && login != ACCEPT && certificate != ACCEPT))
-		*ret_rule = "auth.addr";
+		*ret_rule = "it does not log in, and auth.allow does not list its address: gatehouse volume set VOLUME auth.allow ADDRESS";
 	else
 		return 0;
 	return -EACCES;

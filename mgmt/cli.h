@@ -108,6 +108,7 @@ const json_t *member_list(const json_t *object, const char *key);	/* NULL (a lis
 
 /* cli_text.c, cli_text_volume.c: for people. cli_xml_shape.c: as `gluster --xml` has it. */
 void text_message(struct cli_out *out, const struct cli_reply *r);
+void text_volume_create(struct cli_out *out, const struct cli_reply *r);
 void text_volume_start(struct cli_out *out, const struct cli_reply *r);
 void text_peer_status(struct cli_out *out, const struct cli_reply *r);
 void text_pool_list(struct cli_out *out, const struct cli_reply *r);

@@ -373,7 +373,7 @@ const struct cli_command cli_commands[] = {
 	{ "peer status", "", "the other hosts, and which are heard of", "peer-status", NULL, "peers", text_peer_status, xml_peers },
 	{ "pool list", "", "all hosts", "pool-list", NULL, "peers", text_pool_list, xml_peers },
 	{ "volume create", "NAME [replica N [arbiter 1]] [transport tcp] HOST:DIR... [force]",
-	  "make a volume of brick directories; each N neighbours are copies", "volume-create", make_create, NULL, text_message,
+	  "make a volume of brick directories; each N neighbours are copies", "volume-create", make_create, NULL, text_volume_create,
 	  xml_volume_create },
 	{ "volume start", "NAME [force]", "start its bricks and serve it (force: again, what is down)", "volume-start", make_name_force,
 	  NULL, text_volume_start, xml_volume_start },

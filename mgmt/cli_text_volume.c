@@ -132,6 +132,21 @@ static struct table *process_table(void)
 	return t;
 }
 
+/* An older manager does not say it. */
+static void attach_line(struct cli_out *out, const json_t *object)
+{
+	const char *who = member_text(object, "attach");
+
+	if (*who)
+		out_line(out, PLAIN, "May attach to the bricks: %s", who);
+}
+
+void text_volume_create(struct cli_out *out, const struct cli_reply *r)
+{
+	text_message(out, r);
+	attach_line(out, r->result);
+}
+
 static void status_plain(struct cli_out *out, const json_t *s)
 {
 	struct table *t = process_table();
@@ -148,6 +163,7 @@ static void status_plain(struct cli_out *out, const json_t *s)
 		process_cells(t, item);
 	}
 	table_print(t, out);
+	attach_line(out, s);
 }
 
 /* As GlusterFS does: 1024 a step, and the letters that it takes for that. */

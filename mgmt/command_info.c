@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mgmt/command.h"
+#include "mgmt/options.h"
 #include "mgmt/process.h"
 #include "mgmt/text.h"
 
@@ -153,9 +154,12 @@ static json_t *gateway_of(struct manager *m, const struct host *h, const char *v
 static json_t *each_status(struct manager *m, const struct volume *v, json_t *answer)
 {
 	json_t *bricks = need(json_array()), *gateways = need(json_array()), *one;
-	char id[GFID_TEXT_SIZE];
+	char id[GFID_TEXT_SIZE], *attach = volume_attach_text(v);
 	unsigned i;
 
+	if (!v->login_only)
+		add_warning(answer, "volume %s: its bricks serve every address as root, which was the default when it was made; "
+			    "\"gatehouse volume set %s auth.allow none\" leaves them to the cluster's daemons", v->name, v->name);
 	for (i = 0; i < v->nbricks; i++) {
 		one = brick_status_json(m, v, i);
 		if (!json_flag(one, "known"))
@@ -164,8 +168,10 @@ static json_t *each_status(struct manager *m, const struct volume *v, json_t *an
 	}
 	for (i = 0; i < m->nhosts; i++)
 		json_array_append_new(gateways, gateway_of(m, m->hosts[i], v->name));
-	return need(json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", v->name, "id", gfid_text(v->id, id), "status",
-			      volume_state_word(v->state), "bricks", bricks, "gateways", gateways));
+	one = need(json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "name", v->name, "id", gfid_text(v->id, id), "status",
+			     volume_state_word(v->state), "bricks", bricks, "gateways", gateways, "attach", json_text(attach)));
+	free(attach);
+	return one;
 }
 
 /* --- details that only the bricks' hosts know --- */

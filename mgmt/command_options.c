@@ -35,6 +35,7 @@ static int set_options(struct manager *m, struct volume *v, void *arg, struct er
 			return error_set(err, -EBUSY, "%s changes bricks and whoever uses them at once: stop volume %s first", row->name,
 					 v->name);
 		volume_set_option(v, row ? row->name : name, value); /* user.* has no row */
+		v->login_only = v->login_only || (row && strcmp(row->name, "auth.allow") == 0);
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "mgmt/command.h"
 #include "mgmt/document.h"
+#include "mgmt/options.h"
 #include "mgmt/text.h"
 
 #define BRICKS_MAX 4096
@@ -193,6 +194,7 @@ static void give_secrets(struct manager *m, struct volume *v)
 		gfid_new(m->loop, uuid);
 		gfid_text(uuid, v->login[i]);
 	}
+	v->login_only = true;
 }
 
 /* --- preparing hosts --- */
@@ -356,13 +358,14 @@ json_t *coroutine_fn command_volume_create(struct manager *m, json_t *rq)
 {
 	struct error err = { "" };
 	struct preparing p = { .m = m, .force = json_flag(rq, "force"), .v = read_create(m, rq, &err) };
-	char id[GFID_TEXT_SIZE];
+	char id[GFID_TEXT_SIZE], *attach;
 	json_t *answer;
 	int ret;
 
 	if (!p.v)
 		return json_failure(EINVAL, &err);
 	give_secrets(m, p.v);
+	attach = volume_attach_text(p.v);
 	find_hosts(&p);
 	ret = prepare_and_write(&p, &err);
 	if (ret < 0 && ret != -ETIMEDOUT) { /* in doubt the marks stay: the volume may have come to be */
@@ -371,8 +374,9 @@ json_t *coroutine_fn command_volume_create(struct manager *m, json_t *rq)
 		co_unshield();
 	}
 	answer = ret < 0 ? json_failure(-ret, &err)
-			 : success_message(need(json_pack("{s:s}", "id", gfid_text(p.v->id, id))),
+			 : success_message(need(json_pack("{s:s, s:s}", "id", gfid_text(p.v->id, id), "attach", attach)),
 					   "volume create: %s: success: please start the volume to access data", p.v->name);
+	free(attach);
 	free_preparing(&p);
 	volume_free(p.v);
 	return answer;

@@ -217,19 +217,26 @@ static void read_hex(const xmlNode *n, uint8_t *to, size_t size)
 	free(text);
 }
 
+static bool is_true(const xmlNode *n, const char *name)
+{
+	char *text = word(attribute(n, name));
+	bool yes = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
+
+	free(text);
+	return yes;
+}
+
 static void read_bricks(struct volume *v, const xmlNode *bricks)
 {
 	xmlNode *n = next_named(bricks->children, "brick");
 
 	for (; n; n = next_named(n->next, "brick")) {
 		char *host = attribute(n, "host"), *id = attribute(n, "host-id"), *path = attribute(n, "path");
-		char *arbiter = word(attribute(n, "arbiter"));
 
-		volume_add_brick(v, host, id, path, strcmp(arbiter, "true") == 0 || strcmp(arbiter, "1") == 0);
+		volume_add_brick(v, host, id, path, is_true(n, "arbiter"));
 		free(host);
 		free(id);
 		free(path);
-		free(arbiter);
 	}
 }
 
@@ -331,6 +338,7 @@ struct volume *volume_parse(const char *text, size_t len, const char *where, str
 	read_hex(child(secrets, "handle-key"), v->handle_key, sizeof(v->handle_key));
 	copy_attribute(child(secrets, "login"), "username", v->login[0], sizeof(v->login[0]));
 	copy_attribute(child(secrets, "login"), "password", v->login[1], sizeof(v->login[1]));
+	v->login_only = is_true(child(secrets, "login"), "login-only");
 	free(name);
 	free(id);
 	if (check_volume(v, top, where, err) < 0) {
@@ -493,6 +501,10 @@ static void write_secrets(const struct volume *v, xmlNode *secrets)
 	login = child_or_new(secrets, "login");
 	set(login, "username", v->login[0]);
 	set(login, "password", v->login[1]);
+	if (v->login_only)
+		set(login, "login-only", "true");
+	else
+		xmlUnsetProp(login, X("login-only"));
 }
 
 static char *text_of(void *document, size_t *ret_len)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "mgmt/option_checks.h"
+#include "mgmt/text.h"
 #include "xlators/graph.h"
 
 #define VALUE_MAX 4096
@@ -172,7 +173,28 @@ const char *volume_option_effective(const struct volume *v, const char *name)
 
 	if (value)
 		return value;
+	if (row && !v->login_only && strcmp(row->name, "auth.allow") == 0)
+		return "*"; /* the default when the volume was made */
 	return row ? volume_option_default(row) : "";
+}
+
+char *volume_attach_text(const struct volume *v)
+{
+	const char *allow = volume_option_effective(v, "auth.allow");
+	const char *names = volume_option(v, "auth.ssl-allow");
+	char *who, *all;
+
+	if (strcmp(allow, "*") == 0)
+		return need(strdup("every address, as root"));
+	if (strcmp(allow, "none") == 0)
+		who = need(strdup("daemons of this cluster"));
+	else
+		who = format("daemons of this cluster, and the addresses %s", allow);
+	if (!names)
+		return who;
+	all = format("%s; certificates of %s", who, names);
+	free(who);
+	return all;
 }
 
 bool volume_option_on(const struct volume *v, const char *name)

@@ -46,8 +46,8 @@ static const char *const family_words[] = { "inet", "inet6", NULL };
 
 const struct volume_option_row volume_option_rows[] = {
 	{ "auth.allow", PLACE_MANAGER,
-	  .row = TEXT("*", OPT_LIVE, "addresses that may use the bricks: patterns and networks with commas between, or none; gateways and "
-		      "others that log in need not be among them"),
+	  .row = TEXT("none", OPT_LIVE, "addresses that may use the bricks as root: patterns and networks with commas between, * for "
+		      "all, or none; daemons of the cluster log in and need not be among them; stock clients on other hosts do"),
 	  .check = check_address_list },
 	{ "auth.reject", PLACE_MANAGER,
 	  .row = TEXT("none", OPT_LIVE, "addresses that may not, whatever auth.allow says"), .check = check_address_list },

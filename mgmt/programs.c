@@ -146,12 +146,12 @@ static bool from_this_host(const struct manager *m, const struct rpc_request *rq
 	       has_address(m, strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
 }
 
-/* Only root's processes of this host: they get what clients log in with, and have bricks here to speak of. glusterd asks for the address
- * only; but another user of this host would learn the volume's login from it, or send a brick's clients to himself. */
+/* Only root's processes of this host get what clients log in with, and have bricks here to speak of. The kernel says so: an address and a
+ * port below 1024 prove neither (an address may be translated, a port be open to anybody in a container). glusterd asks for the address
+ * only; another user of this host would learn the volume's login from it, or send a brick's clients to himself. */
 static bool is_trusted(const struct manager *m, const struct rpc_request *rq)
 {
-	return from_this_host(m, rq) &&
-	       (is_privileged(rq->peer) || rpc_peer_is_root((const struct sockaddr *)rq->peer, (uint16_t)m->conf.port));
+	return from_this_host(m, rq) && rpc_peer_is_root((const struct sockaddr *)rq->peer, (uint16_t)m->conf.port);
 }
 
 static void forget_signed_in(struct signed_in *s)

@@ -36,6 +36,7 @@ struct volume {
 	struct volume_option *options;	/* sorted by name */
 	uint8_t handle_key[VOLUME_KEY_SIZE];	/* signs file handles on every gateway */
 	char login[2][GFID_TEXT_SIZE];	/* username and password of trusted clients, uuids */
+	bool login_only;		/* auth.allow is "none" unless set; volumes from before that have "*" */
 	uint64_t version;		/* counts changes */
 	uint64_t revision;		/* of the document in the store; 0: not stored yet */
 	void *document;			/* document.c's; NULL: made here */

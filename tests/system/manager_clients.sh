@@ -8,7 +8,7 @@ image "$T/disk" xfs 400
 mkdir "$T/disk/b"
 HOST_NAME=127.0.0.1 start_manager h1 --no-rpcbind
 b=127.0.0.1:$T/disk/b
-gh volume create demo replica 2 "$b/0" "$b/1" force
+gh volume create demo replica 2 "$b/0" "$b/1" force | says "May attach to the bricks: daemons of this cluster$"
 
 say "before it runs"
 [ "$(ask '[x.get("clients") for x in r["volumes"][0]["bricks"]]' volume status demo clients)" = "[None, None]" ]
@@ -41,6 +41,29 @@ took=$((($(date +%s%N) - begun) / 1000000))
 kill -CONT "$pid"
 [ $took -lt 2000 ] || fail "it took $took ms"
 grep -q "nothing could be learnt of its clients" <<<"$out" || fail "a brick that does not tell is not told of: $out"
+
+say "a stranger is no client of a brick, until auth.allow names it"
+knock() {	# SETVOLUME as anybody can send it: errno of the answer
+    python3 - "$TOP/tests/system" "$T/disk/b/0" <<'EOF'
+import sys, socket, struct
+sys.path.insert(0, sys.argv[1])
+import hostile
+s = socket.create_connection(("127.0.0.1", 49152))
+s.sendall(hostile.marked(hostile.setvolume(sys.argv[2], "stranger")))
+s.settimeout(10)
+answer = b""
+while len(answer) < 36:
+    answer += s.recv(4096)
+print(struct.unpack_from(">iI", answer, 28)[1])
+EOF
+}
+[ "$(knock)" = 13 ] || fail "a stranger is answered errno $(knock), not EACCES"
+gh volume log demo "$b/0" | says "gatehouse volume set VOLUME auth.allow ADDRESS" || fail "the refusal gives no cure: $(gh volume log demo "$b/0")"
+gh volume status demo | says "May attach to the bricks: daemons of this cluster$" || fail "$(gh volume status demo)"
+gh volume set demo auth.allow 127.0.0.1
+gh volume status demo | says "and the addresses 127.0.0.1" || fail "$(gh volume status demo)"
+let_in() { [ "$(knock)" = 0 ]; }
+await 10 let_in
 
 say "clients that lie about themselves do not hide the others"
 python3 - "$TOP/tests/system" "$T/disk/b/0" <<'EOF' &

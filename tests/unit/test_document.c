@@ -86,9 +86,12 @@ static void test_preserves(void **state)
 	assert_string_equal(again->bricks[2].path, "/b/3 \"x\"");
 	assert_true(again->bricks[3].arbiter);
 	assert_memory_equal(again->handle_key, v->handle_key, sizeof(v->handle_key));
+	assert_false(again->login_only);
 	volume_free(again);
+	v->login_only = true;
 	again = volume_copy(v);
 	assert_string_equal(again->bricks[3].host, "h4");
+	assert_true(again->login_only);
 	volume_free(again);
 	volume_free(v);
 	free(text);

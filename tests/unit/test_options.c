@@ -193,6 +193,30 @@ static void types_in_words(void **state)
 	assert_false(volume_option_is_live(volume_option_find("client.ssl")));
 }
 
+static void check_attach(const struct volume *v, const char *allow, const char *who)
+{
+	char *text = volume_attach_text(v);
+
+	assert_string_equal(volume_option_effective(v, "auth.allow"), allow);
+	assert_string_equal(text, who);
+	free(text);
+}
+
+/* A volume that was made when bricks were open stays so until somebody decides. */
+static void bricks_are_for_logins_unless_said(void **state)
+{
+	struct volume *v = volume_new("demo");
+
+	check_attach(v, "*", "every address, as root");
+	v->login_only = true;
+	check_attach(v, "none", "daemons of this cluster");
+	volume_set_option(v, "auth.allow", "192.0.2.7");
+	check_attach(v, "192.0.2.7", "daemons of this cluster, and the addresses 192.0.2.7");
+	volume_set_option(v, "auth.ssl-allow", "h1,h2");
+	check_attach(v, "192.0.2.7", "daemons of this cluster, and the addresses 192.0.2.7; certificates of h1,h2");
+	volume_free(v);
+}
+
 /* For roff: a minus that is one, no line that begins with a dot. */
 static void put_roff(FILE *f, const char *text)
 {
@@ -251,6 +275,7 @@ int main(void)
 		cmocka_unit_test(unknown_names_get_the_nearest), cmocka_unit_test(a_prefix_may_be_left_out),
 		cmocka_unit_test(what_cannot_be_had_says_why), cmocka_unit_test(values_are_judged),
 		cmocka_unit_test(what_holds_for_a_volume), cmocka_unit_test(types_in_words),
+		cmocka_unit_test(bricks_are_for_logins_unless_said),
 		cmocka_unit_test(every_option_is_in_the_manual),
 	};
 
