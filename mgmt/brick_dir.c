@@ -198,6 +198,86 @@ int brick_dir_identify(struct brick_dir *d, struct error *err)
 	return ret;
 }
 
+/* --- where commands of other hosts may have bricks --- */
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strcmp(dir, "/") == 0 || (strncmp(path, dir, len) == 0 && (path[len] == '/' || !path[len]));
+}
+
+/* The root itself is no brick, and one that is a link counts for what it leads to. */
+static bool is_below_root(const char *real, const char *roots)
+{
+	char *copy = need(strdup(roots)), *next = copy, *root, *resolved;
+	bool below = false;
+
+	while ((root = strsep(&next, ",")) && !below) {
+		resolved = *root == '/' ? realpath(root, NULL) : NULL;
+		below = resolved && is_below(real, resolved) && strcmp(real, resolved) != 0;
+		free(resolved);
+	}
+	free(copy);
+	return below;
+}
+
+/* Links resolved; what does not exist yet lies in its parent. NULL: there is no such place. malloc'ed. */
+static char *real_place(const char *path)
+{
+	char *real = realpath(path, NULL), *parent, *last, *base;
+
+	if (real || errno != ENOENT)
+		return real;
+	parent = parent_of(path);
+	last = realpath(parent, NULL);
+	base = need(strdup(path));
+	if (last && strcmp(basename(base), "..") != 0 && strcmp(basename(base), ".") != 0)
+		real = format("%s/%s", strcmp(last, "/") == 0 ? "" : last, basename(base));
+	free(base);
+	free(parent);
+	free(last);
+	return real;
+}
+
+/* The mount point that @real is on; malloc'ed. */
+static char *mount_point_of(const char *real)
+{
+	FILE *f = setmntent("/proc/self/mounts", "r");
+	char *best = need(strdup("/"));
+	struct mntent *entry;
+
+	while (f && (entry = getmntent(f)))
+		if (is_below(real, entry->mnt_dir) && strlen(entry->mnt_dir) >= strlen(best)) {
+			free(best);
+			best = need(strdup(entry->mnt_dir));
+		}
+	if (f)
+		endmntent(f);
+	return best;
+}
+
+static int check_roots(const struct brick_dir *d, struct error *err)
+{
+	char *real, *mount;
+	bool below;
+
+	if (!d->roots)
+		return 0;
+	real = real_place(d->path);
+	below = real && is_below_root(real, d->roots);
+	mount = real ? mount_point_of(real) : need(strdup("/"));
+	if (!below && strcmp(mount, "/") != 0)
+		error_set(err, -EPERM, "%s is not below a directory for bricks of this host's (%s), and another host asks for it: make it by a "
+			  "command here, or start gatehouse-manager with --brick-roots=%s,%s", d->path, d->roots, d->roots, mount);
+	else if (!below)
+		error_set(err, -EPERM, "%s is not below a directory for bricks of this host's (%s), and another host asks for it: make it by a "
+			  "command here, or name more directories with gatehouse-manager --brick-roots", d->path, d->roots);
+	free(mount);
+	free(real);
+	return below ? 0 : -EPERM;
+}
+
 int brick_dir_prepare(struct brick_dir *d, struct error *err)
 {
 	char *parent = parent_of(d->path);
@@ -207,6 +287,8 @@ int brick_dir_prepare(struct brick_dir *d, struct error *err)
 	if (strcmp(d->path, "/") == 0)
 		ret = error_set(err, -EINVAL, "the root directory cannot be a brick");
 	else
+		ret = check_roots(d, err);
+	if (ret == 0)
 		ret = make(d, parent, &st, err);
 	if (ret == 0)
 		ret = check_own_mark(d, err);
@@ -233,13 +315,6 @@ void brick_dir_release(const struct brick_dir *d)
 }
 
 /* --- its disk --- */
-
-static bool is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strcmp(dir, "/") == 0 || (strncmp(path, dir, len) == 0 && (path[len] == '/' || !path[len]));
-}
 
 /* The mount that @path is on: the one with the longest name, of several the last. The others are not touched: they may hang. */
 static void find_mount(const char *path, struct brick_disk *disk)

@@ -14,6 +14,7 @@ struct brick_dir {
 	bool force;
 	const uint8_t (*known)[16];	/* ids of volumes that exist: their bricks are never taken */
 	unsigned nknown;
+	const char *roots;		/* directories with commas between, one of which it must lie below; NULL: anywhere */
 	bool made;			/* brick_dir_prepare() made the directory */
 	bool marked;			/* ... and put the volume's id on it */
 	char identity[IDENTITY_SIZE];	/* ... and found which one it is */

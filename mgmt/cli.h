@@ -110,6 +110,7 @@ const json_t *member_list(const json_t *object, const char *key);	/* NULL (a lis
 void text_message(struct cli_out *out, const struct cli_reply *r);
 void text_volume_create(struct cli_out *out, const struct cli_reply *r);
 void text_volume_start(struct cli_out *out, const struct cli_reply *r);
+void text_peer_invite(struct cli_out *out, const struct cli_reply *r);
 void text_peer_status(struct cli_out *out, const struct cli_reply *r);
 void text_pool_list(struct cli_out *out, const struct cli_reply *r);
 void text_exports_show(struct cli_out *out, const struct cli_reply *r);

@@ -69,6 +69,12 @@ static int make_peer(struct cli_args *args, json_t *request, struct error *err)
 				 "[2001:db8::2]", args->command->words, word);
 	set_text(request, "host", bare_host(word, buf, sizeof(buf)));
 	set_true(request, "force", force);
+	if (strcmp(args->command->words, "peer join") == 0 || (args->n && strcmp(args->command->words, "peer probe") == 0)) {
+		word = cli_take(args, "WORD", err);
+		if (!word)
+			return -EINVAL;
+		set_text(request, "word", word);
+	}
 	return cli_end(args, force_words, err);
 }
 
@@ -367,7 +373,10 @@ static int make_brick(struct cli_args *args, json_t *request, struct error *err)
 /* --- the table -------------------------------------------------------------------------------------------------- */
 
 const struct cli_command cli_commands[] = {
-	{ "peer probe", "HOST", "make a host one of ours: its manager must run", "peer-probe", make_peer, NULL, text_message, xml_success },
+	{ "peer invite", "", "show a word by which one host may join, for 15 minutes", "peer-invite", NULL, NULL, text_peer_invite, NULL },
+	{ "peer join", "HOST WORD", "make this host part of the cluster of HOST, which showed the word", "peer-join", make_peer, NULL,
+	  text_message, NULL },
+	{ "peer probe", "HOST [WORD]", "make a host one of ours; \"peer invite\" on it shows the word", "peer-probe", make_peer, NULL, text_message, xml_success },
 	{ "peer detach", "HOST [force]", "part with a host that has no bricks (force: with any)", "peer-detach", make_peer, NULL,
 	  text_message, xml_success },
 	{ "peer status", "", "the other hosts, and which are heard of", "peer-status", NULL, "peers", text_peer_status, xml_peers },

@@ -31,6 +31,18 @@ static void other_names(struct cli_out *out, const json_t *peer)
 	}
 }
 
+void text_peer_invite(struct cli_out *out, const struct cli_reply *r)
+{
+	const char *host = member_text(r->result, "host"), *word = member_text(r->result, "word");
+	bool cluster = member_true(r->result, "cluster");
+
+	out_line(out, PLAIN, "One host may join by this word, once, within %lld minutes:", (long long)member_number(r->result, "minutes"));
+	if (cluster)
+		out_line(out, PLAIN, "    gatehouse peer join %s %s      on the host that joins", host, word);
+	else
+		out_line(out, PLAIN, "    gatehouse peer probe %s %s      on a host of the cluster", host, word);
+}
+
 void text_peer_status(struct cli_out *out, const struct cli_reply *r)
 {
 	const json_t *peers = member_list(r->result, "peers"), *peer;

@@ -20,6 +20,7 @@ static const struct {
 	{ "volume-delete", command_volume_delete }, { "volume-list", command_volume_list },   { "volume-info", command_volume_info },
 	{ "volume-status", command_volume_status }, { "volume-log", command_volume_log },     { "volume-set", command_volume_set },
 	{ "volume-reset", command_volume_reset },   { "volume-get", command_volume_get },     { "volume-help", command_volume_help },
+	{ "peer-invite", command_peer_invite },     { "peer-join", command_peer_join },
 	{ "peer-probe", command_peer_probe },       { "peer-detach", command_peer_detach },   { "peer-status", command_peer_status },
 	{ "pool-list", command_peer_status },       { "exports-show", command_exports_show }, { "exports-test", command_exports_test },
 	{ "brick-accept", command_brick_accept },

@@ -59,7 +59,25 @@ json_t *coroutine_fn command_peer_probe(struct manager *m, json_t *rq)
 			  store_url(m->store));
 		return json_failure(EINVAL, &err);
 	}
-	ret = join_probe(m, name, &answer, &err);
+	ret = join_probe(m, name, json_member(rq, "word"), &answer, &err);
+	return ret < 0 ? json_failure(-ret, &err) : answer;
+}
+
+json_t *coroutine_fn command_peer_invite(struct manager *m, json_t *rq)
+{
+	return invite_new(m);
+}
+
+json_t *coroutine_fn command_peer_join(struct manager *m, json_t *rq)
+{
+	const char *name = json_member(rq, "host"), *word = json_member(rq, "word");
+	struct error err = { "" };
+	json_t *answer = NULL;
+	int ret;
+
+	if (!name || !word || host_name_check(name, &err) < 0)
+		return error_set(&err, -EINVAL, "a host and its word are named: write \"peer join HOST WORD\""), json_failure(EINVAL, &err);
+	ret = join_by_word(m, name, word, &answer, &err);
 	return ret < 0 ? json_failure(-ret, &err) : answer;
 }
 

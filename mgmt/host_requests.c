@@ -29,6 +29,7 @@ struct preparing {
 	struct brick_dir *dirs;
 	unsigned n;
 	uint8_t (*known)[16];
+	char *roots;
 	struct error err;
 	int ret;
 };
@@ -83,6 +84,7 @@ static void free_preparing(void *job)
 	json_decref(p->args);
 	free(p->dirs);
 	free(p->known);
+	free(p->roots);
 	free(p);
 }
 
@@ -131,10 +133,12 @@ static json_t *coroutine_fn with_dirs(struct manager *m, json_t *args, const str
 	n = json_array_size(paths);
 	p->dirs = need(calloc(n + 1, sizeof(p->dirs[0])));
 	p->known = known_ids(m);
+	p->roots = need(strdup(m->conf.brick_roots));
 	p->n = id && gfid_parse(id, own) && n <= PATHS_MAX ? (unsigned)n : 0;
 	for (i = 0; i < p->n; i++) {
 		p->dirs[i].path = json_string_value(json_array_get(paths, i));
 		p->dirs[i].force = json_flag(args, "force");
+		p->dirs[i].roots = json_flag(args, "remote") ? p->roots : NULL;
 		p->dirs[i].known = (const uint8_t(*)[16])p->known;
 		p->dirs[i].nknown = m->nvolumes;
 		memcpy(p->dirs[i].id, own, 16);

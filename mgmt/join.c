@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "mgmt/document.h"
+#include "mgmt/invite.h"
 #include "mgmt/json.h"
 #include "mgmt/manager.h"
 #include "mgmt/text.h"
 #include "rpc/rpc.h"
+#include "rpc/tls.h"
 #include "rpcgen/gate_mgmt.h"
 #include "runtime/file.h"
 #include "runtime/log.h"
@@ -186,11 +188,14 @@ void join_leave_cluster(struct manager *m)
 }
 
 /* @known_as goes into host.xml: what that cannot hold would keep us from ever starting again. */
-static int may_join(struct manager *m, const char *url, const char *known_as, bool privileged, struct error *err)
+static int may_join(struct manager *m, const char *url, const char *known_as, enum join_proof proof, struct error *err)
 {
 	if (m->conf.no_probe)
 		return error_set(err, -EPERM, "host %s was started with --no-probe: start it with --store instead", m->name);
-	if (!privileged)
+	if (proof < JOIN_WORD && !m->conf.trust_network)
+		return error_set(err, -EPERM, "host %s joins by invitation only: run \"gatehouse peer invite\" there and give the word that it "
+				 "shows behind the host's name", m->name);
+	if (proof == JOIN_NO_PROOF)
 		return error_set(err, -EPERM, "host %s takes a probe from a privileged port only", m->name);
 	if (!url || (strncmp(url, "etcd://", 7) != 0 && strncmp(url, "etcds://", 8) != 0) || strlen(url) > 2048)
 		return error_set(err, -EINVAL, "host %s can join a store in etcd only", m->name);
@@ -210,11 +215,11 @@ static int may_join(struct manager *m, const char *url, const char *known_as, bo
 	return 0;
 }
 
-json_t *coroutine_fn join_answer(struct manager *m, json_t *rq, bool privileged)
+json_t *coroutine_fn join_answer(struct manager *m, json_t *rq, enum join_proof proof)
 {
 	const char *url = json_member(rq, "store"), *by = json_member(rq, "by"), *known_as = json_member(rq, "name");
 	struct error err = { "" };
-	int ret = may_join(m, url, known_as, privileged, &err);
+	int ret = may_join(m, url, known_as, proof, &err);
 
 	if (ret < 0) {
 		log_warning("a probe was refused", "by=%s reason=%s", log_quote(by ? by : "?"), log_quote(err.text));
@@ -232,25 +237,33 @@ json_t *coroutine_fn join_answer(struct manager *m, json_t *rq, bool privileged)
 	return json_success(need(json_pack("{s:s, s:o}", "uuid", m->uuid, "host", json_text(m->name))));
 }
 
-/* --- the probe --- */
+/* --- asking another manager --- */
 
-struct probing {
+struct asking {
+	struct manager *m;
+	const char *host, *word;	/* word NULL: at the port of everybody */
+	uint32_t proc;
+	struct tls_context *tls;
 	struct co_wait wait;
 };
 
-static void probe_up(void *user)
+static int asking_port(const struct asking *a)
 {
-	co_wake(&((struct probing *)user)->wait, 0);
+	return (int)a->m->conf.port + (a->word ? INVITE_PORT_OFFSET : 0);
 }
 
-static void probe_down(void *user, int why)
+static void asking_up(void *user)
 {
-	co_wake(&((struct probing *)user)->wait, why);
+	co_wake(&((struct asking *)user)->wait, 0);
 }
 
-static int coroutine_fn ask(struct manager *m, struct rpc_client *c, const char *host, json_t **ret_answer, struct error *err)
+static void asking_down(void *user, int why)
 {
-	json_t *request = need(json_pack("{s:s, s:o, s:o}", "store", store_url(m->store), "by", json_text(m->name), "name", json_text(host)));
+	co_wake(&((struct asking *)user)->wait, why);
+}
+
+static int coroutine_fn ask(const struct asking *a, struct rpc_client *c, json_t *request, json_t **ret_answer, struct error *err)
+{
 	char *text = need(json_dumps(request, JSON_COMPACT));
 	struct arena *arena = arena_new(2u << 20);
 	struct iobuf *buf = need(iobuf_new((uint32_t)strlen(text)));
@@ -258,7 +271,7 @@ static int coroutine_fn ask(struct manager *m, struct rpc_client *c, const char 
 	struct rpc_call call = {
 		.prog = GATE_MGMT_PROGRAM,
 		.vers = GATE_MGMT_VERSION,
-		.proc = GATE_MGMT_PROBE,
+		.proc = a->proc,
 		.args = &req,
 		.res = &rsp,
 		.arena = arena,
@@ -272,13 +285,61 @@ static int coroutine_fn ask(struct manager *m, struct rpc_client *c, const char 
 	if (ret == 0 && rsp.json.len)
 		*ret_answer = json_parse((const char *)rsp.json.buf->data + rsp.json.offset, rsp.json.len);
 	if (!json_is_object(*ret_answer))
-		ret = error_set(err, ret < 0 ? ret : -EPROTO, "what answers at %s:%d is no manager of ours", host, (int)m->conf.port);
+		ret = error_set(err, ret < 0 ? ret : -EPROTO, "what answers at %s:%d is no manager of ours", a->host, asking_port(a));
 	iobuf_unref(buf);
 	arena_free(arena);
 	free(text);
+	return ret;
+}
+
+static int no_answer(const struct asking *a, int ret, struct error *err)
+{
+	if (!a->word)
+		return error_set(err, ret, "host %s does not answer at port %d (%s): is gatehouse-manager running there?", a->host,
+				 asking_port(a), strerror(-ret));
+	return error_set(err, ret, "host %s does not take this word at port %d (%s): run \"gatehouse peer invite\" there and give the word "
+			 "that it shows; a word is good once, for %d minutes", a->host, asking_port(a), strerror(-ret), INVITE_MINUTES);
+}
+
+/* Takes @request over. */
+static int coroutine_fn ask_manager(struct asking *a, json_t *request, json_t **ret_answer, struct error *err)
+{
+	struct manager *m = a->m;
+	struct rpc_client_conf conf = {
+		.name = "probe",
+		.host = a->host,
+		.port = (uint16_t)asking_port(a),
+		.privileged = !a->word,
+		.up = asking_up,
+		.down = asking_down,
+		.user = a,
+	};
+	uint64_t old = co_set_deadline(loop_now_ns(m->loop) + PROBE_NS);
+	struct rpc_client *c = NULL;
+	int ret = 0;
+
+	if (a->word) {
+		a->tls = tls_context_word(a->word, TLS_CLIENT, err);
+		ret = a->tls ? 0 : -EIO;
+	}
+	conf.tls = a->word ? a->tls : m->tls_client;
+	if (ret == 0) {
+		c = rpc_client_new(m->loop, &conf);
+		ret = c ? co_park(&a->wait) : -ENOMEM;
+		ret = ret < 0 ? no_answer(a, ret, err) : ask(a, c, request, ret_answer, err);
+	}
+	if (c) {
+		co_shield();
+		rpc_client_free(c);
+		co_unshield();
+	}
+	tls_context_unref(a->tls);
+	co_restore_deadline(old);
 	json_decref(request);
 	return ret;
 }
+
+/* --- the probe --- */
 
 /* Until the host that answered stands in the store. */
 static void coroutine_fn await_peer(struct manager *m, const char *uuid)
@@ -289,38 +350,17 @@ static void coroutine_fn await_peer(struct manager *m, const char *uuid)
 		ret = co_queue_wait(&m->moved);
 }
 
-int coroutine_fn join_probe(struct manager *m, const char *host, json_t **ret_answer, struct error *err)
+int coroutine_fn join_probe(struct manager *m, const char *host, const char *word, json_t **ret_answer, struct error *err)
 {
-	struct probing p = { CO_WAIT_INIT };
-	struct rpc_client_conf conf = {
-		.name = "probe",
-		.host = host,
-		.port = (uint16_t)m->conf.port,
-		.privileged = true,
-		.up = probe_up,
-		.down = probe_down,
-		.user = &p,
-	};
-	uint64_t old = co_set_deadline(loop_now_ns(m->loop) + PROBE_NS);
-	json_t *answer = NULL;
-	struct rpc_client *c;
+	struct asking a = { .m = m, .host = host, .word = word, .proc = GATE_MGMT_PROBE, .wait = CO_WAIT_INIT };
+	json_t *request, *answer = NULL;
 	int ret;
 
-	conf.tls = m->tls_client;
-	c = rpc_client_new(m->loop, &conf);
-	ret = c ? co_park(&p.wait) : -ENOMEM;
-
-	if (ret < 0)
-		error_set(err, ret, "host %s does not answer at port %d (%s): is gatehouse-manager running there?", host,
-			  (int)m->conf.port, strerror(-ret));
-	else
-		ret = ask(m, c, host, &answer, err);
-	if (c) {
-		co_shield();
-		rpc_client_free(c);
-		co_unshield();
-	}
-	co_restore_deadline(old);
+	if (!word && !m->tls_client && !m->conf.trust_network)
+		return error_set(err, -EPERM, "nothing would prove that %s is the host that you mean: run \"gatehouse peer invite\" there, and "
+				 "here \"gatehouse peer probe %s WORD\" with the word that it shows", host, host);
+	request = need(json_pack("{s:s, s:o, s:o}", "store", store_url(m->store), "by", json_text(m->name), "name", json_text(host)));
+	ret = ask_manager(&a, request, &answer, err);
 	if (ret < 0)
 		return ret;
 	if (json_number(answer, "status") == 0) {
@@ -328,5 +368,32 @@ int coroutine_fn join_probe(struct manager *m, const char *host, json_t **ret_an
 		json_object_set_new(answer, "message", json_text("peer probe: success"));
 	}
 	*ret_answer = answer;
+	return 0;
+}
+
+/* --- the other way round: this host has a word of one that is part of a cluster --- */
+
+int coroutine_fn join_by_word(struct manager *m, const char *host, const char *word, json_t **ret_answer, struct error *err)
+{
+	struct asking a = { .m = m, .host = host, .word = word, .proc = GATE_MGMT_JOIN, .wait = CO_WAIT_INIT };
+	json_t *told = NULL, *rq;
+	int ret = may_join(m, "etcd://", NULL, JOIN_WORD, err);
+
+	if (ret == 0 && store_is_shared(m->store))
+		ret = error_set(err, -EBUSY, "this host is part of a cluster already (%s)", store_url(m->store));
+	if (ret == 0)
+		ret = ask_manager(&a, need(json_pack("{s:o}", "by", json_text(m->name))), &told, err);
+	if (ret < 0)
+		return ret;
+	if (json_number(told, "status")) {
+		*ret_answer = told;
+		return 0;
+	}
+	rq = need(json_pack("{s:o, s:o}", "store", json_text(json_member(json_object_get(told, "result"), "store")), "by", json_text(host)));
+	*ret_answer = join_answer(m, rq, JOIN_WORD);
+	if (json_number(*ret_answer, "status") == 0)
+		json_object_set_new(*ret_answer, "message", json_text("peer join: success"));
+	json_decref(rq);
+	json_decref(told);
 	return 0;
 }

@@ -20,13 +20,19 @@
 #define COMMAND_NS 1800000000ull	/* every command is answered within 2 s */
 #define STATUS_TTL_S 5			/* a host that is not heard of for so long is not known */
 
+#define PROBE_MAX (16u << 10)	/* bytes that a probe says at most */
+
+struct rpc_request;
 struct rpc_server;
 struct tls_context;
+struct gate_text;
+struct invitation;
 
 struct manager_conf {
 	char *state_dir, *run_dir, *log_dir, *store, *host, *listen, *brick_program, *gateway_program, *log_file, *pid_file;
 	char *tls_certificate, *tls_key, *tls_ca;
-	bool stop_daemons, no_probe, no_rpcbind, help, version;
+	char *brick_roots;
+	bool stop_daemons, no_probe, no_rpcbind, trust_network, help, version;
 	int log_level;
 	int64_t port, nfs_port, brick_ports;
 };
@@ -85,6 +91,7 @@ struct manager {
 	uint64_t own_status_ns;
 	struct tls_context *tls_server, *tls_client;	/* of management; borrowed; NULL: plain */
 	struct rpc_server *tcp, *local;
+	struct invitation *invitation;	/* invite.c; NULL: none */
 	struct list spec_readers;	/* programs.c: connections that want to hear of new volfiles */
 	struct daemon_signals signals;
 	/* reconcile.c */
@@ -165,6 +172,9 @@ void requests_changed(struct manager *m, const char *key);	/* never parks */
 /* --- programs.c: the services on TCP and on the unix socket --- */
 int coroutine_fn programs_serve(struct manager *m, struct error *err);
 void coroutine_fn programs_stop(struct manager *m);
+/* Of our own program: the text of a call, parsed (NULL: there is none, or it is longer than @max), and its answer, which it takes over. */
+json_t *programs_request(const struct gate_text *req, size_t max);
+int programs_answer(struct rpc_request *rq, json_t *answer, struct gate_text *res);
 void programs_volume_changed(struct manager *m, const char *volume);	/* who has its volfile is told to fetch it again */
 
 /* --- command_brick.c --- */
@@ -178,8 +188,16 @@ json_t *coroutine_fn command_run(struct manager *m, json_t *request);
 /* --- join.c: the probe, and the settings of this host --- */
 int host_settings_load(struct manager *m, struct error *err);	/* host.xml; made when missing. Blocks: start-up */
 int coroutine_fn host_register(struct manager *m, struct error *err);	/* hosts/UUID as it should be */
-json_t *coroutine_fn join_answer(struct manager *m, json_t *request, bool privileged);
-int coroutine_fn join_probe(struct manager *m, const char *host, json_t **ret_answer, struct error *err);
+/* How the host that asks has proved who it is: not at all, by a port below 1024, by a word of `peer invite`, by a host's certificate. */
+enum join_proof { JOIN_NO_PROOF, JOIN_PORT, JOIN_WORD, JOIN_CERTIFICATE };
+json_t *coroutine_fn join_answer(struct manager *m, json_t *request, enum join_proof proof);
+/* @word: of `peer invite` at @host; NULL: by certificates, or none where the network is trusted. */
+int coroutine_fn join_probe(struct manager *m, const char *host, const char *word, json_t **ret_answer, struct error *err);
+int coroutine_fn join_by_word(struct manager *m, const char *host, const char *word, json_t **ret_answer, struct error *err);
 void join_leave_cluster(struct manager *m);			/* our document is gone: back to a store of our own */
+
+/* --- invite.c: a word that lets one host join once --- */
+json_t *coroutine_fn invite_new(struct manager *m);		/* answers the command; an earlier word ends */
+void coroutine_fn invite_end(struct manager *m);		/* if there is one */
 
 #endif

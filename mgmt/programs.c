@@ -25,7 +25,6 @@
 #define CONNS_MAX     4096u
 #define OWN_DESCRIPTORS 512u
 #define ANSWER_MAX    (1u << 20)
-#define PROBE_MAX     (16u << 10)
 #define OP_VERSION    100000 /* what a volume of ours needs at most: GlusterFS 10 */
 
 /* A connection that has fetched a volfile and wants to hear when there is a new one. */
@@ -404,7 +403,7 @@ static char *text_of(json_t *answer)
 }
 
 /* The answer's text lives in the arena. */
-static int answer_json(struct rpc_request *rq, json_t *answer, struct gate_text *res)
+int programs_answer(struct rpc_request *rq, json_t *answer, struct gate_text *res)
 {
 	struct error err = { "" };
 	char *text = text_of(answer);
@@ -427,9 +426,9 @@ static int answer_json(struct rpc_request *rq, json_t *answer, struct gate_text 
 	return arena_cleanup(rq->arena, (void (*)(void *))iobuf_unref, buf) < 0 ? RPC_SYSTEM_ERROR : RPC_OK;
 }
 
-static json_t *request_json(const struct gate_text *req)
+json_t *programs_request(const struct gate_text *req, size_t max)
 {
-	if (!req->json.len)
+	if (!req->json.len || req->json.len > max)
 		return NULL;
 	return json_parse((const char *)req->json.buf->data + req->json.offset, req->json.len);
 }
@@ -437,7 +436,7 @@ static json_t *request_json(const struct gate_text *req)
 static int coroutine_fn run_command(struct rpc_request *rq, const void *args, void *res)
 {
 	struct manager *m = manager_of(rq);
-	json_t *request = request_json(args), *answer;
+	json_t *request = programs_request(args, ANSWER_MAX), *answer;
 	uint64_t old;
 
 	if (!json_is_object(request)) {
@@ -448,23 +447,26 @@ static int coroutine_fn run_command(struct rpc_request *rq, const void *args, vo
 	answer = command_run(m, request);
 	co_restore_deadline(old);
 	json_decref(request);
-	return answer_json(rq, answer, res);
+	return programs_answer(rq, answer, res);
 }
 
-/* A stranger's text is not even read. */
+/* What a stranger sends is not even read. */
 static int coroutine_fn run_probe(struct rpc_request *rq, const void *args, void *res)
 {
-	const struct gate_text *text = args;
-	bool readable = text->json.len <= PROBE_MAX && is_privileged(rq->peer);
-	json_t *request = readable ? request_json(text) : need(json_object()), *answer;
+	struct manager *m = manager_of(rq);
+	enum join_proof proof = m->tls_server && rpc_conn_peer_serves(rq->conn) ? JOIN_CERTIFICATE :
+				is_privileged(rq->peer)				? JOIN_PORT :
+										  JOIN_NO_PROOF;
+	bool readable = proof == JOIN_CERTIFICATE || (proof == JOIN_PORT && m->conf.trust_network);
+	json_t *request = readable ? programs_request(args, PROBE_MAX) : need(json_object()), *answer;
 
 	if (!json_is_object(request)) {
 		json_decref(request);
 		return RPC_GARBAGE;
 	}
-	answer = join_answer(manager_of(rq), request, is_privileged(rq->peer));
+	answer = join_answer(m, request, proof);
 	json_decref(request);
-	return answer_json(rq, answer, res);
+	return programs_answer(rq, answer, res);
 }
 
 /* --- the tables --- */
@@ -605,6 +607,7 @@ void coroutine_fn programs_stop(struct manager *m)
 {
 	struct signed_in *s, *next;
 
+	invite_end(m);
 	if (m->local) {
 		rpc_server_drain(m->local);
 		rpc_server_free(m->local);

@@ -43,9 +43,11 @@ static void coroutine_fn answer_one(void *arg)
 	struct manager *m = a->m;
 	const char *from = json_member(a->request, "from");
 	char *key = format("answers/%.36s/%.36s", from, a->id), *text;
-	json_t *answer = answer_here(m, json_member(a->request, "ask"), json_object_get(a->request, "args"));
+	json_t *args = json_object_get(a->request, "args"), *answer;
 	struct error err = { "" };
 
+	json_object_set_new(args, "remote", json_true()); /* whatever it says of itself */
+	answer = answer_here(m, json_member(a->request, "ask"), args);
 	text = need(json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII));
 	if (store_announce(m->store, key, text, strlen(text), REQUEST_TTL_S, true, &err) < 0)
 		log_warning("another host's question could not be answered", "reason=%s", log_quote(err.text));

@@ -152,6 +152,7 @@ const struct sockaddr_storage *rpc_conn_peer(const struct rpc_conn *conn);
 void rpc_conn_bytes(const struct rpc_conn *conn, uint64_t *ret_received, uint64_t *ret_sent);
 /* With TLS: the CN of the peer's certificate, "" when it has none; NULL without. Lives as long as @conn. */
 const char *rpc_conn_peer_name(const struct rpc_conn *conn);
+bool rpc_conn_peer_serves(const struct rpc_conn *conn);	/* its certificate is a host's (tls_peer_serves()) */
 /* The peer is one of ours: its messages may share TLS records, which a stock peer would not read to their end. */
 void rpc_conn_mix(struct rpc_conn *conn);
 struct rpc_conn *rpc_conn_ref(struct rpc_conn *conn);	/* the struct stays; the socket may be gone */

@@ -73,6 +73,11 @@ const char *rpc_conn_peer_name(const struct rpc_conn *conn)
 	return conn->name;
 }
 
+bool rpc_conn_peer_serves(const struct rpc_conn *conn)
+{
+	return conn->serves;
+}
+
 void rpc_conn_mix(struct rpc_conn *conn)
 {
 	conn->link.mix = true;
@@ -334,6 +339,7 @@ static void on_ready(struct rpc_link *l)
 
 	refusal_over(&conn->server->refusals, (struct sockaddr *)&conn->peer);
 	conn->name = strdup(tls_peer_name(l->tls));
+	conn->serves = tls_peer_serves(l->tls);
 	if (conn->name)
 		open_conn(conn);
 	else

@@ -43,6 +43,7 @@ struct rpc_conn {
 	uint32_t notify_xid;
 	uint64_t held;			/* bytes of calls in flight and of the replies they announced */
 	char *name;			/* of the peer, from its certificate */
+	bool serves;			/* its certificate is a host's */
 	bool opened, gone;		/* opened(), closed() have been called */
 	bool spoke;			/* it has called a program that is served here */
 	bool known;			/* rpc_conn_known() */

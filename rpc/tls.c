@@ -38,7 +38,7 @@ struct tls {
 	struct iobuf *in, *out;
 	uint32_t in_from, in_upto, out_from, out_upto;
 	size_t owed;			/* bytes of the caller's that lie encrypted in @out */
-	bool begun, eof, dry, more, ready;
+	bool begun, eof, dry, more, ready, serves;
 	int failed;			/* -errno, for ever */
 	int io_error;			/* of the stream */
 	char name[TLS_NAME_MAX];
@@ -402,6 +402,7 @@ int tls_handshake(struct tls *t)
 		cert = SSL_get0_peer_certificate(t->ssl);
 		if (cert)
 			tls_common_name(cert, t->name);
+		t->serves = cert && tls_certificate_serves(cert, false);
 	}
 	if (tls_push(t) < 0 && t->failed)
 		return t->failed;
@@ -411,6 +412,11 @@ int tls_handshake(struct tls *t)
 const char *tls_peer_name(const struct tls *t)
 {
 	return t->name;
+}
+
+bool tls_peer_serves(const struct tls *t)
+{
+	return t->serves;
 }
 
 /* --- bytes --- */

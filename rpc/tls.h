@@ -54,6 +54,9 @@ enum tls_side { TLS_CLIENT, TLS_SERVER };
 struct tls_context *tls_context_new(const struct tls_conf *conf, enum tls_side side, struct error *err);
 struct tls_context *tls_context_ref(struct tls_context *ctx);	/* accepts NULL */
 void tls_context_unref(struct tls_context *ctx);		/* accepts NULL */
+/* Neither side shows a certificate: both prove that they know @word (a TLS 1.3 pre-shared key with an ephemeral exchange), of which case
+ * and dashes do not count. One reference; NULL: OpenSSL has failed. */
+struct tls_context *tls_context_word(const char *word, enum tls_side side, struct error *err);
 const char *tls_context_name(const struct tls_context *ctx);	/* the CN that peers see */
 
 /* Management, GlusterFS's way: where /var/lib/glusterd/secure-access or /var/lib/gatehouse/secure-access is, connections to
@@ -84,6 +87,7 @@ bool tls_unsent(const struct tls *t);
 bool tls_partial(const struct tls *t);		/* half a record has come */
 
 const char *tls_peer_name(const struct tls *t);	/* after the handshake: the CN, "" when it has none; lives as long as @t */
+bool tls_peer_serves(const struct tls *t);	/* after the handshake: its certificate says that it is a server's, as `tls init` makes hosts' */
 const char *tls_story(const struct tls *t);	/* "" while nothing is wrong, or the end was an ordinary one */
 void tls_give_up(struct tls *t, unsigned seconds);	/* the handshake took too long: makes the story */
 

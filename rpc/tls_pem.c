@@ -9,6 +9,8 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <openssl/x509v3.h>
+
 #include "rpc/tls_private.h"
 #include "runtime/file.h"
 
@@ -165,4 +167,18 @@ const char *tls_date(const ASN1_TIME *time, char *buf)
 	if (!ASN1_TIME_to_tm(time, &tm) || !strftime(buf, 32, "%Y-%m-%d %H:%M UTC", &tm))
 		snprintf(buf, 32, "an unknown date");
 	return buf;
+}
+
+bool tls_certificate_serves(const X509 *cert, bool unsaid)
+{
+	EXTENDED_KEY_USAGE *uses = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
+	bool serves = uses ? false : unsaid;
+	int i, nid;
+
+	for (i = 0; uses && i < sk_ASN1_OBJECT_num(uses); i++) {
+		nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(uses, i));
+		serves = serves || nid == NID_server_auth || nid == NID_anyExtendedKeyUsage;
+	}
+	EXTENDED_KEY_USAGE_free(uses);
+	return serves;
 }

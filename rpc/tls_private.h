@@ -19,6 +19,7 @@ struct tls_context {
 	SSL_CTX *ssl;
 	BIO_METHOD *io;			/* tls.c's way to a stream */
 	char name[TLS_NAME_MAX];
+	uint8_t secret[32];		/* tls_context_word()'s */
 };
 
 /* tls.c: set into a context by tls_context_new(). */
@@ -31,6 +32,8 @@ int tls_pem_key(const char *path, EVP_PKEY **ret, struct error *err);
 /* "CN=a,O=b", cut to TLS_SUBJECT_MAX, nothing in it that would break a line. Returns @buf. */
 const char *tls_subject(const X509_NAME *name, char *buf);
 void tls_common_name(const X509 *cert, char ret_name[TLS_NAME_MAX]);	/* "" when there is none that can be trusted */
+/* Is it a server's, by its extended key usage? @unsaid: the answer where it has none. */
+bool tls_certificate_serves(const X509 *cert, bool unsaid);
 /* "2026-11-23 10:11 UTC" of a certificate's time. Returns @buf, of 32 bytes. */
 const char *tls_date(const ASN1_TIME *time, char *buf);
 int64_t tls_seconds(const ASN1_TIME *time);	/* since 1970 */

@@ -51,13 +51,29 @@ image "$T/disk" xfs 600
 for i in 1 2 3; do mkdir "$T/disk/h$i"; start_etcd $i; done
 await 40 on 1 nc -z 10.77.0.1 2379
 start_host 1 --store "$STORE"
-start_host 2 --store "$STORE"
-await 30 peers 1 2
-
-say "the third host joins by a probe"
+start_host 2
 start_host 3
-ON=h1 gh peer probe 10.77.0.3
+
+say "the second host joins with a word of the first, once"
+ON=h2 refused "gatehouse peer invite" peer join 10.77.0.1 abcd-efgh-jkmn-pqrs
+word=$(ON=h1 ask 'r["word"]' peer invite)
+ON=h2 refused "does not take this word" peer join 10.77.0.1 abcd-efgh-jkmn-pqrs
+ON=h2 gh peer join 10.77.0.1 "$word"
+for i in 1 2; do await 30 peers $i 2; done
+ON=h3 refused "does not take this word" peer join 10.77.0.1 "$word"
+
+say "the third is probed: not without a word of its own"
+ON=h1 refused "gatehouse peer invite" peer probe 10.77.0.3
+answer=$(on 1 python3 "$TOP/tests/system/manager_rpc.py" probe '{"store": "etcd://10.77.0.1:2379", "by": "x", "name": "h3"}' 10.77.0.3 10.77.0.1)
+grep -q "joins by invitation only" <<<"$answer" || fail "a stranger's probe was answered $answer"
+word=$(ON=h3 ask 'r["word"]' peer invite)
+ON=h1 gh peer probe 10.77.0.3 "$word"
 for i in 1 2 3; do await 30 peers $i 3; done
+
+say "another host's commands have bricks below brick-roots only"
+ON=h1 refused "--brick-roots" volume create demo 10.77.0.2:/var/tmp/b force
+ln -s /var/tmp "$T/disk/link"
+ON=h1 refused "--brick-roots" volume create demo "10.77.0.2:$T/disk/link/b" force
 ON=h3 gh pool list
 ON=h1 refused "is not part of this cluster" volume create demo 10.77.0.9:/b
 ON=h1 refused "on one host" volume create demo replica 2 10.77.0.1:"$T"/disk/h1/{a,b}

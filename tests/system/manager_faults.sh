@@ -11,7 +11,7 @@ chmod 755 "$T"
 mount -t tmpfs -o size=2m tmpfs "$T/h1/state"
 mount -t tmpfs -o size=2m tmpfs "$T/h1/run"
 IMAGES+=("$T/h1/state" "$T/h1/run")
-start() { HOST_NAME=127.0.0.1 start_manager h1 --no-rpcbind "$@"; }
+start() { HOST_NAME=127.0.0.1 start_manager h1 --no-rpcbind --trust-network "$@"; }
 start
 b=127.0.0.1:$T/disk/b
 store=$T/h1/state/store

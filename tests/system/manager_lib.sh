@@ -6,7 +6,7 @@ start_manager() {
     shift
     mkdir -p "$T/$name"
     serve "manager-$name" ${IN:-} "$BUILD/gatehouse-manager" --state-dir "$T/$name/state" --run-dir "$T/$name/run" --log-dir "$T/$name/log" \
-        --host "${HOST_NAME:-$name}" --stop-daemons "$@"
+        --host "${HOST_NAME:-$name}" --stop-daemons --brick-roots "$T" "$@"
     ON=$name await 20 gh version
 }
 

@@ -64,10 +64,10 @@ class Manager(nfs3.Client):
         return self.ask(2, request)
 
 
-def privileged():
+def privileged(host="127.0.0.1", source="127.0.0.1"):
     for port in range(1023, 600, -1):
         try:
-            return Manager(source=("127.0.0.1", port))
+            return Manager(host=host, source=(source, port))
         except OSError:
             pass
     raise SystemExit("no privileged port")
@@ -87,7 +87,7 @@ def main():
     elif what == "port":
         print(Manager().port(args[0]))
     elif what == "probe":
-        print(json.dumps(privileged().probe(json.loads(args[0]))))
+        print(json.dumps(privileged(*args[1:]).probe(json.loads(args[0]))))
     elif what == "command":
         print(json.dumps(Manager(args[0]).command(args[1])))
 

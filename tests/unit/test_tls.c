@@ -226,7 +226,17 @@ static void coroutine_fn run_scenario(void *arg)
 	loop_stop(loop);
 }
 
-/* @tls: the server's; NULL: it speaks none. */
+static struct tls_context *word_context(const char *word, enum tls_side side)
+{
+	struct error err = { "" };
+	struct tls_context *ctx = tls_context_word(word, side, &err);
+
+	if (!ctx)
+		fail_msg("%s", err.text);
+	return ctx;
+}
+
+/* @who: the server's certificate; a word where nobody is believed; NULL: it speaks no TLS. */
 static void play(void (*fn)(void), const char *who, const char *believes)
 {
 	struct rpc_service service = { .name = "test", .programs = programs, .opened = on_opened, .closed = on_closed,
@@ -237,7 +247,9 @@ static void play(void (*fn)(void), const char *who, const char *believes)
 	for (seed = 1; seed <= seeds; seed++) {
 		loop = loop_new_sim(seed);
 		opened = closed = 0;
-		server_tls = service.tls = who ? context(who, believes, TLS_SERVER) : NULL;
+		server_tls = service.tls = !who      ? NULL :
+					   believes ? context(who, believes, TLS_SERVER) :
+						      word_context(who, TLS_SERVER);
 		assert_int_equal(rpc_server_new(loop, &service, &server), 0);
 		tls_context_unref(server_tls);
 		assert_int_equal(rpc_server_listen(server, (struct sockaddr *)&addr, NULL, NULL), 0);
@@ -393,6 +405,44 @@ static void coroutine_fn plain_server(void)
 static void test_plain_server(void **state)
 {
 	play(plain_server, NULL, NULL);
+}
+
+/* --- by a word --- */
+
+static void coroutine_fn by_word(void)
+{
+	struct tls_context *tls;
+	struct rpc_client *c;
+
+	refused(word_context("abcd-efgh-jkmn-pqrt", TLS_CLIENT), "");
+	refused(context("gateway", "gateway", TLS_CLIENT), "");
+	refused(NULL, "");
+	assert_int_equal(opened, 0);
+	tls = word_context("ABCDefgh jkmn-pqrs", TLS_CLIENT);
+	c = client_start(tls);
+	tls_context_unref(tls);
+	co_sleep_ns(1000 * MS);
+	if (!rpc_client_is_up(c))
+		fail_msg("not connected: %s", rpc_client_reason(c));
+	assert_string_equal(seen_name, "");
+	rpc_client_free(c);
+}
+
+static void test_by_word(void **state)
+{
+	play(by_word, "abcd-efgh-jkmn-pqrs", NULL);
+}
+
+/* A certificate is no answer to who knows the word. */
+static void coroutine_fn impostor_of_a_word(void)
+{
+	refused(word_context("abcd-efgh-jkmn-pqrs", TLS_CLIENT), "");
+	assert_int_equal(opened, 0);
+}
+
+static void test_impostor_of_a_word(void **state)
+{
+	play(impostor_of_a_word, "brick", "brick");
 }
 
 /* --- who means harm --- */
@@ -715,7 +765,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files), cmocka_unit_test(test_make), cmocka_unit_test(test_much), cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_plain_server), cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_plain_server),
+		cmocka_unit_test(test_by_word),
+		cmocka_unit_test(test_impostor_of_a_word), cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_traitors), cmocka_unit_test(test_older),
 	};
 
