@@ -10,6 +10,7 @@
 
 #define REPLICA_MAX 64
 #define LINES_MAX 100000
+#define INVITATION_LETTERS 16
 
 static const char *const force_words[] = { "force", NULL };
 
@@ -56,6 +57,20 @@ static const char *bare_host(const char *word, char *buf, size_t size)
 
 /* --- peers ------------------------------------------------------------------------------------------------------ */
 
+/* abcd-efgh-jkmn-pqrs */
+static const char *take_invitation(struct cli_args *args, struct error *err)
+{
+	const char *word = cli_take(args, "WORD", err), *at;
+	unsigned letters = 0;
+
+	for (at = word; at && *at; at++)
+		letters += *at != '-';
+	if (!word || letters == INVITATION_LETTERS)
+		return word;
+	error_set(err, -EINVAL, "%s: \"%.64s\" is not understood: \"peer invite\" shows a word such as abcd-efgh-jkmn-pqrs", args->command->words, word);
+	return NULL;
+}
+
 static int make_peer(struct cli_args *args, json_t *request, struct error *err)
 {
 	bool force = strcmp(args->command->words, "peer detach") == 0 && args->n > 1 && cli_take_last(args, "force");
@@ -70,7 +85,7 @@ static int make_peer(struct cli_args *args, json_t *request, struct error *err)
 	set_text(request, "host", bare_host(word, buf, sizeof(buf)));
 	set_true(request, "force", force);
 	if (strcmp(args->command->words, "peer join") == 0 || (args->n && strcmp(args->command->words, "peer probe") == 0)) {
-		word = cli_take(args, "WORD", err);
+		word = take_invitation(args, err);
 		if (!word)
 			return -EINVAL;
 		set_text(request, "word", word);
@@ -373,10 +388,12 @@ static int make_brick(struct cli_args *args, json_t *request, struct error *err)
 /* --- the table -------------------------------------------------------------------------------------------------- */
 
 const struct cli_command cli_commands[] = {
-	{ "peer invite", "", "show a word by which one host may join, for 15 minutes", "peer-invite", NULL, NULL, text_peer_invite, NULL },
+	{ "peer invite", "", "show a word by which one host may join, for 15 minutes", "peer-invite", NULL, NULL,
+	  text_peer_invite, NULL },
 	{ "peer join", "HOST WORD", "make this host part of the cluster of HOST, which showed the word", "peer-join", make_peer, NULL,
 	  text_message, NULL },
-	{ "peer probe", "HOST [WORD]", "make a host one of ours; \"peer invite\" on it shows the word", "peer-probe", make_peer, NULL, text_message, xml_success },
+	{ "peer probe", "HOST [WORD]", "make a host one of ours; \"peer invite\" on it shows the word", "peer-probe", make_peer,
+	  NULL, text_message, xml_success },
 	{ "peer detach", "HOST [force]", "part with a host that has no bricks (force: with any)", "peer-detach", make_peer, NULL,
 	  text_message, xml_success },
 	{ "peer status", "", "the other hosts, and which are heard of", "peer-status", NULL, "peers", text_peer_status, xml_peers },

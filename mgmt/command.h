@@ -17,7 +17,8 @@ command_fn command_volume_list, command_volume_info, command_volume_status, comm
 /* command_options.c */
 command_fn command_volume_set, command_volume_reset, command_volume_get, command_volume_help;
 /* command_cluster.c */
-command_fn command_peer_invite, command_peer_join, command_peer_probe, command_peer_detach, command_peer_status, command_version, command_config_check;
+command_fn command_peer_invite, command_peer_join;
+command_fn command_peer_probe, command_peer_detach, command_peer_status, command_version, command_config_check;
 /* command_exports.c */
 command_fn command_exports_show, command_exports_test;
 

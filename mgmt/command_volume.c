@@ -66,8 +66,8 @@ static int check_host(struct manager *m, const char *name, char *ret_uuid, struc
 	const struct host *h = known_host(m, name);
 
 	if (!h)
-		return error_set(err, -ENOENT, "host %s is not part of this cluster: \"gatehouse peer probe %s WORD\" makes it join, by the word that "
-				 "\"gatehouse peer invite\" shows there", name, name);
+		return error_set(err, -ENOENT, "host %s is not part of this cluster: \"gatehouse peer probe %s WORD\" makes it "
+				 "join, by the word that \"gatehouse peer invite\" shows there", name, name);
 	if (m->nhosts > 1 && (strcasecmp(name, "localhost") == 0 || strncmp(name, "127.", 4) == 0 || strcmp(name, "::1") == 0))
 		return error_set(err, -EINVAL, "%s means another host everywhere: name this one %s, as the others know it", name,
 				 m->name);

@@ -72,6 +72,11 @@ static void test_peers(void **state)
 	becomes("pool list", "{\"command\":\"pool-list\"}");
 	refused("peer probe", "HOST is missing; usage: gatehouse peer probe HOST");
 	refused("peer probe node2 force", "\"force\" is not understood");
+	becomes("peer probe node2 abcd-efgh-jkmn-pqrs",
+		"{\"command\":\"peer-probe\",\"host\":\"node2\",\"word\":\"abcd-efgh-jkmn-pqrs\"}");
+	becomes("peer join node1 abcdefghjkmnpqrs", "{\"command\":\"peer-join\",\"host\":\"node1\",\"word\":\"abcdefghjkmnpqrs\"}");
+	becomes("peer invite", "{\"command\":\"peer-invite\"}");
+	refused("peer join node1", "WORD is missing");
 	refused("peer probe node2:/b", "no host");
 	refused("peer probe [2001:db8::2", "no host");
 	refused("peer status x", "\"x\" is not understood here; usage: gatehouse peer status");
