@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/gatewayd.h"
+#include "gateway/verdict.h"
 #include "gateway/volume_dir.h"
 #include "runtime/json_text.h"
 #include "runtime/log.h"
@@ -73,6 +74,25 @@ static void check_dir(struct gatewayd *d, const struct volume_dir *dir, struct f
 	free(files);
 }
 
+static void tell_wrong(const struct export_set *set, struct findings *found)
+{
+	unsigned i;
+
+	for (i = 0; set && i < set->nwrong; i++)
+		tell(found, set->wrong[i].sentence);
+}
+
+static void check_exports(struct gatewayd *d, struct findings *found)
+{
+	struct export_set *set = NULL;
+	struct error err = { "" };
+
+	if (volume_one_exports(d, &set, &err) < 0)
+		tell(found, err.text);
+	tell_wrong(set, found);
+	export_set_unref(set);
+}
+
 static int check_volumes(struct gatewayd *d, struct findings *found)
 {
 	struct volume_dir *dir = calloc(1, sizeof(*dir));
@@ -82,7 +102,9 @@ static int check_volumes(struct gatewayd *d, struct findings *found)
 		tell(found, err.text);
 	} else {
 		check_dir(d, dir, found);
-		exports_check(d->exports_path, NULL, tell, found);
+		if (!dir->exports)
+			tell(found, dir->exports_err.text);
+		tell_wrong(dir->exports, found);
 		if (!found->n)
 			printf("%u volumes and %u exports are in order\n", dir->n, dir->exports ? dir->exports->n : 0);
 		volume_dir_free(dir);
@@ -95,7 +117,6 @@ int gatewayd_check(struct gatewayd *d)
 {
 	struct findings found = { 0 };
 	struct error err = { "" };
-	struct export_set *set;
 	struct volfile *vf;
 
 	log_open("gatehouse-gateway", NULL, LOG_LEVEL_ERROR);
@@ -106,15 +127,8 @@ int gatewayd_check(struct gatewayd *d)
 	if (vf && !d->conf.volume)
 		d->conf.volume = strdup(volume_top_name(vf));
 	volfile_free(vf);
-	err.text[0] = '\0';
-	if (d->exports_path) {
-		exports_check(d->exports_path, d->conf.volume, tell, &found);
-	} else if (d->export_words && d->conf.volume) {
-		if (volume_one_exports(d, &set, &err) == 0)
-			export_set_unref(set);
-		else
-			tell(&found, err.text);
-	}
+	if (d->exports_path || (d->export_words && d->conf.volume))
+		check_exports(d, &found);
 	if (!found.n)
 		printf("the volume and its exports are in order\n");
 	return found.n ? 1 : 0;
@@ -127,10 +141,8 @@ struct question {
 	const char *path;
 	struct sockaddr_storage addr;
 	char address[80];		/* without the port */
-	unsigned port;
-	const char *name;		/* of the client, when it mattered and is known */
-	bool wants_name, no_volume;
-	struct export_verdict verdict;
+	bool port_meant;		/* the port was not given */
+	struct verdict_case v;
 };
 
 struct test { struct gatewayd *d; struct volume_dir dir; struct export_set *set; struct peer_names *names; int status; };
@@ -143,15 +155,17 @@ static int coroutine_fn find_client(struct question *q)
 	char host[300], *colon;
 
 	snprintf(host, sizeof(host), "%s", q->client);
-	q->port = PORT_MEANT;
+	q->v.port = PORT_MEANT;
+	q->port_meant = true;
 	colon = strrchr(host, ':');
 	if (colon && (strchr(host, ':') == colon || colon[-1] == ']')) {
 		*colon = '\0';
-		q->port = (unsigned)strtoul(colon + 1, NULL, 10);
+		q->v.port = (unsigned)strtoul(colon + 1, NULL, 10);
+		q->port_meant = false;
 	}
-	if (q->port > 65535)
+	if (q->v.port > 65535)
 		return -EINVAL;
-	return net_resolve(host, (uint16_t)q->port, &q->addr, 1);
+	return net_resolve(host, (uint16_t)q->v.port, &q->addr, 1);
 }
 
 static void text_of_address(struct question *q)
@@ -180,96 +194,35 @@ static void coroutine_fn decide(struct test *t, struct question *q)
 {
 	const struct sockaddr *peer = (const struct sockaddr *)&q->addr;
 
-	q->no_volume = q->path[0] != '/' || !volume_is_there(t, q->path);
-	q->wants_name = export_wants_name(t->set, q->path);
-	if (q->wants_name)
-		q->name = peer_name(t->names, peer);
-	export_decide(t->set, q->path, peer, q->name, &q->verdict);
+	q->v.file = t->d->exports_path ? t->d->exports_path : "--export";
+	q->v.set = t->set;
+	q->v.no_volume = q->path[0] != '/' || !volume_is_there(t, q->path);
+	q->v.wants_name = export_path_needs_name(t->set, q->path, peer);
+	if (q->v.wants_name)
+		peer_name(t->names, peer, &q->v.name);
+	export_decide(t->set, q->path, peer, q->v.name, &q->v.verdict);
 	text_of_address(q);
-}
-
-static void put_options(FILE *f, const struct export_options *o)
-{
-	fprintf(f, "%s, %s, ", o->rw ? "reading and writing (rw)" : "reading only (ro)",
-		o->sync ? "answers after stable storage (sync)" : "answers before stable storage (async)");
-	if (o->all_squash)
-		fprintf(f, "everybody becomes %u:%u (all_squash)", o->anonuid, o->anongid);
-	else if (o->root_squash)
-		fprintf(f, "root becomes %u:%u (root_squash)", o->anonuid, o->anongid);
-	else
-		fprintf(f, "root stays root (no_root_squash)");
-	fprintf(f, ", %s", o->secure ? "from ports below 1024 only (secure)" : "from any port (insecure)");
-	if (o->ino32)
-		fprintf(f, ", file numbers of 32 bits (ino32)");
-}
-
-static void put_others(FILE *f, const struct question *q)
-{
-	const struct export *ex = q->verdict.export;
-	unsigned i;
-
-	for (i = 0; i < ex->nclients && i < 8; i++)
-		fprintf(f, "%s%s", i ? ", " : "", ex->clients[i].spec);
-	if (ex->nclients > 8)
-		fprintf(f, " and %u more", ex->nclients - 8);
-	if (q->wants_name && !q->name)
-		fprintf(f, "; the client's address has no host name that leads back to it, so no pattern matches");
-	else if (q->name)
-		fprintf(f, "; the client's name is %s", q->name);
-}
-
-/* The decision and its reason, as one sentence. */
-static void put_reason(FILE *f, const struct test *t, const struct question *q)
-{
-	const struct export_verdict *v = &q->verdict;
-	const char *file = t->d->exports_path ? t->d->exports_path : "--export";
-
-	if (q->no_volume) {
-		fprintf(f, "there is no such volume");
-		return;
-	}
-	switch (v->why) {
-	case EXPORT_NO_PATH:
-		fprintf(f, "%s exports neither it nor a directory above it", file);
-		return;
-	case EXPORT_NO_CLIENT:
-		fprintf(f, "%s:%u exports %s, but only to %s", file, v->export->line, v->export->path,
-			v->export->nclients == 1 ? "" : "these: ");
-		put_others(f, q);
-		return;
-	case EXPORT_HIGH_PORT:
-		fprintf(f, "%s:%u lets %s in from ports below 1024 only, and the port is %u (the option insecure lifts that)", file,
-			v->client->line, v->client->spec, q->port);
-		return;
-	case EXPORT_REFUSED:
-		fprintf(f, "%s:%u refuses %s access (noaccess), whatever else matches", file, v->client->line, v->client->spec);
-		return;
-	case EXPORT_ALLOWED:
-		fprintf(f, "%s:%u exports %s to %s: ", file, v->client->line, v->export->path, v->client->spec);
-		put_options(f, &v->client->options);
-		return;
-	}
 }
 
 static bool allowed(const struct question *q)
 {
-	return !q->no_volume && q->verdict.why == EXPORT_ALLOWED;
+	return !q->v.no_volume && q->v.verdict.why == EXPORT_ALLOWED;
 }
 
 static void print_json(const struct test *t, const struct question *q, const char *reason)
 {
 	static const char *const words[] = { "allowed", "not exported", "client not listed", "port", "noaccess" };
-	const struct export_verdict *v = &q->verdict;
+	const struct export_verdict *v = &q->v.verdict;
 	const struct export_options *o;
 
 	printf("{\"client\": ");
 	json_put_text(stdout, q->client);
-	printf(", \"address\": \"%s\", \"port\": %u, \"name\": ", q->address, q->port);
-	json_put_text(stdout, q->name);
+	printf(", \"address\": \"%s\", \"port\": %u, \"name\": ", q->address, q->v.port);
+	json_put_text(stdout, q->v.name);
 	printf(", \"path\": ");
 	json_put_text(stdout, q->path);
 	printf(", \"allowed\": %s, \"why\": \"%s\", \"reason\": ", allowed(q) ? "true" : "false",
-	       q->no_volume ? "no such volume" : words[v->why]);
+	       q->v.no_volume ? "no such volume" : words[v->why]);
 	json_put_text(stdout, reason);
 	printf(", \"file\": ");
 	json_put_text(stdout, t->d->exports_path);
@@ -289,17 +242,27 @@ static void print_json(const struct test *t, const struct question *q, const cha
 	printf("}\n");
 }
 
+/* The answer may hang on the port that was taken for granted. */
+static void add_port_meant(char **reason, const struct question *q)
+{
+	const struct export_client *client = q->v.verdict.client;
+	char *longer;
+
+	if (!q->port_meant || !allowed(q) || !client->options.secure)
+		return;
+	if (asprintf(&longer, "%s; a port below 1024 is taken for granted: CLIENT:PORT asks about another one", *reason) < 0)
+		return;
+	free(*reason);
+	*reason = longer;
+}
+
 static void print(const struct test *t, const struct question *q)
 {
-	char *reason = NULL;
-	size_t size;
-	FILE *f = open_memstream(&reason, &size);
+	char *reason = verdict_text(&q->v);
 
-	if (!f)
+	if (!reason)
 		return;
-	put_reason(f, t, q);
-	if (fclose(f) != 0)
-		return;
+	add_port_meant(&reason, q);
 	if (t->d->conf.json) {
 		print_json(t, q, reason);
 	} else {
@@ -351,7 +314,7 @@ static void coroutine_fn ask_all(void *arg)
 	int ret;
 
 	export_set_resolve(t->set);
-	t->names = peer_names_new();
+	t->names = peer_names_new(NULL);
 	while (t->names && (line = strsep(&next, "\n"))) {
 		ret = ask(t, line);
 		if (ret > t->status)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/export.h"
+#include "xlators/exports.h"
 #include "runtime/list.h"
 #include "runtime/loop.h"
 

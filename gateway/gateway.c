@@ -47,7 +47,7 @@ int gateway_serve(struct gateway *gw)
 	struct rpc_service udp = { .name = "mount", .programs = mounts, .user = gw };
 	int ret;
 
-	gw->names = peer_names_new();
+	gw->names = peer_names_new(NULL);
 	gw->mounts = mount_list_new();
 	gw->replay = rpc_replay_new(0, 0);
 	list_init(&gw->conns);
@@ -140,24 +140,27 @@ static void remember(struct gateway *gw, struct rpc_request *rq, const struct ex
 		memcpy(v->volume_id, hold->volume->id, 16);
 }
 
-const struct export_client *coroutine_fn gateway_admit(struct gateway *gw, struct rpc_request *rq,
-						       struct export_set *set, const struct export *ex)
+int coroutine_fn gateway_admit(struct gateway *gw, struct rpc_request *rq, struct export_set *set, const struct export *ex,
+			       const struct export_client **ret_client)
 {
 	struct gateway_conn *gc = rq->conn ? rpc_conn_user(rq->conn) : NULL;
 	const struct sockaddr *peer = (const struct sockaddr *)rq->peer;
 	struct gateway_verdict *v = gc ? verdict_of(gc, ex, set->generation) : NULL;
-	const struct export_client *client;
+	const char *name = NULL;
 
 	if (v && loop_now_ns(gw->loop) < v->until_ns) {
 		v->calls++;
-		return v->client;
+		*ret_client = v->client;
+		return v->client ? 0 : -EACCES;
 	}
-	client = export_admit(ex, peer, ex->has_patterns ? peer_name(gw->names, peer) : NULL);
+	if (export_needs_name(ex, peer) && peer_name(gw->names, peer, &name) < 0)
+		return -EAGAIN;
+	*ret_client = export_admit(ex, peer, name);
 	if (rq->conn)
-		remember(gw, rq, set, ex, client);
-	if (rq->conn && client)
+		remember(gw, rq, set, ex, *ret_client);
+	if (rq->conn && *ret_client)
 		rpc_conn_known(rq->conn);
-	return client;
+	return *ret_client ? 0 : -EACCES;
 }
 
 int gateway_handle(struct volume_graph *vg, const struct export *ex, const struct iatt *stat, struct wire_handle *ret_handle)

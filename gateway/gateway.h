@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "gateway/export.h"
+#include "gateway/peer_names.h"
 #include "gateway/volume_set.h"
 #include "rpc/replay.h"
 #include "rpc/rpc.h"
@@ -18,6 +18,7 @@ struct gateway {
 	struct loop *loop;
 	struct volume_set volumes;
 	struct export_set *exports;	/* of all volumes; replaced whole by a reload */
+	const char *exports_file;	/* where they stand, for the log */
 	struct peer_names *names;
 	struct mount_list *mounts;
 	struct list conns;		/* struct gateway_conn */
@@ -72,10 +73,10 @@ static inline int coroutine_fn gateway_ready(struct gateway_hold *hold, uint64_t
 	return hold->vg ? 0 : gateway_get_ready(hold, at_most_ns);
 }
 
-/* The client entry of @ex that lets the caller of @rq in, or NULL. May park (names of peers). @ex must be held by its
- * set. */
-const struct export_client *coroutine_fn gateway_admit(struct gateway *gw, struct rpc_request *rq,
-						       struct export_set *set, const struct export *ex);
+/* The client entry of @ex that lets the caller of @rq in. 0, -EACCES, or -EAGAIN: the peer's name decides, and is not known yet. Parks
+ * for names only. @ex must be held by its set. */
+int coroutine_fn gateway_admit(struct gateway *gw, struct rpc_request *rq, struct export_set *set, const struct export *ex,
+			       const struct export_client **ret_client);
 /* AUTH_SYS or nothing to the call's identity, squashed as @options say. */
 void gateway_identity(struct call *call, struct rpc_request *rq, const struct export_options *options);
 

@@ -39,6 +39,8 @@ struct gatewayd {
 
 /* serve.c: from start to end, in coroutines of its own; loop_run() then returns and d->status is the exit status. */
 void gatewayd_run(struct gatewayd *d);
+/* Serves @set from here on; it is taken over. Waits for host names, but not for long. */
+void coroutine_fn gatewayd_take_exports(struct gatewayd *d, struct export_set *set);
 
 /* listen.c: each address of --listen. A host without IPv6 is no failure while something else is listened on. */
 int coroutine_fn gatewayd_listen(struct gatewayd *d, struct error *err);

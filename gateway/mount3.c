@@ -10,6 +10,7 @@
 
 #include "gateway/gateway.h"
 #include "gateway/status.h"
+#include "gateway/verdict.h"
 #include "runtime/json_text.h"
 #include "runtime/log.h"
 #include "runtime/stream.h"
@@ -139,76 +140,129 @@ static char *path_of(const struct rpc_request *rq, const dirpath *path)
 	return s;
 }
 
-/* -ENOENT: there is no such volume; -EACCES: the path is not exported, or not to the caller. */
-static int coroutine_fn find_export(struct gateway *gw, struct rpc_request *rq, const char *path, struct export_verdict *ret_verdict,
-				    struct gateway_hold **ret_hold)
-{
-	const struct sockaddr *peer = (const struct sockaddr *)rq->peer;
-	struct volume *vol = *path == '/' ? volume_set_find(&gw->volumes, path + 1, strcspn(path + 1, "/")) : NULL;
+/* Everything about one MNT: @why is what to tell about a refusal. */
+struct mnt {
+	struct gateway *gw;
+	struct rpc_request *rq;
+	const char *path;
 	struct gateway_hold *hold;
+	struct verdict_case why;
+};
 
+/* -ENOENT: there is no such volume; -EACCES: the path is not exported, or not to the caller. */
+static int coroutine_fn find_export(struct mnt *m)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)m->rq->peer;
+	const char *path = m->path;
+	struct volume *vol = *path == '/' ? volume_set_find(&m->gw->volumes, path + 1, strcspn(path + 1, "/")) : NULL;
+	struct verdict_case *c = &m->why;
+
+	c->no_volume = !vol;
 	if (!vol)
 		return -ENOENT;
-	hold = *ret_hold = gateway_hold(gw, rq, vol);
-	if (!hold)
+	m->hold = gateway_hold(m->gw, m->rq, vol);
+	if (!m->hold)
 		return -ENOMEM;
-	export_decide(hold->set, path, peer, export_wants_name(hold->set, path) ? peer_name(gw->names, peer) : NULL, ret_verdict);
-	return ret_verdict->why == EXPORT_ALLOWED ? 0 : -EACCES;
+	c->set = m->hold->set;
+	c->port = export_port(peer);
+	c->wants_name = export_path_needs_name(c->set, path, peer);
+	if (c->wants_name)
+		peer_name(m->gw->names, peer, &c->name);
+	export_decide(m->hold->set, path, peer, c->name, &c->verdict);
+	return c->verdict.why == EXPORT_ALLOWED ? 0 : -EACCES;
+}
+
+/* The path below the export, "." left out. Below an exported subdirectory it is taken as it is written, and the walk refuses dots. */
+static const char *rest_of(struct arena *arena, const struct export_verdict *v)
+{
+	const char *from = v->rest;
+	char *rest = arena_strdup(arena, from), *to = rest;
+	size_t len;
+
+	if (!rest || *v->export->subdir)
+		return rest;
+	for (; *from; from += len) {
+		from += strspn(from, "/");
+		len = strcspn(from, "/");
+		if (!len || (len == 1 && *from == '.'))
+			continue;
+		if (to > rest)
+			*to++ = '/';
+		memcpy(to, from, len);
+		to += len;
+	}
+	*to = '\0';
+	return rest;
 }
 
 /* mount(8) gives up at the first error: where a brick is about to come, waiting is done here. */
-static int coroutine_fn walk_patiently(struct graph *graph, struct rpc_request *rq, const struct export_verdict *v,
-				       struct iatt *ret_stat)
+static int coroutine_fn walk_patiently(const struct mnt *m, struct iatt *ret_stat)
 {
+	const struct export_verdict *v = &m->why.verdict;
+	struct graph *graph = m->hold->vg->graph;
+	struct arena *arena = m->rq->arena;
 	uint64_t end = loop_now_ns(graph->loop) + READY_NS;
+	const char *rest = rest_of(arena, v);
 	uint8_t root[16];
 	int ret;
 
+	if (!rest)
+		return -ENOMEM;
 	do {
 		v->export->root_known = false;		/* another directory may have the name by now */
-		ret = gateway_export_root(graph, rq->arena, v->export, root);
+		ret = gateway_export_root(graph, arena, v->export, root);
 		if (ret == 0)
-			ret = gateway_walk(graph, rq->arena, root, v->rest, ret_stat);
+			ret = gateway_walk(graph, arena, root, rest, ret_stat);
 	} while (status_of(ret) == NFS3ERR_JUKEBOX && loop_now_ns(graph->loop) < end && co_sleep_ns(TRY_AGAIN_NS) == 0);
 	return ret;
 }
 
-static int coroutine_fn mount_path(struct gateway *gw, struct rpc_request *rq, const char *path, nfs_fh3 *ret_handle)
+static int coroutine_fn mount_path(struct mnt *m, nfs_fh3 *ret_handle)
 {
-	struct gateway_hold *hold;
-	struct export_verdict v;
 	struct iatt stat;
 	int ret;
 
-	ret = find_export(gw, rq, path, &v, &hold);
+	ret = find_export(m);
 	if (ret == 0)
-		ret = gateway_ready(hold, READY_NS);
+		ret = gateway_ready(m->hold, READY_NS);
 	if (ret == 0)
-		ret = walk_patiently(hold->vg->graph, rq, &v, &stat);
+		ret = walk_patiently(m, &stat);
 	if (ret == 0 && !S_ISDIR(stat.mode))
 		ret = -ENOTDIR;
-	return ret < 0 ? ret : gateway_handle(hold->vg, v.export, &stat, ret_handle);
+	return ret < 0 ? ret : gateway_handle(m->hold->vg, m->why.verdict.export, &stat, ret_handle);
+}
+
+/* The evaluator's sentence, or what came of looking for the directory. */
+static void tell_refused(const struct mnt *m, int ret)
+{
+	bool judged = m->path && (m->why.no_volume || (m->hold && m->why.verdict.why != EXPORT_ALLOWED));
+	char *reason = judged ? verdict_text(&m->why) : NULL;
+	char text[80];
+
+	log_notice("mount refused", "client=%s path=%s reason=%s",
+		   sockaddr_text((const struct sockaddr *)m->rq->peer, text, sizeof(text)), m->path ? log_quote(m->path) : "",
+		   log_quote(reason ? reason : ret == -ENOENT ? "the directory does not exist" : strerror(-ret)));
+	free(reason);
 }
 
 static int coroutine_fn mount3_mnt(struct rpc_request *rq, const void *args, void *res)
 {
 	struct gateway *gw = rpc_server_user(rq->server);
-	const char *path = path_of(rq, args);
+	struct mnt m = { .gw = gw, .rq = rq, .path = path_of(rq, args), .why.file = gw->exports_file };
 	mountres3 *r = res;
 	char text[80];
 	int ret;
 
 	co_set_deadline(loop_now_ns(gw->loop) + MNT_DEADLINE_NS);
-	ret = path ? mount_path(gw, rq, path, &r->mountres3_u.mountinfo.fhandle) : -EINVAL;
+	ret = m.path ? mount_path(&m, &r->mountres3_u.mountinfo.fhandle) : -EINVAL;
 	r->fhs_status = status_of_mount(ret);
 	if (ret == 0) {
 		r->mountres3_u.mountinfo.auth_flavors.n = 1;
 		r->mountres3_u.mountinfo.auth_flavors.flavors[0] = RPC_FLAVOR_SYS;
-		mount_list_add(gw->mounts, host_text(rq, text, sizeof(text)), path);
-		log_info("client mounted", "client=%s path=%s", host_text(rq, text, sizeof(text)), log_quote(path));
+		mount_list_add(gw->mounts, host_text(rq, text, sizeof(text)), m.path);
+		log_info("client mounted", "client=%s path=%s", host_text(rq, text, sizeof(text)), log_quote(m.path));
 	} else {
-		log_notice("mount refused", "client=%s path=%s reason=%d", host_text(rq, text, sizeof(text)),
-			   path ? log_quote(path) : "", -ret);
+		tell_refused(&m, ret);
 	}
 	return RPC_OK;
 }
@@ -284,13 +338,13 @@ static int coroutine_fn mount_export(struct rpc_request *rq, const void *args, v
 		const struct export *ex = &hold->set->exports[i];
 		struct exportnode *node;
 
-		if (!volume_set_find(&gw->volumes, ex->path + 1, ex->volume_len))
+		if (!ex->nclients || !volume_set_find(&gw->volumes, ex->path + 1, ex->volume_len))
 			continue;
 		node = &r->entries[r->n++];
 		node->ex_dir = name_of(rq->arena, ex->path, MNTPATHLEN);
 		node->ex_groups.names = arena_alloc(rq->arena, (ex->nclients + 1) * sizeof(mount_name));
 		for (j = 0; node->ex_groups.names && j < ex->nclients; j++)
-		if (!ex->clients[j].options.noaccess)
+			if (!ex->clients[j].options.noaccess)
 				node->ex_groups.names[node->ex_groups.n++] = name_of(rq->arena, ex->clients[j].spec, MNTNAMLEN);
 	}
 	return RPC_OK;

@@ -172,9 +172,9 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 	op->export = export_of(hold, &decoded);
 	if (!op->export)
 		return NFS3ERR_STALE;
-	client = gateway_admit(gw, rq, hold->set, op->export);
-	if (!client)
-		return NFS3ERR_ACCES;
+	ret = gateway_admit(gw, rq, hold->set, op->export, &client);
+	if (ret < 0)
+		return status_of(ret);
 	op->options = &client->options;
 	if (need == NFS_MODIFIES && !op->options->rw)
 		return NFS3ERR_ROFS;

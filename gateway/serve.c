@@ -17,6 +17,7 @@
 
 #define DRAIN_NS 30000000000ull
 #define HOSTS_TTL_NS 60000000000ull
+#define HOSTS_SOON_NS 5000000000ull	/* what did not answer at a reload is asked again */
 #define POLL_NS 10000000ull
 
 /* --- host names of exports -------------------------------------------------------------------------------------- */
@@ -40,10 +41,24 @@ static void hosts_due(void *arg)
 		co_start(d->loop, resolve_hosts, d);
 }
 
-static void watch_hosts(struct gatewayd *d)
+/* A name server that does not answer keeps no new exports waiting: its names follow. */
+void coroutine_fn gatewayd_take_exports(struct gatewayd *d, struct export_set *set)
 {
-	if (d->gw.exports->has_hosts && !timer_armed(&d->hosts_timer))
-		timer_arm(d->loop, &d->hosts_timer, loop_now_ns(d->loop) + HOSTS_TTL_NS);
+	struct export_set *old = d->gw.exports;
+	uint64_t deadline = co_set_deadline(loop_now_ns(d->loop) + PEER_NAMES_WAIT_NS);
+	unsigned i;
+
+	if (old)
+		export_set_inherit(set, old);
+	export_set_resolve(set);
+	co_restore_deadline(deadline);
+	d->gw.exports = set;
+	export_set_unref(old);
+	for (i = 0; i < set->nwrong; i++)
+		log_error("a line of the exports is wrong and is not served, the others are", "reason=%s",
+			  log_quote(set->wrong[i].sentence));
+	if (set->has_hosts && !d->stopping)
+		timer_arm(d->loop, &d->hosts_timer, loop_now_ns(d->loop) + HOSTS_SOON_NS);
 }
 
 /* --- SIGHUP ----------------------------------------------------------------------------------------------------- */
@@ -64,20 +79,15 @@ static int read_exports_blocking(void *arg)
 	return volume_one_exports(r->d, &r->set, &r->err);
 }
 
-/* All or nothing: calls in flight keep the set they began with, the next ones get the new one, host names resolved. */
+/* Calls in flight keep the set they began with, the next ones get the new one. */
 static void coroutine_fn reload_exports(struct gatewayd *d, struct reading *r)
 {
-	struct export_set *old;
-
 	if (loop_offload(read_exports_blocking, r) < 0) {
 		log_error("exports were not reloaded, the old ones stay", "reason=\"%s\"", r->err.text);
 		return;
 	}
-	export_set_resolve(r->set);
-	old = d->gw.exports;
-	d->gw.exports = r->set;
-	export_set_unref(old);
-	log_notice("exports reloaded", "exports=%u clients=%u", r->set->n, r->set->nclients);
+	gatewayd_take_exports(d, r->set);
+	log_notice("exports reloaded", "exports=%u clients=%u wrong=%u", r->set->n, r->set->nclients, r->set->nwrong);
 }
 
 static void coroutine_fn reload_dir(struct gatewayd *d, struct reading *r)
@@ -107,7 +117,6 @@ static void coroutine_fn reload_once(struct gatewayd *d)
 		reload_dir(d, r);
 	else
 		reload_exports(d, r);
-	watch_hosts(d);
 	free(r);
 }
 
@@ -260,6 +269,7 @@ static int coroutine_fn bring_up(struct gatewayd *d, struct error *err)
 	int ret;
 
 	d->gw.loop = d->loop;
+	d->gw.exports_file = d->exports_path ? d->exports_path : "--export";
 	volume_set_init(&d->gw.volumes);
 	timer_init(&d->hosts_timer, hosts_due, d);
 	ret = daemon_signals_open(d->loop, &d->signals, on_signal, d);
@@ -276,8 +286,6 @@ static int coroutine_fn bring_up(struct gatewayd *d, struct error *err)
 		ret = gatewayd_listen(d, err);
 	if (ret < 0)
 		return ret;
-	if (d->gw.exports->has_hosts)
-		resolve_hosts(d);
 	gatewayd_register(d);
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/export.h"
+#include "xlators/exports.h"
 #include "runtime/log.h"
 
 /* Calls that wait for a volume to come up for the first time. The others are sent away at once: clients share one connection

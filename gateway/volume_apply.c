@@ -129,7 +129,6 @@ static void tell_useless_exports(struct gatewayd *d, const struct export_set *se
 unsigned coroutine_fn volume_dir_apply(struct gatewayd *d, struct volume_dir *dir)
 {
 	uint64_t until_ns = loop_now_ns(d->loop) + RELOAD_WAIT_NS;
-	struct export_set *old;
 	unsigned i, bad = 0;
 
 	for (i = 0; i < dir->n && !d->stopping; i++)
@@ -138,11 +137,9 @@ unsigned coroutine_fn volume_dir_apply(struct gatewayd *d, struct volume_dir *di
 		log_error("exports were not reloaded, the old ones stay", "reason=\"%s\"", dir->exports_err.text);
 		bad++;
 	} else {
-		export_set_resolve(dir->exports);
-		old = d->gw.exports;
-		d->gw.exports = dir->exports;
+		gatewayd_take_exports(d, dir->exports);
 		dir->exports = NULL;
-		export_set_unref(old);
+		bad += d->gw.exports->nwrong;
 		tell_useless_exports(d, d->gw.exports);
 	}
 	if (!d->stopping)

@@ -3,8 +3,9 @@
 #ifndef GATEWAY_VOLUME_DIR_H
 #define GATEWAY_VOLUME_DIR_H
 
-#include "gateway/export.h"
+#include "xlators/exports.h"
 #include "rpc/mac.h"
+#include "runtime/coroutine.h"
 
 #define VOLUMES_MAX 1024
 

@@ -102,13 +102,15 @@ static int name_volume(struct gatewayd *d, const struct volfile *vf)
 
 static int coroutine_fn start_with(struct gatewayd *d, struct volfile *vf, const uint8_t *id, const uint8_t *key, struct error *err)
 {
+	struct export_set *set;
 	struct volume *vol;
 	int ret = name_volume(d, vf);
 
 	if (ret == 0)
-		ret = volume_one_exports(d, &d->gw.exports, err);
+		ret = volume_one_exports(d, &set, err);
 	if (ret < 0)
 		return ret;
+	gatewayd_take_exports(d, set);
 	vol = volume_new(d->loop, d->conf.volume, key, err);
 	if (!vol)
 		return -ENOMEM;

@@ -148,6 +148,19 @@ static void check_options(const struct volume *v, json_t *problems)
 	}
 }
 
+/* Each option may be right by itself, and what they make together not. */
+static void check_exports(const struct volume *v, json_t *problems)
+{
+	struct error err = { "" };
+	char *where;
+
+	if (exports_for_volume_check(v, &err) == 0)
+		return;
+	where = format("volumes/%s", v->name);
+	problem(problems, where, err.text);
+	free(where);
+}
+
 static void check_hosts(const struct manager *m, const struct volume *v, json_t *problems)
 {
 	unsigned i;
@@ -189,6 +202,7 @@ json_t *coroutine_fn command_config_check(struct manager *m, json_t *rq)
 		free(where);
 		if (k->v) {
 			check_options(k->v, problems);
+			check_exports(k->v, problems);
 			check_hosts(m, k->v, problems);
 		}
 	}

@@ -18,6 +18,7 @@ static bool is_switch_of_tls(const struct volume_option_row *row)
 static int set_options(struct manager *m, struct volume *v, void *arg, struct error *err)
 {
 	json_t *options = arg, *one;
+	bool exports = false;
 	size_t i;
 	int ret;
 
@@ -31,13 +32,14 @@ static int set_options(struct manager *m, struct volume *v, void *arg, struct er
 		if (ret < 0)
 			return ret;
 		row = volume_option_find(name);
+		exports |= row && row->place == PLACE_EXPORTS;
 		if (v->state == VOLUME_STARTED && is_switch_of_tls(row) && strcmp(volume_option_effective(v, row->name), value) != 0)
 			return error_set(err, -EBUSY, "%s changes bricks and whoever uses them at once: stop volume %s first", row->name,
 					 v->name);
 		volume_set_option(v, row ? row->name : name, value); /* user.* has no row */
 		v->login_only = v->login_only || (row && strcmp(row->name, "auth.allow") == 0);
 	}
-	return 0;
+	return exports ? exports_for_volume_check(v, err) : 0;
 }
 
 static int reset_options(struct manager *m, struct volume *v, void *arg, struct error *err)

@@ -9,6 +9,7 @@
 #include "mgmt/options.h"
 #include "mgmt/volfile_text.h"
 #include "mgmt/volfiles.h"
+#include "xlators/exports.h"
 
 /* In octal: blanks, quotes, backslashes and what begins a comment. */
 static void put_path(FILE *f, const char *volume, const char *dir, size_t len)
@@ -137,4 +138,18 @@ char *exports_for_volume(const struct volume *v)
 			put_dirs(t.f, v);
 	}
 	return text_close(&t);
+}
+
+int exports_for_volume_check(const struct volume *v, struct error *err)
+{
+	char *lines = exports_for_volume(v);
+	struct export_set *set;
+	int ret = exports_parse(lines, strlen(lines), NULL, NULL, &set, err);
+
+	free(lines);
+	if (ret == 0)
+		export_set_unref(set);
+	else
+		error_prefix(err, "the exports of volume %s", v->name);
+	return ret;
 }

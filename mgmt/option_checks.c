@@ -1,7 +1,7 @@
 /* mgmt/option_checks.c: what a row cannot say of a value: lists of clients, directories to export, regular expressions.
  *
- * It reads as gateway/export_parse.c and bricks/auth.c do, and refuses what these would refuse or never match. The gateway's --check is the
- * final judge of exports. */
+ * It reads as bricks/auth.c does, and refuses what that would refuse or never match. Of exports the gateway's own parser judges
+ * (xlators/exports.h). */
 #include "mgmt/option_checks.h"
 
 #include <arpa/inet.h>
@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "xlators/exports.h"
 
 #define EXPORT_PATH_MAX 767	/* with a volume's name before it, the gateway's 1023 */
 
@@ -265,49 +267,41 @@ int check_export_dir(const char *name, const char *value, struct error *err)
 
 /* --- nfs.exports --- */
 
-static bool is_export_options(const char *text)
+/* "all" and "192.0.2.*" are GlusterFS's words, and names to exports(5). */
+static int check_habits(const char *name, const struct export_set *set, struct error *err)
 {
-	return text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_=:,-")] == '\0';
-}
+	char text[CLIENT_WORD_SIZE];
+	unsigned i;
+	int ret;
 
-static int check_exports_word(const char *name, char *word, unsigned *nclients, struct error *err)
-{
-	char *open = strchr(word, '('), text[CLIENT_WORD_SIZE];
-	size_t len = strlen(word);
+	for (i = 0; i < set->exports[0].nclients; i++) {
+		const char *spec = set->exports[0].clients[i].spec;
 
-	if (*word == '-')
-		return is_export_options(word + 1) ? 0 : error_set(err, -EINVAL, "option %s: \"%.64s\" are no options", name, word);
-	(*nclients)++;
-	if (open) {
-		if (word[len - 1] != ')')
-			return error_set(err, -EINVAL, "option %s: expected CLIENT(OPTIONS), not \"%.64s\"", name, word);
-		word[len - 1] = *open = '\0';
-		if (!is_export_options(open + 1))
-			return error_set(err, -EINVAL, "option %s: \"%.64s\" are no options: expected words such as rw,no_root_squash", name,
-					 open + 1);
+		ret = client_word(name, spec, strlen(spec), text, err);
+		if (ret < 0)
+			return ret;
+		if (strcmp(text, spec) != 0)
+			return error_set(err, -EINVAL, "option %s: instead of \"%.64s\" write \"%s\"", name, spec, text);
 	}
-	if (!*word)
-		return 0;
-	if (client_word(name, word, strlen(word), text, err) < 0)
-		return -EINVAL;
-	return strcmp(text, word) == 0 ? 0 : error_set(err, -EINVAL, "option %s: instead of \"%.64s\" write \"%s\"", name, word, text);
+	return 0;
 }
 
 int check_exports(const char *name, const char *value, struct error *err)
 {
-	const char *at = value, *end = value + strlen(value);
-	unsigned nclients = 0;
-	struct word w;
-	char *copy;
-	int ret = 0;
+	struct export_set *set;
+	char *line;
+	int ret;
 
-	while (ret == 0 && next_word(&at, end, " ", &w)) {
-		copy = strndup(w.at, w.len);
-		ret = copy ? check_exports_word(name, copy, &nclients, err) : -ENOMEM;
-		free(copy);
+	if (asprintf(&line, "/volume %s", value) < 0)
+		return -ENOMEM;
+	ret = exports_parse(line, strlen(line), NULL, "volume", &set, err);
+	free(line);
+	if (ret < 0) {
+		error_prefix(err, "option %s", name);
+		return ret;
 	}
-	if (ret == 0 && !nclients)
-		return error_set(err, -EINVAL, "option %s: expected clients as in exports(5), such as 192.0.2.0/24(rw) *(ro)", name);
+	ret = check_habits(name, set, err);
+	export_set_unref(set);
 	return ret;
 }
 

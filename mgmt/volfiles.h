@@ -30,5 +30,7 @@ char *volfile_for_brick(const struct volume *v, unsigned brick, const struct bri
 /* The lines of exports(5) for one volume, "" when it is not exported: nfs.rpc-auth-allow, nfs.rpc-auth-reject, nfs.volume-access,
  * nfs.export-volumes, nfs.export-dir, nfs.exports and so on. */
 char *exports_for_volume(const struct volume *v);
+/* Would a gateway serve all of these lines? 0, or -errno with a sentence. */
+int exports_for_volume_check(const struct volume *v, struct error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* runtime/resolve.c: host names to addresses, and addresses to text. The resolver blocks, so names go to a helper
- * thread. */
+/* runtime/resolve.c: host names to addresses, and addresses to text. The resolver blocks, so names go to threads of its own
+ * (resolver.h). */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -9,8 +9,11 @@
 #include <sys/un.h>
 
 #include "runtime/loop_private.h"
+#include "runtime/resolver.h"
 
 #define HOST_MAX 255
+#define ANSWERS_MAX 16
+#define PATIENCE_NS 20000000000ull	/* however long the name server may take */
 
 socklen_t sockaddr_len(const struct sockaddr *addr)
 {
@@ -101,7 +104,12 @@ static bool parse_numeric(char *host, uint16_t port, struct sockaddr_storage *re
 	return true;
 }
 
-struct lookup { const char *host; uint16_t port; struct sockaddr_storage *addrs; unsigned max; };
+struct lookup {			/* on the heap: the one that asks may give up */
+	char host[HOST_MAX + 1];
+	uint16_t port;
+	unsigned max;
+	struct sockaddr_storage addrs[ANSWERS_MAX];
+};
 
 static int lookup_errno(int error)
 {
@@ -142,10 +150,37 @@ static int lookup_blocking(void *arg)
 	return n ? (int)n : -ENOENT;
 }
 
+static int coroutine_fn ask(enum resolver_kind kind, int (*blocking)(void *question), void *question, bool *ret_left)
+{
+	uint64_t old = co_set_deadline(loop_now_ns(loop_self()) + PATIENCE_NS);
+	int ret = resolver_run(kind, blocking, question, ret_left);
+
+	co_restore_deadline(old);
+	return ret;
+}
+
+static int coroutine_fn look_up(const char *name, uint16_t port, struct sockaddr_storage *ret_addrs, unsigned max)
+{
+	struct lookup *l = calloc(1, sizeof(*l));
+	bool left;
+	int n;
+
+	if (!l)
+		return -ENOMEM;
+	snprintf(l->host, sizeof(l->host), "%s", name);
+	l->port = port;
+	l->max = max < ANSWERS_MAX ? max : ANSWERS_MAX;
+	n = ask(RESOLVER_ADDRESSES, lookup_blocking, l, &left);
+	if (n > 0)
+		memcpy(ret_addrs, l->addrs, (size_t)n * sizeof(*ret_addrs));
+	if (!left)
+		free(l);
+	return n;
+}
+
 int net_resolve(const char *host, uint16_t port, struct sockaddr_storage *ret_addrs, unsigned max)
 {
 	char name[HOST_MAX + 1];
-	struct lookup lookup = { name, port, ret_addrs, max };
 	size_t len = strlen(host);
 
 	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
@@ -160,24 +195,36 @@ int net_resolve(const char *host, uint16_t port, struct sockaddr_storage *ret_ad
 		return 1;
 	if (loop_is_sim(loop_self()))
 		return -ENOENT;		/* what the real resolver says does not follow from the seed */
-	return loop_offload(lookup_blocking, &lookup);
+	return look_up(name, port, ret_addrs, max);
 }
 
-struct reverse { const struct sockaddr *addr; char *name; size_t size; };
+struct reverse { struct sockaddr_storage addr; char name[NI_MAXHOST]; };
 
 static int reverse_blocking(void *arg)
 {
 	struct reverse *r = arg;
-	int error = getnameinfo(r->addr, sockaddr_len(r->addr), r->name, (socklen_t)r->size, NULL, 0, NI_NAMEREQD);
+	const struct sockaddr *addr = (const struct sockaddr *)&r->addr;
+	int error = getnameinfo(addr, sockaddr_len(addr), r->name, sizeof(r->name), NULL, 0, NI_NAMEREQD);
 
 	return error ? lookup_errno(error) : 0;
 }
 
 int net_reverse(const struct sockaddr *addr, char *ret_name, size_t size)
 {
-	struct reverse reverse = { addr, ret_name, size };
+	struct reverse *r;
+	bool left;
+	int ret;
 
 	if (loop_is_sim(loop_self()))
 		return -ENOENT;
-	return loop_offload(reverse_blocking, &reverse);
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	memcpy(&r->addr, addr, sockaddr_len(addr));
+	ret = ask(RESOLVER_NAMES, reverse_blocking, r, &left);
+	if (ret == 0)
+		ret = strlen(r->name) < size ? snprintf(ret_name, size, "%s", r->name), 0 : -ENOENT;
+	if (!left)
+		free(r);
+	return ret;
 }

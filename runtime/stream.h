@@ -57,8 +57,8 @@ const char *sockaddr_text(const struct sockaddr *addr, char *buf, size_t size);
 socklen_t sockaddr_len(const struct sockaddr *addr);
 /* Without the port, IPv4-mapped IPv6 taken for IPv4. */
 bool sockaddr_same_host(const struct sockaddr *a, const struct sockaddr *b);
-/* Numeric literals (brackets or not) at once; names through the resolver on a helper thread. At most @max results.
- * Count or -errno. */
+/* Numeric literals (brackets or not) at once; names through the resolver's threads (resolver.h). At most @max results
+ * (16). Count or -errno: -ENOENT for a name that does not exist, -EAGAIN when nobody could say, -ETIMEDOUT. */
 int coroutine_fn net_resolve(const char *host, uint16_t port, struct sockaddr_storage *ret_addrs, unsigned max);
 /* The other way round, without any proof that the name is true. 0 or -errno (-ENOENT: it has no name). */
 int coroutine_fn net_reverse(const struct sockaddr *addr, char *ret_name, size_t size);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/export.h"
+#include "xlators/exports.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,6 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *rest;
 	unsigned i;
 
+	if (size % 3 == 0) {
+		if (exports_parse_lines((const char *)data, size, "exports", NULL, &set, &err) == 0)
+			export_set_unref(set);
+		err.text[0] = '\0';
+	}
 	if (exports_parse((const char *)data, size, "exports", size & 1 ? "demo" : NULL, &set, &err) < 0) {
 		if (strncmp(err.text, "exports:", 8) != 0)
 			abort();

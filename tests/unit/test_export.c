@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "gateway/export.h"
+#include "xlators/exports.h"
 
 static struct export_set *parse(const char *text)
 {
@@ -132,7 +132,10 @@ static void test_errors_name_file_and_line(void **state)
 	assert_says(refused("/demo 2001:db8::/129\n"), "prefix length from 0 to 128");
 	assert_says(refused("/demo @group\n"), "netgroups");
 	assert_says(refused("/demo *(sec=krb5)\n"), "sec=sys");
-	assert_says(refused("/demo *\n/demo *\n"), "exports:2: \"/demo\" is exported in line 1 already");
+	assert_says(refused("/demo *(sec=krb5:krb5p)\n"), "sec=sys");
+	assert_says(refused("/demo *(xprtsec=tls)\n"), "TLS");
+	assert_says(refused("/demo *(refer=/x@h)\n"), "NFSv3");
+	assert_says(refused("/demo 192.0.2.*(rw)\n"), "write a network");
 	assert_says(refused("/demo/../x *\n"), "have no place");
 	assert_says(refused("/demo \"*\n"), "quote");
 	assert_says(refused("/demo ho st!name\n"), "neither an address");
@@ -323,6 +326,27 @@ static struct export_verdict decide(struct export_set *set, const char *path, co
 	return v;
 }
 
+static bool wants_name(struct export_set *set, const char *path, const char *addr)
+{
+	struct sockaddr_storage ss = peer(addr, 700);
+
+	return export_path_needs_name(set, path, (struct sockaddr *)&ss);
+}
+
+/* A name server is asked only where its answer may decide. */
+static void test_names_are_wanted_last(void **state)
+{
+	struct export_set *set = parse("/demo 192.0.2.1(rw) *.example.org(rw) 198.51.100.1(noaccess) *\n"
+				       "/demo/x 192.0.2.0/24 *.bad.example(noaccess)\n/demo/y 192.0.2.0/24 *\n");
+
+	assert_false(wants_name(set, "/demo", "192.0.2.1"));		/* an address decides */
+	assert_false(wants_name(set, "/demo", "198.51.100.1"));	/* it is refused whatever it is called */
+	assert_true(wants_name(set, "/demo", "203.0.113.1"));		/* a pattern comes before "*" */
+	assert_true(wants_name(set, "/demo/x", "192.0.2.1"));		/* a name may be refused */
+	assert_false(wants_name(set, "/demo/y", "203.0.113.1"));	/* no pattern, and the longest path decides */
+	export_set_unref(set);
+}
+
 static void test_decisions_have_reasons(void **state)
 {
 	struct export_set *set = parse("/demo 192.0.2.0/24(rw) *.example.org(ro,insecure)\n"
@@ -344,8 +368,10 @@ static void test_decisions_have_reasons(void **state)
 	v = decide(set, "/dem", "192.0.2.1", 700, NULL);
 	assert_int_equal(v.why, EXPORT_NO_PATH);
 	assert_null(v.export);
-	assert_true(export_wants_name(set, "/demo/a"));
-	assert_false(export_wants_name(set, "/other"));
+	assert_true(wants_name(set, "/demo/a", "203.0.113.1"));
+	assert_false(wants_name(set, "/demo/a", "198.51.100.1"));
+	assert_false(wants_name(set, "/demo", "192.0.2.1"));
+	assert_false(wants_name(set, "/other", "203.0.113.1"));
 	assert_int_equal(decide(set, "/demo", "203.0.113.1", 7000, "a.example.org").why, EXPORT_ALLOWED);
 	export_set_unref(set);
 }
@@ -362,26 +388,94 @@ static void test_noaccess_comes_first(void **state)
 	export_set_unref(set);
 }
 
-static void count_line(void *arg, const char *sentence)
+static struct export_set *parse_lines(const char *text, const char *volume)
 {
-	unsigned *lines = arg, line;
+	struct error err = { "" };
+	struct export_set *set = NULL;
 
-	assert_int_equal(sscanf(strrchr(sentence, '/'), "/test_export.%*6c:%u:", &line), 1);
-	*lines |= 1u << line;
+	if (exports_parse_lines(text, strlen(text), "exports", volume, &set, &err) < 0)
+		fail_msg("%s", err.text);
+	return set;
 }
 
-static void test_every_error_is_told(void **state)
+/* A wrong line costs itself: its clients, also those before the mistake, and nothing else. */
+static void test_a_wrong_line_costs_that_line(void **state)
 {
-	char path[] = "/tmp/test_export.XXXXXX";
-	const char text[] = "/one *\n/two *(quick,\\\n rw)\n\n/three @group\nfour *\n/five *\n";
-	unsigned lines = 0;
-	int fd = mkstemp(path);
+	struct export_set *set = parse_lines("/one *\n/two 192.0.2.1 192.0.2.2(quick)\\\n *\n\n/three @group\nfour *\n"
+					     "/one 192.0.2.9(rw) oh no! # x \\\n/five *\n/two *(ro)\n", NULL);
+	static const unsigned lines[] = { 2, 5, 6, 7 };
+	unsigned i;
 
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-	assert_int_equal(exports_check(path, NULL, count_line, &lines), 3);
-	assert_int_equal(lines, 1u << 2 | 1u << 5 | 1u << 6);
-	unlink(path);
+	assert_int_equal(set->nwrong, 4);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(set->wrong[i].line, lines[i]);
+	assert_says(set->wrong[0].sentence, "exports:2: unknown option \"quick\"");
+	assert_string_equal(set->wrong[1].path, "/three");
+	assert_null(set->wrong[2].path);
+	assert_int_equal(set->n, 4);
+	assert_int_equal(set->exports[0].nclients, 1);		/* /one */
+	assert_int_equal(set->exports[1].nclients, 1);		/* /two, from its second line */
+	assert_string_equal(set->exports[1].clients[0].spec, "*");
+	assert_int_equal(set->exports[2].nclients, 0);		/* /three keeps its handles, and lets nobody in */
+	assert_ptr_equal(admit(set, "192.0.2.9", 700, NULL), &set->exports[0].clients[0]);
+	assert_int_equal(set->nclients, 3);
+	assert_ptr_equal(export_wrong_of(set, &set->exports[2]), &set->wrong[1]);
+	assert_null(export_wrong_of(set, &set->exports[3]));
+	assert_int_equal(decide(set, "/three", "192.0.2.1", 700, NULL).why, EXPORT_NO_CLIENT);
+	export_set_unref(set);
+}
+
+static void test_nothing_right_is_nothing(void **state)
+{
+	struct export_set *set = NULL;
+	struct error err = { "" };
+
+	assert_int_equal(exports_parse_lines("/demo *(quick)\n", 15, "exports", "demo", &set, &err), -EINVAL);
+	assert_says(err.text, "exports:1: unknown option");
+	assert_null(set);
+}
+
+static void test_lines_of_one_path_are_one_export(void **state)
+{
+	struct export_set *set = parse("/demo 192.0.2.1(rw)\n/demo/x *\n/demo/ -async 192.0.2.2\n");
+
+	assert_int_equal(set->n, 2);
+	assert_int_equal(set->exports[0].nclients, 2);
+	assert_true(admit(set, "192.0.2.1", 700, NULL)->options.rw);
+	assert_false(admit(set, "192.0.2.2", 700, NULL)->options.sync);
+	assert_int_equal(admit(set, "192.0.2.2", 700, NULL)->line, 3);
+	export_set_unref(set);
+}
+
+/* nfs-utils exports to everybody then. */
+static void test_a_blank_before_the_options(void **state)
+{
+	assert_says(refused("/demo 192.0.2.0/24 (rw)\n"), "write \"192.0.2.0/24(rw)\", or \"*(rw)\" if everybody is meant");
+	assert_says(refused("/demo (rw)\n"), "no client stands before \"(rw)\": for everybody write \"*(rw)\"");
+	assert_says(refused("/demo *(rw, sync)\n"), "without blanks");
+	assert_says(refused("/demo \"\"\n"), "no client");
+}
+
+static void test_options_of_nfs_utils(void **state)
+{
+	static const char *const harmless[] = {
+		"no_acl", "insecure_locks", "no_auth_nlm", "pnfs", "no_pnfs", "mp", "mountpoint", "mp=/x", "xprtsec=none", "xprtsec=none:tls",
+		"nocrossmnt", "security_label", "nordirplus", "sec=krb5:sys", "fsid=root", "no_wdelay",
+	};
+	struct export_set *set;
+	char line[64];
+	unsigned i;
+
+	for (i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		snprintf(line, sizeof(line), "/demo *(rw,%s)\n", harmless[i]);
+		set = parse(line);
+		assert_true(set->exports[0].clients[0].options.rw);
+		export_set_unref(set);
+	}
+	set = parse("/demo *(subtree_check) 192.0.2.1(subtree_check,no_subtree_check)\n");
+	assert_true(set->exports[0].clients[0].options.subtree_check);
+	assert_false(set->exports[0].clients[1].options.subtree_check);
+	export_set_unref(set);
 }
 
 int main(void)
@@ -405,7 +499,12 @@ int main(void)
 		cmocka_unit_test(test_any_volume),
 		cmocka_unit_test(test_ids_are_found_among_many),
 		cmocka_unit_test(test_decisions_have_reasons),
-		cmocka_unit_test(test_every_error_is_told),
+		cmocka_unit_test(test_names_are_wanted_last),
+		cmocka_unit_test(test_a_wrong_line_costs_that_line),
+		cmocka_unit_test(test_nothing_right_is_nothing),
+		cmocka_unit_test(test_lines_of_one_path_are_one_export),
+		cmocka_unit_test(test_a_blank_before_the_options),
+		cmocka_unit_test(test_options_of_nfs_utils),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

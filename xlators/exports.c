@@ -1,5 +1,5 @@
-/* gateway/export.c: sets of exports and the evaluator: from a peer's address to the one client entry that decides. */
-#include "gateway/export.h"
+/* xlators/exports.c: sets of exports and the evaluator: from a peer's address to the one client entry that decides. */
+#include "xlators/exports.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,6 +33,11 @@ void export_set_unref(struct export_set *set)
 		free(ex->clients);
 		free(ex->path);
 	}
+	for (i = 0; i < set->nwrong; i++) {
+		free(set->wrong[i].path);
+		free(set->wrong[i].sentence);
+	}
+	free(set->wrong);
 	free(set->exports);
 	free(set->index);
 	free(set);
@@ -98,22 +103,27 @@ static bool has_address(const struct export_client *c, const uint8_t *addr)
 	return false;
 }
 
+#define SCORE_HOST 1000
+#define SCORE_NETWORK 10
+#define SCORE_PATTERN 2
+#define SCORE_ANY 1
+
 /* How specific the match is; 0: none. */
 static unsigned match(const struct export_client *c, const uint8_t *addr, const char *peer_name)
 {
 	switch (c->kind) {
 	case CLIENT_HOST:
-		return has_address(c, addr) ? 1000 : 0;
+		return has_address(c, addr) ? SCORE_HOST : 0;
 	case CLIENT_NETWORK:
-		return in_network(addr, c->addr, c->prefix) ? 10 + c->prefix : 0;
+		return in_network(addr, c->addr, c->prefix) ? SCORE_NETWORK + c->prefix : 0;
 	case CLIENT_PATTERN:
-		return peer_name && fnmatch(c->spec, peer_name, FNM_CASEFOLD) == 0 ? 2 : 0;
+		return peer_name && fnmatch(c->spec, peer_name, FNM_CASEFOLD) == 0 ? SCORE_PATTERN : 0;
 	default:
-		return 1;
+		return SCORE_ANY;
 	}
 }
 
-static unsigned port_of(const struct sockaddr *addr)
+unsigned export_port(const struct sockaddr *addr)
 {
 	if (addr->sa_family == AF_INET6)
 		return ntohs(((const struct sockaddr_in6 *)addr)->sin6_port);
@@ -142,7 +152,7 @@ enum export_why export_judge(const struct export *ex, const struct sockaddr *pee
 	*ret_client = best;
 	if (!best)
 		return EXPORT_NO_CLIENT;
-	return best->options.secure && port_of(peer) >= IPPORT_RESERVED ? EXPORT_HIGH_PORT : EXPORT_ALLOWED;
+	return best->options.secure && export_port(peer) >= IPPORT_RESERVED ? EXPORT_HIGH_PORT : EXPORT_ALLOWED;
 }
 
 const struct export_client *export_admit(const struct export *ex, const struct sockaddr *peer, const char *peer_name)
@@ -173,13 +183,50 @@ void export_decide(struct export_set *set, const char *path, const struct sockad
 	}
 }
 
-bool export_wants_name(const struct export_set *set, const char *path)
+bool export_needs_name(const struct export *ex, const struct sockaddr *peer)
 {
+	unsigned i, score, best = 0;
+	uint8_t addr[16];
+
+	if (!ex->has_patterns)
+		return false;
+	export_address(peer, addr);
+	for (i = 0; i < ex->nclients; i++) {
+		score = match(&ex->clients[i], addr, NULL);
+		if (score && ex->clients[i].options.noaccess)
+			return false;
+		if (score > best)
+			best = score;
+	}
+	return best < SCORE_NETWORK || ex->refuses_patterns;
+}
+
+bool export_path_needs_name(const struct export_set *set, const char *path, const struct sockaddr *peer)
+{
+	size_t decided = 0, wanted = 0, len;
 	const char *rest;
 	unsigned i;
 
-	for (i = 0; i < set->n; i++)
-		if (set->exports[i].has_patterns && export_covers(&set->exports[i], path, &rest))
-			return true;
-	return false;
+	for (i = 0; i < set->n; i++) {
+		const struct export *ex = &set->exports[i];
+
+		if (!export_covers(ex, path, &rest))
+			continue;
+		len = strlen(ex->path);
+		if (export_needs_name(ex, peer))
+			wanted = len > wanted ? len : wanted;
+		else if (export_admit(ex, peer, NULL))
+			decided = len > decided ? len : decided;
+	}
+	return wanted > decided;
+}
+
+const struct export_wrong *export_wrong_of(const struct export_set *set, const struct export *ex)
+{
+	unsigned i;
+
+	for (i = 0; i < set->nwrong; i++)
+		if (set->wrong[i].path && strcmp(set->wrong[i].path, ex->path) == 0)
+			return &set->wrong[i];
+	return NULL;
 }

@@ -1,8 +1,8 @@
-/* gateway/export_parse.c: the text of exports(5) to a set of exports.
+/* xlators/exports_parse.c: the text of exports(5) to a set of exports.
  *
  * A line is "path client(options) client(options) ...". The words are taken apart once, by next_word(), which knows
  * comments, quotes, octal escapes and continued lines; what follows only looks at finished words. */
-#include "gateway/export.h"
+#include "xlators/exports.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -30,15 +30,16 @@ struct parser {
 	struct export_set *set;
 	char word[WORD_MAX + 1];
 	struct export_options options;	/* of the line: changed by "-options" words */
-	void (*tell)(void *arg, const char *sentence);	/* of every error; NULL: the first one ends it */
-	void *arg;
-	unsigned told;
+	char *path;			/* of the line, once it is read */
+	unsigned at, before;		/* the line's export, and how many clients that had before */
+	bool at_known;
 };
 
 #define FAIL(ps, at, ret, ...) fail(ps, at, error_set((ps)->err, ret, __VA_ARGS__))
 static int fail(struct parser *ps, unsigned line, int ret)
 {
-	error_prefix(ps->err, "%s:%u", ps->filename, line);
+	if (ps->filename)
+		error_prefix(ps->err, "%s:%u", ps->filename, line);
 	return ret;
 }
 
@@ -109,17 +110,19 @@ static int next_word(struct parser *ps)
 }
 
 enum opt { RW, RO, SYNC, ASYNC, ROOT_SQUASH, NO_ROOT_SQUASH, ALL_SQUASH, NO_ALL_SQUASH, SECURE, INSECURE, INO32, NO_INO32, NOACCESS,
-	   IGNORED };
+	   SUBTREE_CHECK, NO_SUBTREE_CHECK, IGNORED };
 
 static const struct { const char *name; enum opt opt; } flags[] = {
 	{ "rw", RW }, { "ro", RO }, { "sync", SYNC }, { "async", ASYNC }, { "root_squash", ROOT_SQUASH },
 	{ "no_root_squash", NO_ROOT_SQUASH }, { "all_squash", ALL_SQUASH }, { "no_all_squash", NO_ALL_SQUASH },
 	{ "secure", SECURE }, { "insecure", INSECURE }, { "ino32", INO32 }, { "no_ino32", NO_INO32 },
-	{ "noaccess", NOACCESS },
+	{ "noaccess", NOACCESS }, { "subtree_check", SUBTREE_CHECK }, { "no_subtree_check", NO_SUBTREE_CHECK },
 	/* options of knfsd that say what is so here anyway, or that mean nothing here */
-	{ "sec=sys", IGNORED }, { "subtree_check", IGNORED }, { "no_subtree_check", IGNORED }, { "wdelay", IGNORED },
-	{ "no_wdelay", IGNORED }, { "hide", IGNORED }, { "nohide", IGNORED }, { "crossmnt", IGNORED },
-	{ "acl", IGNORED }, { "secure_locks", IGNORED }, { "auth_nlm", IGNORED }, { "rdirplus", IGNORED },
+	{ "wdelay", IGNORED }, { "no_wdelay", IGNORED }, { "hide", IGNORED }, { "nohide", IGNORED }, { "crossmnt", IGNORED },
+	{ "nocrossmnt", IGNORED }, { "acl", IGNORED }, { "no_acl", IGNORED }, { "secure_locks", IGNORED },
+	{ "insecure_locks", IGNORED }, { "auth_nlm", IGNORED }, { "no_auth_nlm", IGNORED }, { "rdirplus", IGNORED },
+	{ "nordirplus", IGNORED }, { "pnfs", IGNORED }, { "no_pnfs", IGNORED }, { "mp", IGNORED }, { "mountpoint", IGNORED },
+	{ "security_label", IGNORED },
 };
 
 static void apply_flag(struct export_options *o, enum opt opt)
@@ -138,6 +141,8 @@ static void apply_flag(struct export_options *o, enum opt opt)
 	case INO32: o->ino32 = true; break;
 	case NO_INO32: o->ino32 = false; break;
 	case NOACCESS: o->noaccess = true; break;
+	case SUBTREE_CHECK: o->subtree_check = true; break;
+	case NO_SUBTREE_CHECK: o->subtree_check = false; break;
 	case IGNORED: break;
 	}
 }
@@ -159,9 +164,41 @@ static int parse_id(struct parser *ps, const char *name, const char *value, uint
 	return 0;
 }
 
+/* Is @want one of the words of @list, which have colons between them? */
+static bool list_has(const char *list, const char *want)
+{
+	size_t len = strlen(want), n;
+
+	for (;; list += n + 1) {
+		n = strcspn(list, ":");
+		if (n == len && memcmp(list, want, len) == 0)
+			return true;
+		if (!list[n])
+			return false;
+	}
+}
+
+/* NAME=VALUE of what knfsd knows and we do not: taken where it asks for nothing, refused with the reason otherwise. 1: it is another. */
+static int parse_foreign(struct parser *ps, const char *word)
+{
+	if (strncmp(word, "fsid=", 5) == 0 || strncmp(word, "mp=", 3) == 0 || strncmp(word, "mountpoint=", 11) == 0)
+		return 0;
+	if (strncmp(word, "sec=", 4) == 0)
+		return list_has(word + 4, "sys") ? 0
+			: FAIL(ps, ps->line, -EINVAL, "only sec=sys is served, not \"%.64s\"", word);
+	if (strncmp(word, "xprtsec=", 8) == 0)
+		return list_has(word + 8, "none") ? 0
+			: FAIL(ps, ps->line, -EINVAL,
+			       "\"%.64s\" asks clients for TLS, which is not spoken to them: only xprtsec=none is served", word);
+	if (strncmp(word, "refer=", 6) == 0 || strncmp(word, "replicas=", 9) == 0)
+		return FAIL(ps, ps->line, -EINVAL, "\"%.64s\" sends clients of NFSv4 elsewhere, and NFSv3 alone is served", word);
+	return 1;
+}
+
 static int parse_option(struct parser *ps, const char *word, struct export_options *o)
 {
 	unsigned i;
+	int ret;
 
 	if (!*word)
 		return 0;
@@ -169,19 +206,19 @@ static int parse_option(struct parser *ps, const char *word, struct export_optio
 		return parse_id(ps, "anonuid", word + 8, &o->anonuid);
 	if (strncmp(word, "anongid=", 8) == 0)
 		return parse_id(ps, "anongid", word + 8, &o->anongid);
-	if (strncmp(word, "fsid=", 5) == 0)
-		return 0;
 	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (strcmp(word, flags[i].name) != 0)
 			continue;
 		apply_flag(o, flags[i].opt);
 		return 0;
 	}
-	if (strncmp(word, "sec=", 4) == 0)
-		return FAIL(ps, ps->line, -EINVAL, "only sec=sys is served, not \"%s\"", word);
+	ret = parse_foreign(ps, word);
+	if (ret <= 0)
+		return ret;
 	return FAIL(ps, ps->line, -EINVAL,
-		    "unknown option \"%s\": expected rw, ro, sync, async, root_squash, no_root_squash, all_squash, "
-		    "no_all_squash, anonuid=N, anongid=N, secure, insecure, ino32, no_ino32 or noaccess",
+		    "unknown option \"%.64s\": expected rw, ro, sync, async, root_squash, no_root_squash, all_squash, "
+		    "no_all_squash, anonuid=N, anongid=N, secure, insecure, subtree_check, no_subtree_check, ino32, no_ino32 "
+		    "or noaccess",
 		    word);
 }
 
@@ -271,11 +308,11 @@ static bool is_address(const char *spec)
 	       (spec[0] == '[' && spec[strlen(spec) - 1] == ']' && strchr(spec, ':'));
 }
 
-static int parse_spec(struct parser *ps, struct export *ex, const char *spec, struct export_client *c)
+static int parse_spec(struct parser *ps, const char *spec, struct export_client *c)
 {
 	const char *slash = strchr(spec, '/'), *s;
 
-	if (!*spec || strcmp(spec, "*") == 0) {
+	if (strcmp(spec, "*") == 0) {
 		c->kind = CLIENT_ANY;
 		return 0;
 	}
@@ -286,8 +323,10 @@ static int parse_spec(struct parser *ps, struct export *ex, const char *spec, st
 	if (strlen(spec) > 255)
 		return FAIL(ps, ps->line, -EINVAL, "a host name is longer than 255 characters");
 	if (strpbrk(spec, "*?[")) {
+		if (spec[strspn(spec, "0123456789.*?")] == '\0')
+			return FAIL(ps, ps->line, -EINVAL,
+				    "\"%s\" matches names, not addresses: write a network, such as 192.0.2.0/24", spec);
 		c->kind = CLIENT_PATTERN;
-		ex->has_patterns = true;
 		return 0;
 	}
 	for (s = spec; *s; s++)
@@ -295,41 +334,62 @@ static int parse_spec(struct parser *ps, struct export *ex, const char *spec, st
 			return FAIL(ps, ps->line, -EINVAL,
 				    "\"%s\" is neither an address, a network, a host name nor a pattern", spec);
 	c->kind = CLIENT_HOST;
-	ps->set->has_hosts = true;
 	return 0;
+}
+
+/* "CLIENT (OPTIONS)": nfs-utils exports to everybody then, which nobody ever meant. */
+static int refuse_blank(struct parser *ps, const struct export *ex)
+{
+	const char *before = ex->nclients > ps->before ? ex->clients[ex->nclients - 1].spec : NULL;
+
+	if (!before)
+		return FAIL(ps, ps->line, -EINVAL, "no client stands before \"%s\": for everybody write \"*%s\"", ps->word, ps->word);
+	return FAIL(ps, ps->line, -EINVAL,
+		    "a blank stands between \"%s\" and \"%s\", which would export to everybody: write \"%s%s\", or \"*%s\" if "
+		    "everybody is meant", before, ps->word, before, ps->word, ps->word);
+}
+
+static int append_client(struct parser *ps, struct export *ex, const struct export_options *options)
+{
+	struct export_client *more, *c;
+	char *spec;
+
+	if (ps->set->nclients == EXPORT_CLIENTS_MAX)
+		return FAIL(ps, ps->line, -E2BIG, "more than %d clients", EXPORT_CLIENTS_MAX);
+	more = reallocarray(ex->clients, ex->nclients + 1, sizeof(*more));
+	if (more)
+		ex->clients = more;
+	spec = strdup(ps->word);
+	if (!more || !spec) {
+		free(spec);
+		return -ENOMEM;
+	}
+	c = &ex->clients[ex->nclients++];
+	*c = (struct export_client){ .spec = spec, .line = ps->line, .options = *options };
+	ps->set->nclients++;
+	return parse_spec(ps, spec, c);
 }
 
 static int add_client(struct parser *ps, struct export *ex)
 {
-	char *open = strchr(ps->word, '('), *spec;
+	char *open = strchr(ps->word, '(');
 	struct export_options options = ps->options;
-	struct export_client *more, *c;
 	size_t len = strlen(ps->word);
 	int ret;
 
+	if (open == ps->word || !len)
+		return refuse_blank(ps, ex);
 	if (open) {
 		if (ps->word[len - 1] != ')' || strchr(open + 1, '('))
-			return FAIL(ps, ps->line, -EINVAL, "expected client(options), not \"%s\"", ps->word);
+			return FAIL(ps, ps->line, -EINVAL, "expected client(options) without blanks, such as 192.0.2.0/24(rw,sync), not "
+				    "\"%s\"", ps->word);
 		ps->word[len - 1] = '\0';
 		*open = '\0';
 		ret = parse_options(ps, open + 1, &options);
 		if (ret < 0)
 			return ret;
 	}
-	if (ps->set->nclients == EXPORT_CLIENTS_MAX)
-		return FAIL(ps, ps->line, -E2BIG, "more than %d clients", EXPORT_CLIENTS_MAX);
-	more = reallocarray(ex->clients, ex->nclients + 1, sizeof(*more));
-	if (more)
-		ex->clients = more;
-	spec = strdup(*ps->word ? ps->word : "*");
-	if (!more || !spec) {
-		free(spec);
-		return -ENOMEM;
-	}
-	c = &ex->clients[ex->nclients++];
-	*c = (struct export_client){ .spec = spec, .line = ps->line, .options = options };
-	ps->set->nclients++;
-	return parse_spec(ps, ex, spec, c);
+	return append_client(ps, ex, &options);
 }
 
 /* Slashes folded, none at the end; "." and ".." refused. In place. */
@@ -358,26 +418,14 @@ static int fold_path(struct parser *ps, char *path)
 	return 0;
 }
 
-static int same_id(struct parser *ps, const struct export *ex, const struct export *other)
+static int check_path(struct parser *ps, size_t *ret_volume_len)
 {
-	if (strcmp(ex->path, other->path) == 0)
-		return FAIL(ps, ps->line, -EINVAL, "\"%s\" is exported in line %u already", ex->path, other->line);
-	return FAIL(ps, ps->line, -EINVAL, "\"%s\" has the same export id as line %u: export another directory",
-		    ex->path, other->line);
-}
-
-static int add_export(struct parser *ps, struct export **ret_export)
-{
-	struct export_set *set = ps->set;
-	struct export *ex;
-	unsigned i;
+	int ret = fold_path(ps, ps->word);
 	size_t vlen;
-	int ret;
 
-	ret = fold_path(ps, ps->word);
 	if (ret < 0)
 		return ret;
-	vlen = strcspn(ps->word + 1, "/");
+	vlen = *ret_volume_len = strcspn(ps->word + 1, "/");
 	if (!vlen)
 		return FAIL(ps, ps->line, -EINVAL, "expected a volume's name after the slash");
 	if (ps->volume && (vlen != strlen(ps->volume) || strncmp(ps->word + 1, ps->volume, vlen) != 0))
@@ -386,6 +434,14 @@ static int add_export(struct parser *ps, struct export **ret_export)
 			    ps->word, ps->volume);
 	if (strlen(ps->word) > 1023)
 		return FAIL(ps, ps->line, -ENAMETOOLONG, "a path is longer than 1023 characters");
+	return 0;
+}
+
+static int new_export(struct parser *ps, size_t volume_len, uint32_t id)
+{
+	struct export_set *set = ps->set;
+	struct export *ex;
+
 	if (set->n == EXPORTS_MAX)
 		return FAIL(ps, ps->line, -E2BIG, "more than %d exports", EXPORTS_MAX);
 	ex = reallocarray(set->exports, set->n + 1, sizeof(*ex));
@@ -398,30 +454,58 @@ static int add_export(struct parser *ps, struct export **ret_export)
 	if (!ex->path)
 		return -ENOMEM;
 	set->n++;
-	ex->volume_len = vlen;
-	ex->volume_hash = export_name_hash(ex->path + 1, vlen);
-	ex->subdir = ex->path + 1 + vlen + (ex->path[1 + vlen] == '/');
-	ex->id = (uint32_t)hash_bytes(ex->path, strlen(ex->path), 0);
+	ex->volume_len = volume_len;
+	ex->volume_hash = export_name_hash(ex->path + 1, volume_len);
+	ex->subdir = ex->path + 1 + volume_len + (ex->path[1 + volume_len] == '/');
+	ex->id = id;
 	ex->line = ps->line;
-	for (i = 0; i + 1 < set->n; i++)
-		if (set->exports[i].id == ex->id)
-			return same_id(ps, ex, &set->exports[i]);
-	*ret_export = ex;
+	return 0;
+}
+
+/* The export of the line's path: a new one, or that of an earlier line. */
+static int find_export(struct parser *ps)
+{
+	struct export_set *set = ps->set;
+	size_t volume_len;
+	uint32_t id;
+	int ret;
+
+	ret = check_path(ps, &volume_len);
+	if (ret < 0)
+		return ret;
+	ps->path = strdup(ps->word);
+	if (!ps->path)
+		return -ENOMEM;
+	id = (uint32_t)hash_bytes(ps->word, strlen(ps->word), 0);
+	for (ps->at = 0; ps->at < set->n && set->exports[ps->at].id != id; ps->at++)
+		;
+	if (ps->at < set->n && strcmp(set->exports[ps->at].path, ps->word) != 0)
+		return FAIL(ps, ps->line, -EINVAL, "\"%s\" has the same export id as line %u: export another directory", ps->word,
+			    set->exports[ps->at].line);
+	if (ps->at == set->n)
+		ret = new_export(ps, volume_len, id);
+	if (ret < 0)
+		return ret;
+	ps->before = set->exports[ps->at].nclients;
+	ps->at_known = true;
 	return 0;
 }
 
 static int parse_line(struct parser *ps)
 {
-	struct export *ex = NULL;
+	struct export *ex;
+	unsigned line;
 	int ret;
 
 	ps->options = default_options;
 	ret = next_word(ps);
 	if (ret <= 0)
 		return ret;
-	ret = add_export(ps, &ex);
+	line = ps->line;
+	ret = find_export(ps);
 	if (ret < 0)
 		return ret;
+	ex = &ps->set->exports[ps->at];
 	while ((ret = next_word(ps)) > 0) {
 		if (ps->word[0] == '-')
 			ret = parse_options(ps, ps->word + 1, &ps->options);
@@ -430,8 +514,8 @@ static int parse_line(struct parser *ps)
 		if (ret < 0)
 			return ret;
 	}
-	if (ret == 0 && !ex->nclients)
-		return FAIL(ps, ex->line, -EINVAL,
+	if (ret == 0 && ex->nclients == ps->before)
+		return FAIL(ps, line, -EINVAL,
 			    "\"%s\" is exported to nobody: expected clients after the path, such as 192.0.2.0/24(rw) "
 			    "or *(ro)",
 			    ex->path);
@@ -457,36 +541,65 @@ static int make_index(struct export_set *set)
 	return 0;
 }
 
-/* The rest of a line, and of those that continue it. */
-static void skip_line(struct parser *ps)
+/* The line's clients go, and the set remembers why. */
+static int drop_line(struct parser *ps, unsigned line)
 {
-	for (; ps->p < ps->end && *ps->p != '\n'; ps->p++) {
-		if (*ps->p == '\\' && ps->end - ps->p >= 2 && ps->p[1] == '\n') {
-			ps->p++;
-			ps->line++;
-		}
+	struct export_wrong *more = reallocarray(ps->set->wrong, ps->set->nwrong + 1, sizeof(*more));
+	struct export *ex = ps->at_known ? &ps->set->exports[ps->at] : NULL;
+	char *sentence = strdup(ps->err->text);
+
+	while (ex && ex->nclients > ps->before) {
+		free(ex->clients[--ex->nclients].spec);
+		ps->set->nclients--;
 	}
+	if (more)
+		ps->set->wrong = more;
+	if (!more || !sentence) {
+		free(sentence);
+		return -ENOMEM;
+	}
+	ps->set->wrong[ps->set->nwrong++] = (struct export_wrong){ line, ps->path, sentence };
+	ps->path = NULL;
+	while (ps->p < ps->end && *ps->p != '\n')	/* the rest of it, and of lines that continue it */
+		next_word(ps);
+	ps->err->text[0] = '\0';
+	return 0;
 }
 
 static int parse_all(struct parser *ps)
 {
+	unsigned line;
 	int ret = 0;
 
 	while (ret == 0 && ps->p < ps->end) {
+		line = ps->line;
+		ps->at_known = false;
 		ret = parse_line(ps);
-		if (ret < 0 && ps->tell) {
-			ps->tell(ps->arg, ps->err->text);
-			ps->err->text[0] = '\0';
-			ps->told++;
-			skip_line(ps);
-			ret = 0;
-		}
+		if (ret < 0 && ret != -ENOMEM)
+			ret = drop_line(ps, line);
+		free(ps->path);
+		ps->path = NULL;
 		if (ret == 0 && ps->p < ps->end) {	/* at the line's end */
 			ps->p++;
 			ps->line++;
 		}
 	}
 	return ret;
+}
+
+static void sum_up(struct export_set *set)
+{
+	unsigned i, j;
+
+	for (i = 0; i < set->n; i++) {
+		struct export *ex = &set->exports[i];
+
+		for (j = 0; j < ex->nclients; j++) {
+			set->has_hosts |= ex->clients[j].kind == CLIENT_HOST;
+			ex->has_patterns |= ex->clients[j].kind == CLIENT_PATTERN;
+			ex->refuses_patterns |= ex->clients[j].kind == CLIENT_PATTERN && ex->clients[j].options.noaccess;
+		}
+	}
 }
 
 static struct parser *parser_new(const char *text, size_t len, const char *filename, const char *volume, struct error *err)
@@ -512,26 +625,54 @@ static struct parser *parser_new(const char *text, size_t len, const char *filen
 	return ps;
 }
 
-int exports_parse(const char *text, size_t len, const char *filename, const char *volume, struct export_set **ret_set,
-		  struct error *err)
+uint64_t export_text_hash(const char *text, size_t len)
 {
-	struct parser *ps = parser_new(text, len, filename, volume, err);
+	return hash_bytes(text, len, 0);
+}
+
+int exports_parse_lines(const char *text, size_t len, const char *filename, const char *volume,
+			struct export_set **ret_set, struct error *err)
+{
+	struct error own = { "" };
+	struct parser *ps = parser_new(text, len, filename, volume, &own);
+	struct export_set *set;
 	int ret;
 
 	if (!ps)
 		return -ENOMEM;
+	set = ps->set;
 	ret = parse_all(ps);
-	if (ret == 0 && !ps->set->n && volume)
-		ret = error_set(err, -EINVAL, "%s: exports nothing: expected lines such as \"/%s *(rw)\"", filename,
-				volume);
-	if (ret == 0)
-		ret = make_index(ps->set);
-	if (ret == 0)
-		*ret_set = ps->set;
-	else
-		export_set_unref(ps->set);
 	free(ps);
+	sum_up(set);
+	set->text_hash = export_text_hash(text, len);
+	if (ret == 0 && !set->nclients && volume)
+		ret = set->nwrong ? error_set(err, -EINVAL, "%s", set->wrong[0].sentence)
+			: error_set(err, -EINVAL, "%s: exports nothing: expected lines such as \"/%s *(rw)\"",
+				    filename ? filename : "the text", volume);
+	if (ret == 0)
+		ret = make_index(set);
+	if (ret == 0)
+		*ret_set = set;
+	else
+		export_set_unref(set);
 	return ret;
+}
+
+int exports_parse(const char *text, size_t len, const char *filename, const char *volume, struct export_set **ret_set,
+		  struct error *err)
+{
+	struct export_set *set;
+	int ret = exports_parse_lines(text, len, filename, volume, &set, err);
+
+	if (ret < 0)
+		return ret;
+	if (!set->nwrong) {
+		*ret_set = set;
+		return 0;
+	}
+	error_set(err, -EINVAL, "%s", set->wrong[0].sentence);
+	export_set_unref(set);
+	return -EINVAL;
 }
 
 static int read_text(const char *path, char **ret_text, size_t *ret_len, struct error *err)
@@ -551,32 +692,7 @@ int exports_read(const char *path, const char *volume, struct export_set **ret_s
 
 	if (ret < 0)
 		return ret;
-	ret = exports_parse(text, len, path, volume, ret_set, err);
+	ret = exports_parse_lines(text, len, path, volume, ret_set, err);
 	free(text);
 	return ret;
-}
-
-unsigned exports_check(const char *path, const char *volume, void (*tell)(void *arg, const char *sentence), void *arg)
-{
-	struct error err = { "" };
-	struct parser *ps = NULL;
-	unsigned told = 1;
-	char *text = NULL;
-	size_t len = 0;
-	int ret = read_text(path, &text, &len, &err);
-
-	if (ret == 0)
-		ps = parser_new(text, len, path, volume, &err);
-	if (ps) {
-		ps->tell = tell;
-		ps->arg = arg;
-		parse_all(ps);
-		told = ps->told;
-		export_set_unref(ps->set);
-		free(ps);
-	} else {
-		tell(arg, err.text);
-	}
-	free(text);
-	return told;
 }
