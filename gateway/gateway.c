@@ -39,8 +39,12 @@ static void conn_closed(struct rpc_conn *conn, void *user)
 
 int gateway_serve(struct gateway *gw)
 {
-	static const struct rpc_program *const all[] = { &nfs3_program, &mount1_program, &mount3_program, NULL };
-	static const struct rpc_program *const mounts[] = { &mount1_program, &mount3_program, NULL };
+	static const struct rpc_program *const all[] = {
+		&nfs3_program, &mount1_program, &mount3_program, &nlm1_program, &nlm3_program, &nlm4_program, NULL
+	};
+	static const struct rpc_program *const mounts[] = {
+		&mount1_program, &mount3_program, &nlm1_program, &nlm3_program, &nlm4_program, NULL
+	};
 	struct rpc_service tcp = {
 		.name = "nfs", .programs = all, .user = gw, .opened = conn_opened, .closed = conn_closed
 	};

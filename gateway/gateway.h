@@ -23,7 +23,7 @@ struct gateway {
 	struct mount_list *mounts;
 	struct list conns;		/* struct gateway_conn */
 	struct rpc_replay_cache *replay;
-	struct rpc_server *tcp, *udp;	/* udp: MOUNT only; NULL when it could not be had */
+	struct rpc_server *tcp, *udp;	/* udp: MOUNT and NLM; NULL when it could not be had */
 	uint64_t strangers;		/* calls with a handle of no volume here */
 };
 
@@ -92,7 +92,7 @@ int coroutine_fn gateway_walk(struct graph *graph, struct arena *arena, const ui
 int coroutine_fn gateway_export_root(struct graph *graph, struct arena *arena, struct export *ex, uint8_t ret_gfid[16]);
 int gateway_handle(struct volume_graph *vg, const struct export *ex, const struct iatt *stat, struct wire_handle *ret_handle);
 
-extern const struct rpc_program nfs3_program, mount1_program, mount3_program;
+extern const struct rpc_program nfs3_program, mount1_program, mount3_program, nlm1_program, nlm3_program, nlm4_program;
 
 /* mount3.c */
 struct mount_list *mount_list_new(void);

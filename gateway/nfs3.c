@@ -1,5 +1,6 @@
 /* gateway/nfs3.c: the table of NFSv3's procedures, and how each of them begins. */
 #include "gateway/nfs3.h"
+#include "gateway/subtree.h"
 
 #include <errno.h>
 #include <string.h>
@@ -189,10 +190,15 @@ nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const
 	op->inode = inode_of(op, &decoded);
 	if (!op->inode)
 		return NFS3ERR_JUKEBOX;
+	if (op->options->subtree_check) {
+		ret = subtree_check(op, op->inode);
+		if (ret < 0)
+			return status_of(ret);
+	}
 	return need == NFS_MODIFIES ? change_begin(op, 0) : NFS3_OK;
 }
 
-nfsstat3 nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_inode)
+nfsstat3 coroutine_fn nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_inode)
 {
 	struct filehandle decoded;
 	struct volume *vol;
@@ -205,6 +211,11 @@ nfsstat3 nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_ino
 	if (decoded.export_id != op->export->id)
 		return NFS3ERR_XDEV;
 	*ret_inode = op->second = inode_of(op, &decoded);
+	if (*ret_inode && op->options->subtree_check) {
+		ret = subtree_check(op, *ret_inode);
+		if (ret < 0)
+			return status_of(ret);
+	}
 	return *ret_inode ? change_begin(op, 1) : NFS3ERR_JUKEBOX;
 }
 

@@ -41,7 +41,7 @@ enum nfs_need { NFS_READS, NFS_MODIFIES };
  * nothing. */
 nfsstat3 coroutine_fn nfs_begin(struct nfs_op *op, struct rpc_request *rq, const nfs_fh3 *fh, enum nfs_need need);
 /* A second handle, which must be of the same export (else XDEV). */
-nfsstat3 nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_inode);
+nfsstat3 coroutine_fn nfs_second(struct nfs_op *op, const nfs_fh3 *fh, struct inode **ret_inode);
 /* No other change of the inode has begun since this one did, and none was running then. */
 bool nfs_ran_alone(const struct nfs_op *op, const struct inode *inode);
 /* The inode of a gfid, held until the call ends. NULL: no memory. */

@@ -7,6 +7,8 @@
 #include "gateway/nfs3.h"
 #include "gateway/trust.h"
 
+#define NO_ID UINT32_MAX	/* chown(2) takes it for "leave it as it is" */
+
 static ftype3 type_of(uint32_t mode)
 {
 	switch (mode & S_IFMT) {
@@ -184,6 +186,8 @@ static nfsstat3 check_sattr(const sattr3 *set)
 {
 	if ((set->atime.set_it == SET_TO_CLIENT_TIME && !good_time(&set->atime.set_atime_u.atime)) ||
 	    (set->mtime.set_it == SET_TO_CLIENT_TIME && !good_time(&set->mtime.set_mtime_u.mtime)))
+		return NFS3ERR_INVAL;
+	if ((set->uid.set_it && set->uid.set_uid3_u.uid == NO_ID) || (set->gid.set_it && set->gid.set_gid3_u.gid == NO_ID))
 		return NFS3ERR_INVAL;
 	return NFS3_OK;
 }

@@ -122,10 +122,11 @@ int coroutine_fn nfs3_readdir(struct rpc_request *rq, const void *args, void *re
 	return nfs_done(rq, r->status);
 }
 
-/* Above the export's root nothing is told, not even attributes of "..". */
+/* Above the export's root nothing is told, not even attributes of "..". Below an exported subdirectory that is so everywhere: the
+ * directory may have been moved out of it. */
 static void fill_plus(struct nfs_op *op, const struct dirent_plus *d, bool at_root, entryplus3 *e)
 {
-	const bool hidden = at_root && d->namelen == 2 && is_dots(d);
+	const bool hidden = (at_root || *op->export->subdir) && d->namelen == 2 && is_dots(d);
 
 	fill_entry(op, d, at_root, (entry3 *)e);
 	if (hidden || !iatt_present(&d->stat) || gfid_is_null(d->stat.gfid))

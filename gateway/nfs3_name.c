@@ -4,22 +4,23 @@
 #include <sys/stat.h>
 
 #include "gateway/nfs3.h"
+#include "gateway/subtree.h"
 #include "gateway/trust.h"
 
 #define RETRANSMISSION_NS 600000000000ll	/* who waits longer for an answer gets EXIST */
 #define CLOCK_GRAIN_NS 100000000ll /* no gateway is back sooner; kernels stamp with a clock that lags a little */
 
-/* ".." of the export's root is that root: nobody climbs out. */
+/* ".." of the export's root is that root, and of a directory that is not below it any more nothing: nobody climbs out. */
 static int coroutine_fn lookup_parent(struct nfs_op *op, struct lookup_res *res)
 {
 	struct lookup_args args = { .parent = op->inode, .name = ".." };
-	uint8_t root[16];
+	bool at_root;
 	int ret;
 
-	ret = gateway_export_root(op->vg->graph, op->rq->arena, op->export, root);
+	ret = subtree_has_dir(op, op->inode, false, &at_root);
 	if (ret < 0)
 		return ret;
-	if (gfid_equal(op->inode->gfid, root) || gfid_is_root(op->inode->gfid))
+	if (at_root)
 		return nfs_stat(op, op->inode, &res->stat);
 	return xl_lookup(op->top, &op->call, &args, res);
 }

@@ -178,6 +178,8 @@ static int coroutine_fn register_entry(struct rpcbind *r, struct entry *entry)
 	if (ret < 0)
 		return ret;
 	h.port = (uint16_t)word;
+	if (entry->e.gives_way && word && word != entry->e.port)
+		return 0;
 	if (word && word != entry->e.port)
 		loop_offload(find_holder, &h);
 	if (!*h.name) {
@@ -189,7 +191,7 @@ static int coroutine_fn register_entry(struct rpcbind *r, struct entry *entry)
 			return ret;
 		entry->set = word;
 	}
-	if (!entry->set && !(entry->e.ipv6 && r->vers == 2))
+	if (!entry->set && !entry->e.gives_way && !(entry->e.ipv6 && r->vers == 2))
 		refused(entry, &h);
 	return 0;
 }
@@ -302,9 +304,14 @@ static void coroutine_fn unregister_all(struct rpcbind *r)
 	uint32_t word;
 	unsigned i;
 
-	for (i = 0; i < r->n && rpc_client_is_up(r->client); i++)
+	for (i = 0; i < r->n && rpc_client_is_up(r->client); i++) {
+		const struct rpcbind_entry *e = &r->entries[i].e;
+
+		if (e->gives_way && ask(r, e, PROC_GETADDR, &word) == 0 && word != e->port)
+			continue;	/* somebody took it since */
 		if (r->entries[i].set)
-			ask(r, &r->entries[i].e, PROC_UNSET, &word);
+			ask(r, e, PROC_UNSET, &word);
+	}
 	co_restore_deadline(old);
 }
 
@@ -330,7 +337,7 @@ bool rpcbind_registered(const struct rpcbind *r)
 	if (!r->ready)
 		return false;
 	for (i = 0; i < r->n; i++)
-		if (!r->entries[i].set && !(r->entries[i].e.ipv6 && r->vers == 2))
+		if (!r->entries[i].set && !r->entries[i].e.gives_way && !(r->entries[i].e.ipv6 && r->vers == 2))
 			return false;
 	return true;
 }

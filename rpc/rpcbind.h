@@ -13,7 +13,8 @@
 
 struct loop;
 struct rpcbind;
-struct rpcbind_entry { uint32_t prog, vers; bool udp; bool ipv6; uint16_t port; };
+/* gives_way: registered only where nobody else is, alive or dead, and taken by anybody who wants it. */
+struct rpcbind_entry { uint32_t prog, vers; bool udp; bool ipv6; uint16_t port; bool gives_way; };
 
 /* copies; in the background */
 struct rpcbind *rpcbind_start(struct loop *loop, const struct rpcbind_entry *entries, unsigned n);

@@ -12,6 +12,7 @@
 #define PATH_MAX_LEN 4096u
 #define GF_STRING_MAX 4096u
 #define GF_BYTES_MAX (128u << 10)
+#define NETOBJ_MAX 1024u
 #define GF_TEXT_MAX (4u << 20)
 
 #undef xdr_gfid16
@@ -272,6 +273,15 @@ bool_t xdr_gf_bytes(XDR *xdrs, gf_bytes *b)
 	if (xdrs->x_op == XDR_ENCODE)
 		return put_opaque(xdrs, GF_BYTES_MAX, b->len, b->data);
 	return take_opaque(xdrs, GF_BYTES_MAX, &b->len, &b->data);
+}
+
+bool_t xdr_nlm_netobj(XDR *xdrs, nlm_netobj *obj)
+{
+	if (xdrs->x_op == XDR_FREE)
+		return TRUE;
+	if (xdrs->x_op == XDR_ENCODE)
+		return put_opaque(xdrs, NETOBJ_MAX, obj->len, obj->data);
+	return take_opaque(xdrs, NETOBJ_MAX, &obj->len, &obj->data);
 }
 
 bool_t xdr_gf_text(XDR *xdrs, gf_text *t)

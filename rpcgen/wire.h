@@ -56,6 +56,8 @@ bool_t xdr_gf_string(XDR *xdrs, gf_string *s);
 /* A GlusterFS opaque<> of at most 128 KiB: on decode it points into the record. */
 typedef struct wire_bytes { uint32_t len; uint8_t *data; } gf_bytes;
 bool_t xdr_gf_bytes(XDR *xdrs, gf_bytes *b);
+typedef gf_bytes nlm_netobj;		/* NLM's, up to 1 KiB, in the same way */
+bool_t xdr_nlm_netobj(XDR *xdrs, nlm_netobj *obj);
 typedef gf_bytes gf_text;		/* up to 4 MiB: a volume file */
 bool_t xdr_gf_text(XDR *xdrs, gf_text *t);
 

@@ -9,11 +9,23 @@ gateway() {
         --state-file "$T/gateway.state" --exports "$T/exports" "$T/b"
 }
 echo '/demo 127.0.0.0/8(rw,no_root_squash,insecure) ::1(ro,insecure)' >"$T/exports"
+
+# A lock manager of this host's own kernel would look so: nobody's process has its port.
+python3 - <<PY
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 700))
+s.settimeout(10)
+s.sendto(struct.pack(">14I", 1, 0, 2, 100000, 2, 1, 0, 0, 0, 0, 100021, 4, 6, 4045), ("127.0.0.1", 111))
+assert struct.unpack(">7I", s.recv(100))[6] == 1
+PY
 gateway
+nlm_port=4045
 registered() {
     local want
     rpcinfo -p 127.0.0.1 >"$T/rpcinfo"
-    for want in '100003 +3 +tcp +2049' '100005 +1 +tcp +2049' '100005 +3 +tcp +2049' '100005 +1 +udp +2049' '100005 +3 +udp +2049'; do
+    for want in '100003 +3 +tcp +2049' '100005 +1 +tcp +2049' '100005 +3 +tcp +2049' '100005 +1 +udp +2049' '100005 +3 +udp +2049' \
+        '100021 +1 +tcp +2049' '100021 +3 +tcp +2049' '100021 +1 +udp +2049' '100021 +4 +udp +2049' "100021 +4 +tcp +$nlm_port"; do
         grep -Eq "$want" "$T/rpcinfo" || return 1
     done
 }
@@ -56,6 +68,7 @@ say "rpcbind restarts"
 stop rpcbind
 rm -rf /run/rpcbind/*
 start_rpcbind
+nlm_port=2049
 await 60 registered
 
 say "a bad exports file changes nothing, a good one all at once"
@@ -78,4 +91,4 @@ await 20 read_only
 
 say "and the end"
 stop gateway
-if rpcinfo -p 127.0.0.1 | grep -Eq '100003|100005'; then fail "entries are left in the portmapper"; fi
+if rpcinfo -p 127.0.0.1 | grep -Eq '100003|100005|100021'; then fail "entries are left in the portmapper"; fi

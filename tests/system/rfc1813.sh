@@ -9,6 +9,7 @@ cat >"$T/exports" <<END
 /demo 127.0.0.1(rw,no_root_squash,insecure) 127.0.0.2(ro,no_root_squash,insecure) 127.0.0.3(rw,insecure) \\
     127.0.0.4(rw,all_squash,anonuid=1234,anongid=2345,insecure) 127.0.0.5(rw,no_root_squash) \\
     127.0.0.8(rw,no_root_squash,insecure) ::1(rw,no_root_squash,insecure)
+/demo/checked 127.0.0.9(rw,no_root_squash,insecure,subtree_check)
 /demo/sub/below 127.0.0.6(rw,no_root_squash,insecure) 127.0.0.1(rw,no_root_squash,insecure)
 END
 export EXPORTS_FILE=$T/exports

@@ -153,6 +153,9 @@ def check_chown_rules(w):
     eq(w.attr(fh)["gid"], 2000, "group")
     status(w.user.setattr(fh, uid=1000), OK, "to oneself")
     status(w.other.setattr(fh, uid=1001), PERM, "taking a file")
+    for who in (w.c, w.user):
+        status(who.setattr(fh, uid=0xffffffff), INVAL, "to nobody's id")
+        status(who.setattr(fh, gid=0xffffffff), INVAL, "to no group's id")
     status(w.other.setattr(fh, gid=1001), PERM, "taking a file's group")
     status(w.c.setattr(fh, uid=1001, gid=7), OK, "by root")
     eq((w.attr(fh)["uid"], w.attr(fh)["gid"]), (1001, 7), "owner")

@@ -5,6 +5,7 @@ The clients are addresses of the loopback network; rfc1813.sh's exports file say
 from rfc1813 import *
 
 READ_ONLY, ROOT_SQUASHED, ALL_SQUASHED, SECURE, BELOW_ONLY, STRANGER = ("127.0.0.%d" % n for n in range(2, 8))
+CHECKED = "127.0.0.9"
 
 
 def mutations(w, c, fh, other):
@@ -124,6 +125,58 @@ def check_exported_subdirectory(w):
     eq(c.getattr(c.lookup(made["fh"], "..")["fh"])["attr"]["fileid"], c.getattr(root)["attr"]["fileid"], ".. below the root")
     status(c.getattr(w.d), ACCES, "a handle of the whole volume's export")
     eq(w.attr(w.c.mount(w.path + "/sub/below"))["fileid"], c.getattr(root)["attr"]["fileid"], "the same directory for who may both")
+
+
+def check_no_way_out_of_a_subdirectory(w):
+    """A directory that was moved out of the export, and the one whose name the export had."""
+    c, root = below(w)
+    moved = status(c.mkdir(root, "moved-" + w.name, mode=0o755), OK, "MKDIR")["fh"]
+    inner = w.c.lookup(w.c.lookup(w.top, "sub")["fh"], "below")["fh"]
+    status(w.c.rename(inner, "moved-" + w.name, w.d, "moved"), OK, "moving it out")
+    status(c.lookup(moved, ".."), (STALE, ACCES), ".. of a directory that was moved out")
+    dots = [e for e in c.readdirplus(moved)["entries"] if e["name"] == b".."]
+    true(not any(e.get("fh") or e.get("attr") for e in dots), ".. in its listing tells nothing: %r" % dots)
+    outer = w.c.lookup(w.top, "sub")["fh"]
+    status(w.c.rename(outer, "below", outer, "was-" + w.name), OK, "the root gets another name")
+    status(w.c.mkdir(outer, "below", mode=0o777), OK, "another directory gets the root's name")
+    c.mount(w.path + "/sub/below")
+    status(c.lookup(root, ".."), (STALE, ACCES), ".. of the directory that was the root")
+
+
+def check_subtree_check(w):
+    top = w.c.lookup(w.top, "checked").get("fh") or w.c.mkdir(w.top, "checked", mode=0o777)["fh"]
+    shut = status(w.c.mkdir(top, "shut-" + w.name, mode=0o711), OK, "MKDIR")["fh"]
+    fh = status(w.c.create(shut, "f:x", GUARDED, mode=0o666), OK, "CREATE")["fh"]
+    status(w.c.link(fh, w.d, "outside"), OK, "LINK to outside")
+    c = w.client(source=CHECKED)
+    user = w.client(1000, 1000, source=CHECKED)
+    root = c.mount(w.path + "/checked")
+    d = status(c.lookup(root, "shut-" + w.name), OK, "LOOKUP of a directory")["fh"]
+    f = status(c.lookup(d, "f:x"), OK, "LOOKUP of a file")["fh"]
+    for what, call in (("of the root", lambda: c.getattr(root)), ("of a directory", lambda: c.getattr(d)), ("of a file", lambda: c.getattr(f)),
+                       ("by a user who may pass", lambda: user.getattr(f))):
+        status(call(), OK, "GETATTR " + what)
+    status(w.c.setattr(shut, mode=0o700), OK, "the directory is shut")
+    status(user.getattr(f), ACCES, "GETATTR of a file behind a directory that the caller may not pass")
+    status(c.getattr(f), OK, "GETATTR of it by root")
+    status(w.c.rename(shut, "f:x", w.d, "f"), OK, "the file is moved out")
+    status(c.getattr(f), (STALE, ACCES), "GETATTR of a file that was moved out")
+    status(c.write(f, 0, b"x"), (STALE, ACCES), "WRITE to it")
+    status(w.c.rename(top, "shut-" + w.name, w.d, "shut"), OK, "the directory is moved out")
+    status(c.readdir(d), (STALE, ACCES), "READDIR of a directory that was moved out")
+    status(c.getattr(root), OK, "GETATTR of the root")
+
+
+def check_dots_in_a_path(w):
+    w.c.mkdir(w.top, "dots", mode=0o755)
+    for path, like in (("/.", ""), ("/./dots", "/dots"), ("/dots/.", "/dots"), ("/././dots/./", "/dots")):
+        eq(w.attr(w.c.mount(w.path + path))["fileid"], w.attr(w.c.mount(w.path + like))["fileid"], "MNT of %s" % path)
+    for path in ("/..", "/dots/..", "/./.."):
+        try:
+            w.c.mount(w.path + path)
+            note("MNT of %s succeeded" % path)
+        except OSError as e:
+            true(e.errno in (ACCES, NOENT, INVAL), "MNT of %s: %d" % (path, e.errno))
 
 
 def check_two_exports_of_one_volume(w):

@@ -168,3 +168,42 @@ def check_hanging_up_in_the_middle(w):
         c.sock.sendall((u32(0x80000000 | len(payload)) + payload)[:cut])
         c.sock.close()
     status(w.c.getattr(w.d), OK, "the server afterwards")
+
+
+NLM, NOLOCKS = 100021, 2
+
+
+def nlm_args(vers, proc):
+    """The arguments of a call for a lock, as the version has them; the cookie is "tell"."""
+    wide = u64 if vers == 4 else u32
+    lock = opaque("client") + opaque(bytes(32)) + opaque("owner") + u32(77) + wide(0) + wide(10)
+    return opaque("tell") + {1: u32(1) + lock, 2: u32(1) + u32(1) + lock + u32(0) + u32(3), 3: u32(1) + u32(1) + lock, 4: lock, 5: u32(1) + lock,
+                             20: opaque("client") + opaque(bytes(32)) + opaque("owner") + u32(1) + u32(1) + u32(0),
+                             21: opaque("client") + opaque(bytes(32)) + opaque("owner") + u32(1) + u32(1) + u32(0),
+                             22: u32(1) + u32(1) + lock + u32(0) + u32(3)}[proc]
+
+
+def over_udp(port, payload):
+    import socket
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(10)
+        s.sendto(payload, ("127.0.0.1", port))
+        u = Unpacker(s.recv(9000))
+    u.u32()
+    return u
+
+
+def check_no_locks(w):
+    """Whoever asks for a lock is told at once that there are none, so that no process waits for ever."""
+    for vers in (1, 3, 4):
+        for proc in (1, 2, 3, 4, 5) + ((20, 21, 22) if vers > 1 else ()):
+            for how, u in (("TCP", raw(w, message(NLM, vers, proc, args=nlm_args(vers, proc)))),
+                           ("UDP", over_udp(w.port, message(NLM, vers, proc, args=nlm_args(vers, proc))))):
+                what = "NLM version %d procedure %d over %s" % (vers, proc, how)
+                eq(accepted(u), (0,), what)
+                eq((u.opaque(), u.u32()), (b"tell", NOLOCKS), what)
+        for proc in (0, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) + ((23,) if vers > 1 else ()):
+            eq(accepted(raw(w, message(NLM, vers, proc, args=opaque("tell")))), (0,), "NLM version %d procedure %d" % (vers, proc))
+        eq(accepted(raw(w, message(NLM, vers, 2, args=opaque("tell") + u32(1)))), (4,), "NLM version %d: half a LOCK" % vers)
+        eq(accepted(raw(w, message(NLM, vers, 16))), (3,), "NLM version %d: no procedure" % vers)
+    eq(accepted(raw(w, message(NLM, 2, 0))), (2, 1, 4), "NLM version 2")
