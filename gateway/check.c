@@ -287,7 +287,7 @@ static int parse_question(char *line, struct question *q)
 	q->path = end + strspn(end, " \t");
 	if (*q->client && *q->path)
 		return 0;
-	fprintf(stderr, "gatehouse-gateway: --test-export wants 'CLIENT PATH', not '%s'\n", line);
+	fprintf(stderr, "--test-export wants 'CLIENT PATH', not '%s'\n", line);
 	return 2;
 }
 
@@ -299,7 +299,7 @@ static int coroutine_fn ask(struct test *t, char *line)
 	if (ret)
 		return ret;
 	if (find_client(&q) < 1) {
-		fprintf(stderr, "gatehouse-gateway: --test-export: %s is no address, and no host that resolves\n", q.client);
+		fprintf(stderr, "%s is no address, and no host name that resolves\n", log_quote(q.client));
 		return 2;
 	}
 	decide(t, &q);

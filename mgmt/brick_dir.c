@@ -346,6 +346,9 @@ int brick_dir_disk(const char *path, struct brick_disk *disk)
 	if (stat(path, &st) < 0 || statvfs(path, &fs) < 0)
 		return -errno;
 	find_mount(path, disk);
+	disk->mode = st.st_mode & 07777;
+	disk->uid = st.st_uid;
+	disk->gid = st.st_gid;
 	disk->block_size = fs.f_frsize;
 	disk->size_total = (uint64_t)fs.f_blocks * fs.f_frsize;
 	disk->size_free = (uint64_t)fs.f_bavail * fs.f_frsize;

@@ -31,6 +31,7 @@ struct brick_disk {
 	char device[256], filesystem[32], mount_options[256];
 	uint64_t block_size, size_total, size_free, inodes_total, inodes_free;	/* sizes in bytes */
 	uint32_t inode_size;		/* 0: not known */
+	uint32_t mode, uid, gid;	/* of the brick's root directory */
 };
 int brick_dir_disk(const char *path, struct brick_disk *ret_disk);	/* 0 or -errno */
 

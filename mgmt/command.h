@@ -36,6 +36,8 @@ void add_warning(json_t *answer, const char *fmt, ...) __attribute__((format(pri
 void add_unreachable(json_t *answer, const char *host, const char *reason);
 /* "HOST:DIR" */
 char *brick_name(const struct volume_brick *b);
+/* command_exports.c: warns when no client may create anything at the volume's root. */
+void coroutine_fn warn_of_closed_root(struct manager *m, const char *name, json_t *answer);
 json_t *brick_status_json(struct manager *m, const struct volume *v, unsigned brick);
 
 #endif

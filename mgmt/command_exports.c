@@ -7,6 +7,7 @@
 #include "mgmt/options.h"
 #include "mgmt/process.h"
 #include "mgmt/text.h"
+#include "xlators/exports.h"
 
 #define PATIENCE_MS 1500
 #define OUTPUT_MAX  (64u << 10)
@@ -97,15 +98,92 @@ static json_t *coroutine_fn ask_gateway(struct manager *m, const char *client, c
 		answer = json_success(result);
 	} else {
 		json_decref(result);
-		error_set(&err, -EIO, "%s could not tell: %s", m->conf.gateway_program,
-			  output && *output ? output : status < 0 ? strerror(-status) : "it said nothing");
-		answer = json_failure(status < 0 ? -status : EIO, &err);
+		if (output)
+			output[strcspn(output, "\n")] = '\0';
+		if (status == 2 && output && *output)	/* the question was wrong, and it says how */
+			error_set(&err, -EINVAL, "%s", output);
+		else
+			error_set(&err, -EIO, "%s could not tell: %s", m->conf.gateway_program,
+				  output && *output ? output : status < 0 ? strerror(-status) : "it said nothing");
+		answer = json_failure(status < 0 ? -status : status == 2 ? EINVAL : EIO, &err);
 	}
 	free(output);
 	free(dir);
 	free(what);
 	return answer;
 }
+
+/* --- can anybody create at the root? --- */
+
+struct root_dir { uint32_t mode, uid, gid; };
+
+/* One of this entry's callers, whoever is the luckiest. */
+static bool may_create(const struct export_options *o, const struct root_dir *d)
+{
+	if (o->all_squash)
+		return d->mode & (o->anonuid == d->uid ? 0200 : o->anongid == d->gid ? 0020 : 0002);
+	return !o->root_squash || (d->mode & 0002) || ((d->mode & 0200) && d->uid) || ((d->mode & 0020) && d->gid);
+}
+
+/* Is the root exported for writing at all, and @ret_may: may anybody create there? */
+static bool root_is_writable(const struct volume *v, const struct root_dir *d, bool *ret_may)
+{
+	char *lines = exports_for_volume(v);
+	struct export_set *set;
+	bool writable = false;
+	unsigned i, j;
+
+	*ret_may = false;
+	if (exports_parse_lines(lines, strlen(lines), NULL, NULL, &set, NULL) == 0) {
+		for (i = 0; i < set->n; i++)
+			for (j = 0; !*set->exports[i].subdir && j < set->exports[i].nclients; j++) {
+				const struct export_options *o = &set->exports[i].clients[j].options;
+
+				writable |= o->rw && !o->noaccess;
+				*ret_may |= o->rw && !o->noaccess && may_create(o, d);
+			}
+		export_set_unref(set);
+	}
+	free(lines);
+	return writable;
+}
+
+static bool coroutine_fn find_root(struct manager *m, const struct volume *v, struct root_dir *ret)
+{
+	char *path = need(strdup(v->bricks[0].path));
+	json_t *args = need(json_pack("{s:[s]}", "paths", path)), *told = NULL, *root;
+	struct error err = { "" };
+	bool found = request_ask(m, v->bricks[0].host_id, "bricks-detail", args, &told, &err) == 0;
+
+	root = found ? json_object_get(json_object_get(told, "result"), path) : NULL;
+	found = json_is_integer(json_object_get(root, "root_mode"));
+	ret->mode = (uint32_t)json_integer_value(json_object_get(root, "root_mode"));
+	ret->uid = (uint32_t)json_integer_value(json_object_get(root, "root_uid"));
+	ret->gid = (uint32_t)json_integer_value(json_object_get(root, "root_gid"));
+	json_decref(told);
+	json_decref(args);
+	free(path);
+	return found;
+}
+
+void coroutine_fn warn_of_closed_root(struct manager *m, const char *name, json_t *answer)
+{
+	const struct known_volume *k = known_volume(m, name);
+	struct root_dir d;
+	bool may;
+
+	if (!k || !k->v || volume_option_on(k->v, "nfs.disable") || !find_root(m, k->v, &d))
+		return;
+	k = known_volume(m, name);
+	if (k && k->v && root_is_writable(k->v, &d, &may) && !may)
+		add_warning(answer,
+			    "no NFS client may create anything at the root of %s: it belongs to %u:%u with mode %04o, and root is squashed. "
+			    "\"gatehouse volume set %s storage.owner-uid UID storage.owner-gid GID\" before the start gives it to a user; "
+			    "with nfs.root-squash off root of each client may make directories for users",
+			    name, d.uid, d.gid, d.mode, name);
+}
+
+/* --- test --- */
 
 json_t *coroutine_fn command_exports_test(struct manager *m, json_t *rq)
 {

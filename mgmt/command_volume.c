@@ -466,6 +466,8 @@ static json_t *coroutine_fn set_state(struct manager *m, json_t *rq, struct stat
 			json_object_set_new(json_object_get(answer, "result"), "bricks", bricks);
 		}
 		tell_laggards(m, name, answer, bricks);
+		if (change.to == VOLUME_STARTED)
+			warn_of_closed_root(m, name, answer);
 	} else {
 		answer = json_failure(-ret, &err);
 	}

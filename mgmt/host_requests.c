@@ -237,11 +237,12 @@ static void free_looking(void *job)
 
 static json_t *disk_json(const struct brick_disk *d)
 {
-	return need(json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:i}", "device", json_text(d->device), "filesystem",
+	return need(json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I}", "device", json_text(d->device), "filesystem",
 			      json_text(d->filesystem), "mount_options", json_text(d->mount_options), "block_size", (json_int_t)d->block_size,
 			      "size_total",
 			      (json_int_t)d->size_total, "size_free", (json_int_t)d->size_free, "inodes_total",
-			      (json_int_t)d->inodes_total, "inodes_free", (json_int_t)d->inodes_free, "inode_size", (int)d->inode_size));
+			      (json_int_t)d->inodes_total, "inodes_free", (json_int_t)d->inodes_free, "inode_size", (int)d->inode_size,
+			      "root_mode", (json_int_t)d->mode, "root_uid", (json_int_t)d->uid, "root_gid", (json_int_t)d->gid));
 }
 
 static json_t *coroutine_fn bricks_detail(struct manager *m, json_t *args)
