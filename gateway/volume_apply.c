@@ -131,8 +131,10 @@ unsigned coroutine_fn volume_dir_apply(struct gatewayd *d, struct volume_dir *di
 	uint64_t until_ns = loop_now_ns(d->loop) + RELOAD_WAIT_NS;
 	unsigned i, bad = 0;
 
-	for (i = 0; i < dir->n && !d->stopping; i++)
-		bad += apply_one(d, &dir->files[i], until_ns) < 0;
+	for (i = 0; i < dir->n && !d->stopping; i++) {
+		dir->files[i].taken = apply_one(d, &dir->files[i], until_ns) >= 0 && dir->files[i].text;
+		bad += !dir->files[i].taken;
+	}
 	if (!dir->exports) {
 		log_error("exports were not reloaded, the old ones stay", "reason=\"%s\"", dir->exports_err.text);
 		bad++;
@@ -144,5 +146,6 @@ unsigned coroutine_fn volume_dir_apply(struct gatewayd *d, struct volume_dir *di
 	}
 	if (!d->stopping)
 		retire_gone(d, dir);
+	gatewayd_tell_loaded(d, dir);
 	return bad;
 }

@@ -13,7 +13,7 @@ struct volume_file {
 	char *name, *path;
 	char *text;			/* NULL: cannot be read */
 	size_t len;
-	bool has_key;
+	bool has_key, taken;		/* taken: by volume_dir_apply() */
 	uint8_t key[MAC_KEY_SIZE];
 	struct error err;		/* why the text or the key is missing */
 };
@@ -34,5 +34,6 @@ struct gatewayd;
 /* Makes the gateway serve what @dir says: new volumes, changed ones, then the exports (which are taken over), then those that are
  * gone. What is wrong with one changes nothing for it and stands in the log. How many were wrong. */
 unsigned coroutine_fn volume_dir_apply(struct gatewayd *d, struct volume_dir *dir);
+void coroutine_fn gatewayd_tell_loaded(struct gatewayd *d, const struct volume_dir *dir);	/* loaded.c */
 
 #endif

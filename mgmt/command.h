@@ -36,6 +36,10 @@ void add_warning(json_t *answer, const char *fmt, ...) __attribute__((format(pri
 void add_unreachable(json_t *answer, const char *host, const char *reason);
 /* "HOST:DIR" */
 char *brick_name(const struct volume_brick *b);
+/* gateway_loaded.c: what this host's gateway holds and what is stored, where they differ: a sentence each. @volume NULL: of all. */
+typedef void gateway_differs(void *arg, const char *volume, const char *problem);
+void coroutine_fn gateway_differences(struct manager *m, gateway_differs *tell, void *arg);
+void coroutine_fn warn_of_gateway(struct manager *m, const char *volume, json_t *answer);
 /* command_exports.c: warns when no client may create anything at the volume's root. */
 void coroutine_fn warn_of_closed_root(struct manager *m, const char *name, json_t *answer);
 json_t *brick_status_json(struct manager *m, const struct volume *v, unsigned brick);

@@ -187,6 +187,14 @@ static void check_name(void *problems, const struct store_doc *doc)
 		problem(problems, doc->key, err.text);
 }
 
+static void tell_difference(void *problems, const char *volume, const char *what)
+{
+	char *where = format("volumes/%s", volume);
+
+	problem(problems, where, what);
+	free(where);
+}
+
 json_t *coroutine_fn command_config_check(struct manager *m, json_t *rq)
 {
 	json_t *problems = need(json_array());
@@ -206,5 +214,6 @@ json_t *coroutine_fn command_config_check(struct manager *m, json_t *rq)
 			check_hosts(m, k->v, problems);
 		}
 	}
+	gateway_differences(m, tell_difference, problems);
 	return json_success(need(json_pack("{s:o}", "problems", problems)));
 }

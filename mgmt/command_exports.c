@@ -65,6 +65,7 @@ json_t *coroutine_fn command_exports_show(struct manager *m, json_t *rq)
 	}
 	answer = json_success(need(json_pack("{s:o, s:o}", "text", json_text(text), "exports", exports)));
 	free(text);
+	warn_of_gateway(m, name, answer);
 	return answer;
 }
 

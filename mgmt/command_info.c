@@ -266,6 +266,8 @@ json_t *coroutine_fn command_volume_status(struct manager *m, json_t *rq)
 		add_from_hosts(m, answer, "bricks-detail", "detail");
 	if (json_number(answer, "status") == 0 && json_flag(rq, "clients"))
 		add_from_hosts(m, answer, "bricks-clients", "clients");
+	if (json_number(answer, "status") == 0)
+		warn_of_gateway(m, json_member(rq, "name"), answer);
 	return answer;
 }
 

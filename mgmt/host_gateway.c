@@ -233,6 +233,7 @@ static void launch(struct manager *m)
 	struct process_conf conf = { m->loop, "gateway", pid, log, argv, gateway_changed, m };
 
 	m->gateway.process = process_new(&conf);
+	m->gateway.written_ns = loop_now_ns(m->loop);
 	if (process_was_adopted(m->gateway.process))
 		process_signal(m->gateway.process, SIGHUP);
 	begin_probe(m);
@@ -319,5 +320,6 @@ void coroutine_fn host_gateway_match(struct manager *m)
 		launch(m);
 	} else if (d.changed) {
 		process_signal(m->gateway.process, SIGHUP);
+		m->gateway.written_ns = loop_now_ns(m->loop);
 	}
 }

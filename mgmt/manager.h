@@ -68,6 +68,7 @@ struct host_gateway {
 	char *exports;			/* as it was written; NULL: nothing was */
 	char **names, **volfiles;	/* of the volumes it was told of */
 	unsigned n;
+	uint64_t written_ns;		/* when what it reads was changed last, or it was started */
 	bool online, probing;
 };
 
