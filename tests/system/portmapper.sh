@@ -24,13 +24,12 @@ nlm=("100021 +4 +tcp +4045")
 registered() {
     local want
     rpcinfo -p 127.0.0.1 >"$T/rpcinfo"
-    for want in "${nlm[@]}" '100003 +3 +tcp +2049' '100005 +1 +tcp +2049' '100005 +3 +tcp +2049' '100005 +1 +udp +2049' '100005 +3 +udp +2049' \
-        '100021 +1 +udp +2049' '100021 +3 +udp +2049' '100021 +4 +udp +2049'; do
+    for want in "${nlm[@]}" '100003 +3 +tcp +2049' '100005 +1 +tcp +2049' '100005 +3 +tcp +2049' '100005 +1 +udp +2049' '100005 +3 +udp +2049'; do
         grep -Eq "$want" "$T/rpcinfo" || return 1
     done
 }
 await 30 registered
-if grep -Eq '100021 +[0-9]+ +tcp +2049' "$T/rpcinfo"; then fail "somebody else's lock manager was joined: $(cat "$T/rpcinfo")"; fi
+if grep -Eq '100021 .* 2049' "$T/rpcinfo"; then fail "somebody else's lock manager was joined: $(cat "$T/rpcinfo")"; fi
 rpcinfo -t 127.0.0.1 100003 3
 rpcinfo -u 127.0.0.1 100005 3
 rpcinfo -T tcp6 ::1 100003 3
@@ -69,7 +68,7 @@ say "rpcbind restarts"
 stop rpcbind
 rm -rf /run/rpcbind/*
 start_rpcbind
-nlm=('100021 +1 +tcp +2049' '100021 +3 +tcp +2049' '100021 +4 +tcp +2049')
+nlm=('100021 +1 +tcp +2049' '100021 +3 +tcp +2049' '100021 +4 +tcp +2049' '100021 +1 +udp +2049' '100021 +3 +udp +2049' '100021 +4 +udp +2049')
 await 60 registered
 
 say "a bad exports file changes nothing, a good one all at once"
