@@ -307,7 +307,7 @@ static void coroutine_fn unregister_all(struct rpcbind *r)
 	for (i = 0; i < r->n && rpc_client_is_up(r->client); i++) {
 		const struct rpcbind_entry *e = &r->entries[i].e;
 
-		if (e->gives_way && ask(r, e, PROC_GETADDR, &word) == 0 && word != e->port)
+		if (e->gives_way && ask(r, e, PROC_GETADDR, &word) == 0 && word && word != e->port)
 			continue;	/* somebody took it since */
 		if (r->entries[i].set)
 			ask(r, e, PROC_UNSET, &word);
