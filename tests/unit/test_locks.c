@@ -545,13 +545,94 @@ static void gone_body(void)
 
 static void what_is_gone(void **state) { in_world(gone_body); }
 
+/* --- locks that change hands --- */
+
+static struct xattr lockinfo_of(struct tclient *c, struct arena *arena)
+{
+	struct call call = as(c, 1);
+	struct getxattr_args args = { .inode = w.inode, .name = "trusted.glusterfs.lockinfo" };
+	struct getxattr_res res = { 0 };
+
+	call.arena = arena;
+	assert_int_equal(xl_getxattr(&w.locks, &call, &args, &res), 0);
+	return res.xattrs.n ? res.xattrs.v[0] : (struct xattr){ 0 };
+}
+
+static int give_lockinfo(struct tclient *c, struct arena *arena, struct xattr info)
+{
+	struct call call = as(c, 1);
+	struct setxattr_args args = { .inode = w.inode, .xattrs = { &info, 1 } };
+	struct setxattr_res res = { 0 };
+
+	call.arena = arena;
+	return xl_setxattr(&w.locks, &call, &args, &res);
+}
+
+/* A stock client with a new graph: its locks, and what its processes wait for, pass to the new connection and outlive the old one. */
+static void moved_body(void)
+{
+	struct arena *arena = arena_new(1 << 16);
+	struct waiter x = { &w.a, 2, .kind = 'p', .type = LOCK_WRITE, .start = 50, .len = 10 };
+	struct lk_res res;
+	struct xattr info;
+
+	assert_null(lockinfo_of(&w.a, arena).name);	/* it has none there */
+	assert_int_equal(plk(&w.a, 1, LOCK_TRY, LOCK_WRITE, 0, 100, NULL), 0);
+	assert_int_equal(plk(&w.b, 1, LOCK_TRY, LOCK_READ, 200, 10, NULL), 0);
+	begin(&x);
+	info = lockinfo_of(&w.a, arena);
+	assert_string_equal(info.name, "trusted.glusterfs.lockinfo");
+	assert_int_equal(give_lockinfo(&w.b, arena, info), 0);
+	assert_int_equal(give_lockinfo(&w.b, arena, info), 0);		/* twice does no harm */
+	assert_null(lockinfo_of(&w.a, arena).name);
+	features_locks_class.client_gone(&w.locks, &w.a.client);
+	settle();
+	assert_false(x.done);
+	assert_int_equal(plk(&w.b, 3, LOCK_GET, LOCK_WRITE, 0, 0, &res), 0);
+	assert_true(res.conflict && res.start == 0 && res.len == 100 && res.owner_len == 1 && res.owner[0] == 1);
+	assert_int_equal(plk(&w.a, 1, LOCK_TRY, LOCK_WRITE, 0, 1, NULL), -EAGAIN);
+	assert_int_equal(plk(&w.b, 1, LOCK_UNLOCK, LOCK_WRITE, 0, 0, NULL), 0);
+	settle();
+	assert_true(x.done);
+	assert_int_equal(x.ret, 0);
+	features_locks_class.client_gone(&w.locks, &w.b.client);
+	assert_int_equal(count(COUNT_POSIXLK), 0);
+	arena_free(arena);
+}
+
+static void moved(void **state) { in_world(moved_body); }
+
+/* The new connection's own locks in the range give way; what is no lockinfo of this brick moves nothing. */
+static void moved_over_body(void)
+{
+	struct arena *arena = arena_new(1 << 16);
+	struct lk_res res;
+	struct xattr info;
+
+	assert_int_equal(plk(&w.a, 1, LOCK_TRY, LOCK_READ, 0, 100, NULL), 0);
+	assert_int_equal(plk(&w.b, 1, LOCK_TRY, LOCK_READ, 50, 100, NULL), 0);
+	info = lockinfo_of(&w.a, arena);
+	assert_int_equal(give_lockinfo(&w.b, arena, (struct xattr){ info.name, "\0\0\0", 3 }), -EINVAL);
+	assert_int_equal(give_lockinfo(&w.b, arena, (struct xattr){ info.name, "\0\0\0\0", 4 }), 0);
+	assert_int_equal(count(COUNT_POSIXLK), 2);
+	assert_int_equal(give_lockinfo(&w.b, arena, info), 0);
+	assert_int_equal(count(COUNT_POSIXLK), 1);
+	assert_int_equal(plk(&w.a, 9, LOCK_GET, LOCK_WRITE, 0, 0, &res), 0);
+	assert_true(res.conflict && res.start == 0 && res.len == 150);
+	features_locks_class.client_gone(&w.locks, &w.b.client);
+	arena_free(arena);
+}
+
+static void moved_over(void **state) { in_world(moved_over_body); }
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inodelk_basics), cmocka_unit_test(fairness), cmocka_unit_test(entrylk), cmocka_unit_test(contention),
 		cmocka_unit_test(interrupted), cmocka_unit_test(client_gone), cmocka_unit_test(posix_ranges),
 		cmocka_unit_test(flush_releases), cmocka_unit_test(limits), cmocka_unit_test(domain_count),
-		cmocka_unit_test(release), cmocka_unit_test(what_is_gone),
+		cmocka_unit_test(release), cmocka_unit_test(what_is_gone), cmocka_unit_test(moved),
+		cmocka_unit_test(moved_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* xlators/features/locks.c: features/locks, the locks that replicate, distribute and applications take on a brick.
  *
  * The one idea: every coordination between gateways is a lock here, and nothing survives the client that held it (facts: brick-wire.md
- * section 10, brick-format.md C2). The tables are in locks_table.c, fcntl locks in locks_posix.c; here are the fops, the counters that
+ * section 10, brick-format.md C2). The tables are in locks_table.c, fcntl locks in locks_posix.c and locks_move.c; here are the fops, the counters that
  * replies carry, and the word to holders that somebody else waits. */
 #include <stdlib.h>
 #include <string.h>
@@ -239,8 +239,40 @@ RELEASING(unlink)
 RELEASING(rmdir)
 RELEASING(rename)
 RELEASING(setattr)
-RELEASING(setxattr)
 RELEASING(removexattr)
+
+static struct inode *inode_of(struct inode *inode, const struct fd *fd)
+{
+	return inode ? inode : fd->inode;
+}
+
+static int coroutine_fn locks_getxattr(struct xlator *xl, struct call *call, const struct getxattr_args *args, struct getxattr_res *res)
+{
+	if (args->name && strcmp(args->name, LOCKINFO) == 0)
+		return lockinfo_get(xl->priv, call, inode_of(args->inode, args->fd), res);
+	return xl_getxattr(xl->children[0], call, args, res);
+}
+
+static int coroutine_fn locks_setxattr(struct xlator *xl, struct call *call, const struct setxattr_args *args, struct setxattr_res *res)
+{
+	const struct xattr *info = xattrs_find(&args->xattrs, LOCKINFO);
+	int ret;
+
+	if (info) {
+		struct stat_args stat = { args->inode, args->fd };
+		struct stat_res found = { 0 };
+
+		ret = lockinfo_set(xl->priv, call, inode_of(args->inode, args->fd), info);
+		if (ret == 0)
+			ret = xl_stat(xl->children[0], call, &stat, &found);
+		res->pre = res->post = found.stat;
+		return ret;
+	}
+	ret = xl_setxattr(xl->children[0], call, args, res);
+	if (ret == 0 && call->release)
+		release_with(xl, call);
+	return ret;
+}
 
 static int coroutine_fn locks_flush(struct xlator *xl, struct call *call, const struct flush_args *args, struct flush_res *res)
 {
@@ -347,7 +379,7 @@ const struct xlator_class features_locks_class = {
 		.lookup = locks_lookup, .stat = locks_stat, .writev = locks_writev, .fsync = locks_fsync, .flush = locks_flush,
 		.mknod = locks_mknod, .mkdir = locks_mkdir, .symlink = locks_symlink, .create = locks_create, .link = locks_link,
 		.unlink = locks_unlink, .rmdir = locks_rmdir, .rename = locks_rename,
-		.setattr = locks_setattr, .setxattr = locks_setxattr, .removexattr = locks_removexattr,
+		.setattr = locks_setattr, .getxattr = locks_getxattr, .setxattr = locks_setxattr, .removexattr = locks_removexattr,
 		.lk = locks_lk, .inodelk = locks_inodelk, .entrylk = locks_entrylk,
 	},
 };

@@ -9,6 +9,9 @@
 #include "runtime/list.h"
 #include "xlators/xlator.h"
 
+#define LOCK_POSIX_DOMAIN ""
+#define LOCKINFO "trusted.glusterfs.lockinfo"
+
 enum lock_kind { LOCK_KIND_INODE, LOCK_KIND_ENTRY, LOCK_KIND_POSIX };
 
 struct locks {
@@ -22,6 +25,7 @@ struct locks {
 	uint64_t total;
 	struct list contended;		/* locks whose holders are told at the end of this round */
 	struct loop_defer tell;
+	uint64_t number;		/* of this brick's run, in lockinfo; 0: none was needed yet */
 };
 
 struct lock_client {
@@ -30,6 +34,7 @@ struct lock_client {
 	struct client *client;		/* a reference; NULL in a graph without clients */
 	struct list locks;
 	uint64_t count;
+	uint64_t number;		/* by which its locks are named in lockinfo; 0: none was needed yet */
 };
 
 struct lock_inode {			/* what hangs in the inode's slot */
@@ -96,12 +101,18 @@ struct lock_domain *lock_domain_find(struct locks *lk, struct inode *inode, enum
 struct lock_inode *lock_inode_find(struct locks *lk, struct inode *inode);
 bool lock_is_of(const struct lock *lock, const struct client *client, const uint8_t *owner, uint32_t owner_len);
 struct lock_client *lock_client_find(struct locks *lk, const struct client *client);
+struct lock_client *lock_client_get(struct locks *lk, struct client *client);	/* NULL: out of memory */
+void lock_give(struct lock *lock, struct lock_client *to);	/* who keeps a count of the client it was taken from */
 void lock_client_put(struct locks *lk, struct lock_client *lc);		/* frees it when nothing is left */
 
 /* locks_posix.c */
 int coroutine_fn locks_lk(struct xlator *xl, struct call *call, const struct lk_args *args, struct lk_res *res);
 void locks_flush_owner(struct locks *lk, const struct call *call, struct inode *inode);
 int lock_posix_apply(struct locks *lk, struct lock *lock);	/* makes @lock held: its owner's other locks give way, neighbours merge */
+
+/* locks_move.c: the value of LOCKINFO. No attribute in the answer: the caller has no fcntl locks there. */
+int lockinfo_get(struct locks *lk, struct call *call, struct inode *inode, struct getxattr_res *res);
+int lockinfo_set(struct locks *lk, struct call *call, struct inode *inode, const struct xattr *x);
 
 /* locks.c */
 void lock_contend(struct locks *lk, struct lock *holder);	/* somebody wants what @holder has */

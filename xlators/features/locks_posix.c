@@ -6,8 +6,6 @@
 
 #include "xlators/features/locks.h"
 
-#define POSIX_DOMAIN ""
-
 struct cut {			/* take [start, end] out of what this owner holds */
 	struct lock_domain *domain;
 	const struct client *client;
@@ -119,7 +117,7 @@ static void describe(const struct lock *l, struct lk_res *res)
 
 static int unlock(struct locks *lk, const struct call *call, const struct lock_request *rq)
 {
-	struct cut cut = { lock_domain_find(lk, rq->inode, LOCK_KIND_POSIX, POSIX_DOMAIN), call->client,
+	struct cut cut = { lock_domain_find(lk, rq->inode, LOCK_KIND_POSIX, LOCK_POSIX_DOMAIN), call->client,
 			   call->lk_owner, call->lk_owner_len, 0, 0 };
 	struct inode *inode;
 	int ret;
@@ -160,7 +158,7 @@ static int coroutine_fn acquire(struct locks *lk, struct lock *lock, const struc
 int coroutine_fn locks_lk(struct xlator *xl, struct call *call, const struct lk_args *args, struct lk_res *res)
 {
 	struct locks *lk = xl->priv;
-	struct lock_request rq = { args->inode ? args->inode : args->fd->inode, LOCK_KIND_POSIX, POSIX_DOMAIN, NULL,
+	struct lock_request rq = { args->inode ? args->inode : args->fd->inode, LOCK_KIND_POSIX, LOCK_POSIX_DOMAIN, NULL,
 				   args->type, args->start, args->len };
 	struct lock *lock;
 	int ret;
@@ -184,7 +182,7 @@ int coroutine_fn locks_lk(struct xlator *xl, struct call *call, const struct lk_
 
 void locks_flush_owner(struct locks *lk, const struct call *call, struct inode *inode)
 {
-	struct lock_request rq = { inode, LOCK_KIND_POSIX, POSIX_DOMAIN, NULL, LOCK_READ, 0, 0 };
+	struct lock_request rq = { inode, LOCK_KIND_POSIX, LOCK_POSIX_DOMAIN, NULL, LOCK_READ, 0, 0 };
 
 	unlock(lk, call, &rq);		/* the whole range: nothing can split */
 }

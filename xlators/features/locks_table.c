@@ -89,7 +89,7 @@ struct lock_client *lock_client_find(struct locks *lk, const struct client *clie
 	return NULL;
 }
 
-static struct lock_client *client_get(struct locks *lk, struct client *client)
+struct lock_client *lock_client_get(struct locks *lk, struct client *client)
 {
 	struct lock_client *lc = lock_client_find(lk, client);
 
@@ -137,6 +137,15 @@ static void lock_attach(struct locks *lk, struct lock *lock, struct lock_domain 
 	lk->total++;
 }
 
+void lock_give(struct lock *lock, struct lock_client *to)
+{
+	list_remove(&lock->of_client);
+	lock->owner_client->count--;
+	list_append(&to->locks, &lock->of_client);
+	lock->owner_client = to;
+	to->count++;
+}
+
 static bool within_limits(const struct locks *lk, const struct lock_domain *dom, const struct lock_client *lc)
 {
 	return dom->of->count < (uint64_t)lk->max_per_inode && lc->count < (uint64_t)lk->max_per_client &&
@@ -173,7 +182,7 @@ int lock_new(struct locks *lk, const struct call *call, const struct lock_reques
 	dom = domain_get(lk, rq);
 	if (!dom)
 		return -ENOLCK;
-	lc = client_get(lk, call->client);
+	lc = lock_client_get(lk, call->client);
 	if (lc && within_limits(lk, dom, lc))
 		lock = calloc(1, sizeof(*lock) + call->lk_owner_len + (rq->name ? strlen(rq->name) + 1 : 0));
 	if (!lock) {
