@@ -233,7 +233,13 @@ static int coroutine_fn serve(struct rpc_request *rq, const void *req, void *rsp
 
 static int coroutine_fn run_release(struct rpc_request *rq, const void *args, void *res)
 {
-	fdtable_remove(&brick_conn_of(rq)->client->fds, ((const struct gf_release_req *)args)->fd);
+	struct brick_conn *conn = brick_conn_of(rq);
+	int64_t number = ((const struct gf_release_req *)args)->fd;
+	struct fd *fd = fdtable_get(&conn->client->fds, number);
+
+	if (fd)
+		graph_fd_released(conn->bs->graph, &conn->client->base, fd);
+	fdtable_remove(&conn->client->fds, number);
 	return RPC_OK;
 }
 

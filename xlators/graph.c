@@ -370,6 +370,15 @@ void graph_client_gone(struct graph *graph, struct client *client)
 			graph->xlators[i]->class->client_gone(graph->xlators[i], client);
 }
 
+void graph_fd_released(struct graph *graph, struct client *client, struct fd *fd)
+{
+	unsigned i;
+
+	for (i = graph->n; i-- > 0;)
+		if (graph->xlators[i]->class->fd_released)
+			graph->xlators[i]->class->fd_released(graph->xlators[i], client, fd);
+}
+
 void graph_client_acknowledged(struct graph *graph, struct client *client, uint64_t sequence)
 {
 	unsigned i;

@@ -58,6 +58,7 @@ int graph_set_option(struct graph *graph, const char *xlator, const char *key, c
  * that takes another graph; -EINVAL or -ERANGE with a sentence about a value. */
 int graph_reconfigure(struct graph *graph, const struct volfile *now, const struct volfile *wanted, struct error *err);
 void graph_client_gone(struct graph *graph, struct client *client);
+void graph_fd_released(struct graph *graph, struct client *client, struct fd *fd);
 void graph_client_acknowledged(struct graph *graph, struct client *client, uint64_t sequence);
 
 extern const struct xlator_class *const xlator_classes[];	/* from xlators.def; NULL-terminated */

@@ -125,6 +125,8 @@ struct xlator_class {
 	 * then its effects may come, under the locks it was sent with. Never parks; NULL: passed on to the children. */
 	void (*give_up)(struct xlator *xl);
 	void (*client_gone)(struct xlator *xl, struct client *client);	/* release its locks; never parks */
+	/* The client closes a descriptor it had open: release what it locked through that one. Never parks */
+	void (*fd_released)(struct xlator *xl, struct client *client, struct fd *fd);
 	/* of an upcall to it; never parks */
 	void (*acknowledged)(struct xlator *xl, struct client *client, uint64_t sequence);
 	struct fops fops;

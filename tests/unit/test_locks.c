@@ -600,6 +600,38 @@ static void moved_body(void)
 	arena_free(arena);
 }
 
+/* What one descriptor has locked, or waits for, ends with it; another descriptor of that client keeps its own. */
+static int fd_lk(struct fd *fd, uint8_t owner, enum lock_cmd cmd, uint64_t start)
+{
+	struct call call = as(&w.a, owner);
+	struct lk_args args = { NULL, fd, cmd, LOCK_WRITE, start, 1, owner };
+	struct lk_res res;
+
+	return xl_lk(&w.locks, &call, &args, &res);
+}
+
+static void fd_released_body(void)
+{
+	struct fd one = { .inode = w.inode }, two = { .inode = w.inode };
+	struct waiter x = { &w.b, 1, .kind = 'p', .type = LOCK_WRITE, .start = 0, .len = 1 };
+
+	assert_int_equal(fd_lk(&one, 1, LOCK_TRY, 0), 0);
+	assert_int_equal(fd_lk(&two, 2, LOCK_TRY, 5), 0);
+	begin(&x);
+	features_locks_class.fd_released(&w.locks, &w.b.client, &one);	/* not that client's */
+	settle();
+	assert_false(x.done);
+	features_locks_class.fd_released(&w.locks, &w.a.client, &one);
+	settle();
+	assert_true(x.done);
+	assert_int_equal(count(COUNT_POSIXLK), 2);
+	features_locks_class.fd_released(&w.locks, &w.a.client, &two);
+	assert_int_equal(count(COUNT_POSIXLK), 1);
+	features_locks_class.client_gone(&w.locks, &w.b.client);
+}
+
+static void fd_released(void **state) { in_world(fd_released_body); }
+
 static void moved(void **state) { in_world(moved_body); }
 
 /* The new connection's own locks in the range give way; what is no lockinfo of this brick moves nothing. */
@@ -632,7 +664,7 @@ int main(void)
 		cmocka_unit_test(interrupted), cmocka_unit_test(client_gone), cmocka_unit_test(posix_ranges),
 		cmocka_unit_test(flush_releases), cmocka_unit_test(limits), cmocka_unit_test(domain_count),
 		cmocka_unit_test(release), cmocka_unit_test(what_is_gone), cmocka_unit_test(moved),
-		cmocka_unit_test(moved_over),
+		cmocka_unit_test(moved_over), cmocka_unit_test(fd_released),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,15 +241,10 @@ RELEASING(rename)
 RELEASING(setattr)
 RELEASING(removexattr)
 
-static struct inode *inode_of(struct inode *inode, const struct fd *fd)
-{
-	return inode ? inode : fd->inode;
-}
-
 static int coroutine_fn locks_getxattr(struct xlator *xl, struct call *call, const struct getxattr_args *args, struct getxattr_res *res)
 {
 	if (args->name && strcmp(args->name, LOCKINFO) == 0)
-		return lockinfo_get(xl->priv, call, inode_of(args->inode, args->fd), res);
+		return lockinfo_get(xl->priv, call, args, res);
 	return xl_getxattr(xl->children[0], call, args, res);
 }
 
@@ -262,7 +257,7 @@ static int coroutine_fn locks_setxattr(struct xlator *xl, struct call *call, con
 		struct stat_args stat = { args->inode, args->fd };
 		struct stat_res found = { 0 };
 
-		ret = lockinfo_set(xl->priv, call, inode_of(args->inode, args->fd), info);
+		ret = lockinfo_set(xl->priv, call, args, info);
 		if (ret == 0)
 			ret = xl_stat(xl->children[0], call, &stat, &found);
 		res->pre = res->post = found.stat;
@@ -375,6 +370,7 @@ const struct xlator_class features_locks_class = {
 	.init = locks_init,
 	.fini = locks_fini,
 	.client_gone = locks_client_gone,
+	.fd_released = locks_fd_released,
 	.fops = {
 		.lookup = locks_lookup, .stat = locks_stat, .writev = locks_writev, .fsync = locks_fsync, .flush = locks_flush,
 		.mknod = locks_mknod, .mkdir = locks_mkdir, .symlink = locks_symlink, .create = locks_create, .link = locks_link,

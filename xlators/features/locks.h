@@ -34,7 +34,6 @@ struct lock_client {
 	struct client *client;		/* a reference; NULL in a graph without clients */
 	struct list locks;
 	uint64_t count;
-	uint64_t number;		/* by which its locks are named in lockinfo; 0: none was needed yet */
 };
 
 struct lock_inode {			/* what hangs in the inode's slot */
@@ -67,6 +66,8 @@ struct lock {
 	enum lock_type type;
 	bool held, whole;		/* whole: an entry lock without a name */
 	uint32_t pid;
+	const struct fd *fd;		/* POSIX: the descriptor it was taken through, to compare only; NULL: none */
+	uint64_t number;		/* POSIX: what lockinfo calls it; 0: nobody asked */
 	uint64_t start, end;		/* ranges, both inclusive */
 	uint64_t name_hash;
 	uint64_t notified_ns;		/* when its holder was last told of a contender; 0 never */
@@ -102,17 +103,18 @@ struct lock_inode *lock_inode_find(struct locks *lk, struct inode *inode);
 bool lock_is_of(const struct lock *lock, const struct client *client, const uint8_t *owner, uint32_t owner_len);
 struct lock_client *lock_client_find(struct locks *lk, const struct client *client);
 struct lock_client *lock_client_get(struct locks *lk, struct client *client);	/* NULL: out of memory */
-void lock_give(struct lock *lock, struct lock_client *to);	/* who keeps a count of the client it was taken from */
+void lock_give(struct locks *lk, struct lock *lock, struct lock_client *to);	/* makes @to its owner's client */
 void lock_client_put(struct locks *lk, struct lock_client *lc);		/* frees it when nothing is left */
 
 /* locks_posix.c */
 int coroutine_fn locks_lk(struct xlator *xl, struct call *call, const struct lk_args *args, struct lk_res *res);
 void locks_flush_owner(struct locks *lk, const struct call *call, struct inode *inode);
+void locks_fd_released(struct xlator *xl, struct client *client, struct fd *fd);
 int lock_posix_apply(struct locks *lk, struct lock *lock);	/* makes @lock held: its owner's other locks give way, neighbours merge */
 
-/* locks_move.c: the value of LOCKINFO. No attribute in the answer: the caller has no fcntl locks there. */
-int lockinfo_get(struct locks *lk, struct call *call, struct inode *inode, struct getxattr_res *res);
-int lockinfo_set(struct locks *lk, struct call *call, struct inode *inode, const struct xattr *x);
+/* locks_move.c: the value of LOCKINFO. No attribute in the answer: the caller locked nothing through that descriptor. */
+int lockinfo_get(struct locks *lk, struct call *call, const struct getxattr_args *args, struct getxattr_res *res);
+int lockinfo_set(struct locks *lk, struct call *call, const struct setxattr_args *args, const struct xattr *x);
 
 /* locks.c */
 void lock_contend(struct locks *lk, struct lock *holder);	/* somebody wants what @holder has */

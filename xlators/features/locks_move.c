@@ -1,9 +1,9 @@
-/* xlators/features/locks_move.c: fcntl locks that change hands between two connections of one client process.
+/* xlators/features/locks_move.c: fcntl and flock locks that change hands between two connections of one client process.
  *
  * A GlusterFS client that gets another volfile builds a second graph, connects anew and opens its files again; then it reads
  * trusted.glusterfs.lockinfo of the old descriptor and sets it on the new one. The value is a flat dictionary with one pair for each brick, as
- * replicate merges them. Ours names the old connection by a random number, so that nobody moves locks whose number he was not given. A brick
- * that was started again in between finds no pair of its own, and has nothing to move. */
+ * replicate merges them. Ours gives the old descriptor's locks a random number, so that nobody moves locks whose number he was not given. A
+ * brick that was started again in between finds no pair of its own, and has nothing to move. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,31 +36,37 @@ static struct lock_domain *posix_domain(struct locks *lk, struct inode *inode)
 	return lock_domain_find(lk, inode, LOCK_KIND_POSIX, LOCK_POSIX_DOMAIN);
 }
 
-static bool has_lock_of(const struct list *locks, const struct lock_client *lc)
+/* Gives @number to the descriptor's locks in the list. Returns how many these are. */
+static unsigned number_locks(struct list *locks, const struct client *client, const struct fd *fd, uint64_t number)
 {
 	struct list *pos;
+	unsigned n = 0;
 
-	list_for_each(pos, locks)
-		if (list_entry(pos, struct lock, link)->owner_client == lc)
-			return true;
-	return false;
+	list_for_each(pos, locks) {
+		struct lock *lock = list_entry(pos, struct lock, link);
+
+		if (lock->owner_client->client != client || lock->fd != fd)
+			continue;
+		lock->number = number;
+		n++;
+	}
+	return n;
 }
 
-int lockinfo_get(struct locks *lk, struct call *call, struct inode *inode, struct getxattr_res *res)
+int lockinfo_get(struct locks *lk, struct call *call, const struct getxattr_args *args, struct getxattr_res *res)
 {
-	struct lock_client *lc = lock_client_find(lk, call->client);
-	struct lock_domain *dom = posix_domain(lk, inode);
+	struct lock_domain *dom = posix_domain(lk, args->inode ? args->inode : args->fd->inode);
+	uint64_t number = random_number(lk);
 	char key[KEY_SIZE];
 	gfx_dict info;
 	struct xattr *x;
 	uint8_t *value;
 
-	if (!lc || !dom || (!has_lock_of(&dom->held, lc) && !has_lock_of(&dom->waiting, lc)))
+	if (!dom || number_locks(&dom->held, call->client, args->fd, number) +
+		    number_locks(&dom->waiting, call->client, args->fd, number) == 0)
 		return 0;
-	if (!lc->number)
-		lc->number = random_number(lk);
 	dict_init(&info, call->arena);
-	if (dict_set_uint(&info, lockinfo_key(lk, key), lc->number) < 0)
+	if (dict_set_uint(&info, lockinfo_key(lk, key), number) < 0)
 		return -ENOMEM;
 	x = arena_alloc(call->arena, sizeof(*x));
 	value = arena_alloc(call->arena, dict_flat_size(&info));
@@ -72,40 +78,34 @@ int lockinfo_get(struct locks *lk, struct call *call, struct inode *inode, struc
 	return 0;
 }
 
-static struct lock_client *client_by_number(struct locks *lk, uint64_t number)
+/* Hands the locks of that number in @from over; those held wait in @moved to be taken in anew. */
+static void give_numbered(struct locks *lk, struct list *from, uint64_t number, struct lock_client *to, const struct fd *fd, struct list *moved)
 {
-	struct lock_client *lc;
+	struct list *pos, *tmp;
 
-	list_for_each_entry(lc, &lk->client_list, all)
-		if (lc->number == number)
-			return lc;
-	return NULL;
+	list_for_each_safe(pos, tmp, from) {
+		struct lock *lock = list_entry(pos, struct lock, link);
+
+		if (lock->number != number)
+			continue;
+		lock_give(lk, lock, to);
+		lock->fd = fd;
+		lock->number = 0;
+		if (!lock->held)
+			continue;
+		list_remove(&lock->link);
+		list_append(moved, &lock->link);
+	}
 }
 
-/* All of @from's in this domain: what is held, and what is waited for. The new owner's own locks in the range give way, as for any lock. */
-static int move_locks(struct locks *lk, struct lock_domain *dom, struct lock_client *from, struct lock_client *to)
+/* The new owner's own locks in the range give way, as for any lock. */
+static int take_in(struct locks *lk, struct lock_domain *dom, struct list *moved)
 {
-	struct list *lists[] = { &dom->held, &dom->waiting }, moved, *pos, *tmp;
-	unsigned i;
+	struct lock *lock;
 	int ret = 0;
 
-	list_init(&moved);
-	for (i = 0; i < 2; i++) {
-		list_for_each_safe(pos, tmp, lists[i]) {
-			struct lock *lock = list_entry(pos, struct lock, link);
-
-			if (lock->owner_client != from)
-				continue;
-			lock_give(lock, to);
-			if (!lock->held)
-				continue;
-			list_remove(&lock->link);
-			list_append(&moved, &lock->link);
-		}
-	}
-	while (!list_empty(&moved)) {
-		struct lock *lock = list_first(&moved, struct lock, link);
-
+	while (!list_empty(moved)) {
+		lock = list_first(moved, struct lock, link);
 		if (ret == 0)
 			ret = lock_posix_apply(lk, lock);
 		if (ret < 0) {
@@ -116,10 +116,30 @@ static int move_locks(struct locks *lk, struct lock_domain *dom, struct lock_cli
 	return ret;
 }
 
-int lockinfo_set(struct locks *lk, struct call *call, struct inode *inode, const struct xattr *x)
+static int move_locks(struct locks *lk, struct lock_domain *dom, uint64_t number, struct lock_client *to, const struct fd *fd)
 {
-	struct lock_client *from, *to;
-	struct lock_domain *dom;
+	struct inode *inode = inode_ref(dom->of->inode);
+	struct list moved;
+	int ret;
+
+	list_init(&moved);
+	dom->count++;		/* neither may go away under us */
+	to->count++;
+	give_numbered(lk, &dom->held, number, to, fd, &moved);
+	give_numbered(lk, &dom->waiting, number, to, fd, &moved);
+	ret = take_in(lk, dom, &moved);
+	to->count--;
+	dom->count--;
+	lock_client_put(lk, to);
+	lock_regrant(lk, dom);
+	inode_unref(inode);
+	return ret;
+}
+
+int lockinfo_set(struct locks *lk, struct call *call, const struct setxattr_args *args, const struct xattr *x)
+{
+	struct lock_domain *dom = posix_domain(lk, args->inode ? args->inode : args->fd->inode);
+	struct lock_client *to;
 	char key[KEY_SIZE];
 	int64_t number;
 	gfx_dict info;
@@ -127,26 +147,8 @@ int lockinfo_set(struct locks *lk, struct call *call, struct inode *inode, const
 
 	if (ret < 0)
 		return ret == -EBADMSG ? -EINVAL : ret;
-	if (!dict_get_int(&info, lockinfo_key(lk, key), &number) || !number)
-		return 0;
-	from = client_by_number(lk, (uint64_t)number);
-	dom = posix_domain(lk, inode);
-	if (!from || !dom || from->client == call->client)
+	if (!dom || !dict_get_int(&info, lockinfo_key(lk, key), &number) || number <= 0)
 		return 0;
 	to = lock_client_get(lk, call->client);
-	if (!to)
-		return -ENOLCK;
-	dom->count++;		/* neither may go away under us */
-	from->count++;
-	to->count++;
-	inode_ref(inode);
-	ret = move_locks(lk, dom, from, to);
-	to->count--;
-	from->count--;
-	dom->count--;
-	lock_client_put(lk, from);
-	lock_client_put(lk, to);
-	lock_regrant(lk, dom);
-	inode_unref(inode);
-	return ret;
+	return to ? move_locks(lk, dom, (uint64_t)number, to, args->fd) : -ENOLCK;
 }

@@ -170,6 +170,7 @@ int coroutine_fn locks_lk(struct xlator *xl, struct call *call, const struct lk_
 	if (ret < 0)
 		return ret;
 	lock->pid = args->pid;
+	lock->fd = args->fd;
 	ret = acquire(lk, lock, args, res);
 	if (ret == 0 && args->cmd != LOCK_GET) {
 		res->type = args->type;
@@ -185,4 +186,30 @@ void locks_flush_owner(struct locks *lk, const struct call *call, struct inode *
 	struct lock_request rq = { inode, LOCK_KIND_POSIX, LOCK_POSIX_DOMAIN, NULL, LOCK_READ, 0, 0 };
 
 	unlock(lk, call, &rq);		/* the whole range: nothing can split */
+}
+
+/* What was locked through it goes with it: flock(2) locks end so, as nobody flushes them. */
+void locks_fd_released(struct xlator *xl, struct client *client, struct fd *fd)
+{
+	struct locks *lk = xl->priv;
+	struct lock_domain *dom = lock_domain_find(lk, fd->inode, LOCK_KIND_POSIX, LOCK_POSIX_DOMAIN);
+	struct list *lists[] = { dom ? &dom->held : NULL, dom ? &dom->waiting : NULL }, *pos, *tmp;
+	struct inode *inode;
+	unsigned i;
+
+	if (!dom)
+		return;
+	inode = inode_ref(fd->inode);
+	dom->count++;		/* it must not go away under us */
+	for (i = 0; i < 2; i++) {
+		list_for_each_safe(pos, tmp, lists[i]) {
+			struct lock *lock = list_entry(pos, struct lock, link);
+
+			if (lock->fd == fd && lock->owner_client->client == client)
+				lock_discard(lk, lock);
+		}
+	}
+	dom->count--;
+	lock_regrant(lk, dom);
+	inode_unref(inode);
 }

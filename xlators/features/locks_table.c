@@ -137,13 +137,16 @@ static void lock_attach(struct locks *lk, struct lock *lock, struct lock_domain 
 	lk->total++;
 }
 
-void lock_give(struct lock *lock, struct lock_client *to)
+void lock_give(struct locks *lk, struct lock *lock, struct lock_client *to)
 {
+	struct lock_client *from = lock->owner_client;
+
 	list_remove(&lock->of_client);
-	lock->owner_client->count--;
 	list_append(&to->locks, &lock->of_client);
 	lock->owner_client = to;
 	to->count++;
+	from->count--;
+	lock_client_put(lk, from);
 }
 
 static bool within_limits(const struct locks *lk, const struct lock_domain *dom, const struct lock_client *lc)
@@ -210,6 +213,8 @@ int lock_clone(struct locks *lk, const struct lock *like, struct lock **ret_lock
 		return -ENOLCK;
 	lock->type = like->type;
 	lock->pid = like->pid;
+	lock->fd = like->fd;
+	lock->number = like->number;
 	lock->start = like->start;
 	lock->end = like->end;
 	lock->owner_len = like->owner_len;
