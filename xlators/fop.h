@@ -138,7 +138,8 @@ struct flush_args { struct inode *inode; struct fd *fd; };
 struct flush_res { char none; };
 struct fsync_args { struct inode *inode; struct fd *fd; bool datasync; uint32_t count; const char *count_domain; };
 struct fsync_res { struct iatt pre, post; struct counts counts; };
-struct setxattr_args { struct inode *inode; struct fd *fd; struct xattrs xattrs; uint32_t flags; bool internal; };
+/* alone: attributes of users, and access control lists, that are not among @xattrs are removed */
+struct setxattr_args { struct inode *inode; struct fd *fd; struct xattrs xattrs; uint32_t flags; bool internal, alone; };
 struct setxattr_res { struct iatt pre, post; };
 struct getxattr_args { struct inode *inode; struct fd *fd; const char *name; };	/* NULL: all visible */
 struct getxattr_res { struct xattrs xattrs; };

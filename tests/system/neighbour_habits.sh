@@ -19,7 +19,7 @@ for volume in two dist; do
     gh volume set $volume nfs.disable on
     gh volume start $volume
     mkdir "$T/$volume"
-    mount -t glusterfs "192.0.2.1:/$volume" "$T/$volume"
+    mount -t glusterfs -o entry-timeout=0,attribute-timeout=0 "192.0.2.1:/$volume" "$T/$volume"
     IMAGES+=("$T/$volume")
 done
 
@@ -51,3 +51,36 @@ exec 8>&-
 gone() { ! taken && flock -n "$T/two/flocked" true; }
 await 10 gone
 say "locks outlive the client's graph"
+
+# What only the bit-rot daemon may write.
+! setfattr -n trusted.bit-rot.version -v 0x00 "$T/two/locked" 2>/dev/null || fail "a client wrote bit-rot's version"
+printf x >"$T/two/byte"
+[ "$(stat -c %b "$T/two/byte")" = 1 ] || fail "a file of one byte has $(stat -c %b "$T/two/byte") blocks"
+
+# A directory without a gfid where the other copy has a file of that name: neither is the truth.
+echo data >"$T/two/mixed"
+rm "$T/disk/b/r0/mixed"
+mkdir "$T/disk/b/r0/mixed"
+refuses() { ! stat "$T/two/mixed" 2>/dev/null; }
+await 5 refuses
+say "a name of two types is an error"
+
+# An attribute that was removed while a brick was away goes there, too, when it is back. No manager starts the brick meanwhile.
+cd "$T/dist"
+mkdir dir
+setfattr -n user.old -v 1 dir
+declare -A PID
+for i in 0 1 2; do PID[$i]=$(ask "r['volumes'][0]['bricks'][$i]['pid']" volume status dist); done
+stop manager-h1 KILL
+for i in 0 1 2; do getfattr -n trusted.glusterfs.dht.mds "$T/disk/b/d$i/dir" >/dev/null 2>&1 || away=$i; done
+kill -KILL "${PID[$away]}"
+setfattr -x user.old dir
+setfattr -n user.new -v 1 dir
+cd /
+HOST_NAME=192.0.2.1 start_manager h1 --no-rpcbind
+await 20 online dist 3
+synced() { ls "$T/dist" >/dev/null; stat "$T/dist/dir"; ! getfattr -n user.old "$T/disk/b/d$away/dir" >/dev/null 2>&1 && getfattr -n user.new "$T/disk/b/d$away/dir"; }
+await 20 synced
+say "an attribute that was removed is gone everywhere"
+for volume in two dist; do umount "$T/$volume"; done
+stop manager-h1

@@ -69,6 +69,7 @@ int gfwire_put_flag(struct gfwire *gw, gfx_dict *d, const char *key, bool set);	
 bool gfwire_get_flag(const gfx_dict *d, const char *key);				/* there at all, and not 0 */
 
 #define KEY_INTERNAL "glusterfs-internal-fop"
+#define KEY_SYNC_XATTRS "sync_backend_xattrs"	/* SETXATTR of distribute's healing */
 #define KEY_FORCE_REPLACE "force-replace"
 #define KEY_DONT_ACCOUNT "glusters.marker.dont-account"
 #define KEY_PREOP_FAILED "glusterfs.preop.check.failed"

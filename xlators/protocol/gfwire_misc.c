@@ -236,6 +236,8 @@ static int put_setxattr(struct gfwire *gw, const struct setxattr_args *a, gfx_di
 
 	if (!ret)
 		ret = gfwire_put_flag(gw, xdata, KEY_INTERNAL, a->internal);
+	if (!ret)
+		ret = gfwire_put_flag(gw, xdata, KEY_SYNC_XATTRS, a->alone);
 	return ret ? ret : put_stats_wanted(gw, xdata);
 }
 
@@ -256,6 +258,7 @@ static int get_setxattr(struct gfwire *gw, uint32_t flags, const gfx_dict *dict,
 	drop_set_mdata(&a->xattrs);
 	a->flags = flags;
 	a->internal = gfwire_get_flag(xdata, KEY_INTERNAL);
+	a->alone = gfwire_get_flag(xdata, KEY_SYNC_XATTRS);
 	gw->want_stats = gfwire_get_flag(xdata, KEY_STATS_WANTED);
 	return ret;
 }

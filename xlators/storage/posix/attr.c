@@ -96,7 +96,8 @@ static void fill(const uint8_t *gfid, const struct mdata *times, const struct st
 	iatt->dev = makedev(st->stx_dev_major, st->stx_dev_minor);
 	iatt->rdev = makedev(st->stx_rdev_major, st->stx_rdev_minor);
 	iatt->size = st->stx_size;
-	iatt->blocks = st->stx_blocks;
+	/* Never more than the size needs, as on stock bricks: space for attributes and beyond the end counts for nobody. */
+	iatt->blocks = st->stx_blocks < (st->stx_size + 511) / 512 ? st->stx_blocks : (st->stx_size + 511) / 512;
 	if (times) {
 		iatt->atime = times->atime;
 		iatt->mtime = times->mtime;

@@ -117,6 +117,8 @@ static int open_job(struct posix *px, struct call *call, const struct open_args 
 		ret = ftruncate(node->fd, 0) < 0 ? -errno : 0;
 		creds_root();
 	}
+	if (ret == 0)
+		node_touch(px, node, call, call->time_flags & TIME_ATIME);
 	node_put(px, node);
 	return ret;
 }

@@ -28,6 +28,8 @@ static int opendir_job(struct posix *px, struct call *call, const struct opendir
 		ret = openat(node->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		ret = ret < 0 ? -errno : ret;
 	}
+	if (ret >= 0)
+		node_touch(px, node, call, call->time_flags & TIME_ATIME);
 	node_put(px, node);
 	return ret;
 }

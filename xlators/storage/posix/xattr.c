@@ -160,6 +160,12 @@ static bool starts(const char *name, const char *prefix)
 	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
+/* Signatures and versions are the bit-rot daemon's; stock bricks show them to nobody, and let nobody else write them. */
+static bool is_bit_rot(const char *name)
+{
+	return starts(name, "trusted.bit-rot.") || strcmp(name, "trusted.glusterfs.set-signature") == 0;
+}
+
 bool xattr_hidden(const struct call *call, const char *name)
 {
 	size_t len = strlen(name);
@@ -167,7 +173,7 @@ bool xattr_hidden(const struct call *call, const char *name)
 	if (strcmp(name, XATTR_MDATA) == 0)
 		return call->pid >= 0;
 	return strcmp(name, XATTR_GFID) == 0 || strcmp(name, XATTR_VOLUME_ID) == 0 || starts(name, XATTR_PATH_PREFIX) ||
-	       starts(name, "trusted.glusterfs.quota.") || starts(name, "trusted.pgfid.") ||
+	       is_bit_rot(name) || starts(name, "trusted.glusterfs.quota.") || starts(name, "trusted.pgfid.") ||
 	       (len > 6 && starts(name, "trusted.glusterfs.") && strcmp(name + len - 6, ".xtime") == 0);
 }
 
@@ -274,7 +280,7 @@ int xattrs_apply(struct posix *px, struct node *node, const struct xattrs *set)
 	for (i = 0; i < set->n; i++) {
 		const char *name = set->v[i].name;
 
-		if (strcmp(name, XATTR_GFID) == 0 || strcmp(name, XATTR_VOLUME_ID) == 0)
+		if (strcmp(name, XATTR_GFID) == 0 || strcmp(name, XATTR_VOLUME_ID) == 0 || is_bit_rot(name))
 			continue;
 		ret = nx_set(node, name, set->v[i].value, set->v[i].len, 0);
 		if (ret < 0 && ret != -EOPNOTSUPP)
@@ -390,6 +396,8 @@ static int set_one(struct posix *px, struct call *call, struct node *node, const
 
 	if (strcmp(x->name, XATTR_GFID) == 0 || strcmp(x->name, XATTR_VOLUME_ID) == 0)
 		return 0;			/* answered, never done */
+	if (is_bit_rot(x->name))
+		return -EINVAL;
 	if (strcmp(x->name, "set-ctime-mdata") == 0 || strcmp(x->name, XATTR_MDATA) == 0) {
 		node_mdata_load(px, node);
 		return set_mdata(node, x, strcmp(x->name, XATTR_MDATA) != 0);
@@ -398,6 +406,27 @@ static int set_one(struct posix *px, struct call *call, struct node *node, const
 	ret = nx_set(node, x->name, x->value, x->len, flags & (XATTR_CREATE | XATTR_REPLACE));
 	creds_root();
 	return ret;
+}
+
+static bool is_users(const char *name)
+{
+	return starts(name, "user.") || starts(name, "system.posix_acl_");
+}
+
+/* Removes what users have set there and @set does not have: it was removed elsewhere while this brick was away. */
+static int remove_others(struct call *call, struct node *node, const struct xattrs *set)
+{
+	char *list = malloc(LIST_MAX), *name;
+	ssize_t len = list ? nx_list(node, list, LIST_MAX) : -ENOMEM;
+	int ret = 0;
+
+	creds_user(call);
+	for (name = list; ret == 0 && len > 0 && name < list + len; name += strlen(name) + 1)
+		if (is_users(name) && !xattrs_find(set, name))
+			ret = nx_remove(node, name);
+	creds_root();
+	free(list);
+	return len < 0 && len != -EOPNOTSUPP ? (int)len : ret;
 }
 
 static int setxattr_job(struct posix *px, struct call *call, const struct setxattr_args *args, struct setxattr_res *res)
@@ -411,6 +440,8 @@ static int setxattr_job(struct posix *px, struct call *call, const struct setxat
 	ret = node_iatt(px, node, &res->pre);
 	pthread_rwlock_wrlock(&node->layout);
 	pthread_mutex_lock(&node->lock);
+	if (ret == 0 && args->alone)
+		ret = remove_others(call, node, &args->xattrs);
 	for (i = 0; ret == 0 && i < args->xattrs.n; i++)
 		ret = set_one(px, call, node, &args->xattrs.v[i], args->flags);
 	attrs_drop(node);
@@ -431,6 +462,8 @@ static int remove_one(struct posix *px, struct call *call, struct node *node, co
 
 	if (strcmp(name, XATTR_GFID) == 0 || strcmp(name, XATTR_VOLUME_ID) == 0 || strcmp(name, XATTR_MDATA) == 0)
 		return -EPERM;
+	if (is_bit_rot(name))
+		return -EINVAL;
 	creds_user(call);
 	ret = nx_remove(node, name);
 	creds_root();
@@ -443,7 +476,7 @@ static int remove_stale(struct call *call, struct node *node, const char *name)
 {
 	int ret;
 
-	if (strcmp(name, XATTR_GFID) == 0 || strcmp(name, XATTR_VOLUME_ID) == 0)
+	if (strcmp(name, XATTR_GFID) == 0 || strcmp(name, XATTR_VOLUME_ID) == 0 || is_bit_rot(name))
 		return 0;
 	creds_user(call);
 	ret = nx_remove(node, name);
