@@ -1,6 +1,6 @@
 /* rpcgen/dict.h: GlusterFS dictionaries, typed on the v400 wire and flat elsewhere (facts/brick-wire.md section 7).
  *
- * Only protocol/, bricks/ and mgmt/ see these (and features/locks, whose lockinfo is one); translators have typed fields. Keys and values live in the arena or
+ * Only protocol/, bricks/ and mgmt/ see these; translators have typed fields. Keys and values live in the arena or
  * point into the record. A dictionary has at most 256 pairs and 1 MiB. */
 #ifndef RPCGEN_DICT_H
 #define RPCGEN_DICT_H

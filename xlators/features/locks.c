@@ -1,8 +1,8 @@
 /* xlators/features/locks.c: features/locks, the locks that replicate, distribute and applications take on a brick.
  *
  * The one idea: every coordination between gateways is a lock here, and nothing survives the client that held it (facts: brick-wire.md
- * section 10, brick-format.md C2). The tables are in locks_table.c, fcntl locks in locks_posix.c and locks_move.c; here are the fops, the counters that
- * replies carry, and the word to holders that somebody else waits. */
+ * section 10, brick-format.md C2). The tables are in locks_table.c, fcntl locks in locks_posix.c and locks_move.c; here are the fops,
+ * the counters that replies carry, and the word to holders that somebody else waits. */
 #include <stdlib.h>
 #include <string.h>
 

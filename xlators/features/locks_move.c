@@ -4,31 +4,83 @@
  * trusted.glusterfs.lockinfo of the old descriptor and sets it on the new one. The value is a flat dictionary with one pair for each brick, as
  * replicate merges them. Ours gives the old descriptor's locks a random number, so that nobody moves locks whose number he was not given. A
  * brick that was started again in between finds no pair of its own, and has nothing to move. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "rpcgen/dict.h"
 #include "xlators/features/locks.h"
 
-#define KEY_SIZE 32
+#define KEY_LEN 26		/* "gatehouse-" and 16 digits */
+#define PAIRS_MAX 256
+
+/* One pair as a flat dictionary has it: their number, both lengths, the key with its NUL, the number as text with its. */
+struct lockinfo {
+	uint32_t pairs, key_len, value_len;
+	char key[KEY_LEN + 1], value[21];
+};
 
 static uint64_t random_number(struct locks *lk)
 {
 	uint64_t number;
 
 	loop_random(xl_loop(lk->xl), &number, sizeof(number));
-	number &= INT64_MAX;		/* a dictionary's numbers are signed */
+	number &= INT64_MAX;
 	return number ? number : 1;
 }
 
-static const char *lockinfo_key(struct locks *lk, char key[KEY_SIZE])
+static void lockinfo_key(struct locks *lk, char key[KEY_LEN + 1])
 {
 	if (!lk->number)
 		lk->number = random_number(lk);
-	snprintf(key, KEY_SIZE, "gatehouse-%016" PRIx64, lk->number);
-	return key;
+	snprintf(key, KEY_LEN + 1, "gatehouse-%016" PRIx64, lk->number);
+}
+
+static uint32_t lockinfo_fill(struct locks *lk, struct lockinfo *info, uint64_t number)
+{
+	uint32_t len = (uint32_t)snprintf(info->value, sizeof(info->value), "%" PRIu64, number) + 1;
+
+	info->pairs = htonl(1);
+	info->key_len = htonl(KEY_LEN);
+	info->value_len = htonl(len);
+	lockinfo_key(lk, info->key);
+	return offsetof(struct lockinfo, value) + len;
+}
+
+static bool take_length(const uint8_t **at, size_t *left, uint32_t *ret_len)
+{
+	if (*left < 4)
+		return false;
+	memcpy(ret_len, *at, 4);
+	*ret_len = ntohl(*ret_len);
+	*at += 4;
+	*left -= 4;
+	return true;
+}
+
+/* Finds this brick's number, 0 for none, among those of all bricks. -EINVAL: that is no lockinfo. */
+static int lockinfo_number(struct locks *lk, const struct xattr *x, uint64_t *ret_number)
+{
+	const uint8_t *at = x->value;
+	size_t left = x->len;
+	uint32_t n, klen, vlen;
+	char key[KEY_LEN + 1];
+
+	*ret_number = 0;
+	lockinfo_key(lk, key);
+	if (!take_length(&at, &left, &n) || n > PAIRS_MAX)
+		return -EINVAL;
+	while (n--) {
+		if (!take_length(&at, &left, &klen) || !take_length(&at, &left, &vlen) || klen >= left || vlen > left - klen - 1)
+			return -EINVAL;
+		if (klen == KEY_LEN && memcmp(at, key, KEY_LEN) == 0 && vlen && !at[klen + vlen])
+			*ret_number = strtoull((const char *)at + klen + 1, NULL, 10);
+		at += klen + 1 + vlen;
+		left -= klen + 1 + vlen;
+	}
+	return 0;
 }
 
 static struct lock_domain *posix_domain(struct locks *lk, struct inode *inode)
@@ -57,23 +109,17 @@ int lockinfo_get(struct locks *lk, struct call *call, const struct getxattr_args
 {
 	struct lock_domain *dom = posix_domain(lk, args->inode ? args->inode : args->fd->inode);
 	uint64_t number = random_number(lk);
-	char key[KEY_SIZE];
-	gfx_dict info;
+	struct lockinfo *info;
 	struct xattr *x;
-	uint8_t *value;
 
 	if (!dom || number_locks(&dom->held, call->client, args->fd, number) +
 		    number_locks(&dom->waiting, call->client, args->fd, number) == 0)
 		return 0;
-	dict_init(&info, call->arena);
-	if (dict_set_uint(&info, lockinfo_key(lk, key), number) < 0)
-		return -ENOMEM;
 	x = arena_alloc(call->arena, sizeof(*x));
-	value = arena_alloc(call->arena, dict_flat_size(&info));
-	if (!x || !value)
+	info = arena_alloc(call->arena, sizeof(*info));
+	if (!x || !info)
 		return -ENOMEM;
-	dict_flat_encode(&info, value, dict_flat_size(&info));
-	*x = (struct xattr){ LOCKINFO, value, dict_flat_size(&info) };
+	*x = (struct xattr){ LOCKINFO, info, lockinfo_fill(lk, info, number) };
 	res->xattrs = (struct xattrs){ x, 1 };
 	return 0;
 }
@@ -140,15 +186,11 @@ int lockinfo_set(struct locks *lk, struct call *call, const struct setxattr_args
 {
 	struct lock_domain *dom = posix_domain(lk, args->inode ? args->inode : args->fd->inode);
 	struct lock_client *to;
-	char key[KEY_SIZE];
-	int64_t number;
-	gfx_dict info;
-	int ret = dict_flat_decode(&info, call->arena, x->value, x->len);
+	uint64_t number;
+	int ret = lockinfo_number(lk, x, &number);
 
-	if (ret < 0)
-		return ret == -EBADMSG ? -EINVAL : ret;
-	if (!dom || !dict_get_int(&info, lockinfo_key(lk, key), &number) || number <= 0)
-		return 0;
+	if (ret < 0 || !dom || !number)
+		return ret;
 	to = lock_client_get(lk, call->client);
-	return to ? move_locks(lk, dom, (uint64_t)number, to, args->fd) : -ENOLCK;
+	return to ? move_locks(lk, dom, number, to, args->fd) : -ENOLCK;
 }
