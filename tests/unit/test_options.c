@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mgmt/document.h"
+#include "mgmt/option_checks.h"
 #include "mgmt/options.h"
 #include "xlators/graph.h"
 
@@ -272,6 +273,22 @@ static void every_option_is_in_the_manual(void **state)
 		fail_msg("these %u entries are not in %s, or not so", missing, MANUAL);
 }
 
+/* Every option of GlusterFS is known by name: it is taken, or there is a reason why not. */
+static void every_stock_option_is_known(void **state)
+{
+	FILE *f = fopen(STOCK_OPTIONS, "r");
+	unsigned unknown = 0, n = 0;
+	char name[128];
+
+	assert_non_null(f);
+	for (; fscanf(f, "%127s", name) == 1; n++)
+		if (!volume_option_find(name) && !volume_option_refused(name) && ++unknown)
+			print_error("%s is not known\n", name);
+	fclose(f);
+	assert_true(n > 300);
+	assert_int_equal(unknown, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -280,7 +297,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_had_says_why), cmocka_unit_test(values_are_judged),
 		cmocka_unit_test(what_holds_for_a_volume), cmocka_unit_test(types_in_words),
 		cmocka_unit_test(bricks_are_for_logins_unless_said),
-		cmocka_unit_test(every_option_is_in_the_manual),
+		cmocka_unit_test(every_option_is_in_the_manual), cmocka_unit_test(every_stock_option_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
