@@ -77,6 +77,26 @@ static int do_here(const struct cli_parsed *p, json_t **ret_answer, struct error
 	return *ret_answer ? 0 : -ENOMEM;
 }
 
+/* Nobody is asked about a volume that is not there: that is the answer already. */
+static bool asks_about_nothing(const struct cli_parsed *p, json_t **ret_answer)
+{
+	struct cli_parsed look = *p;
+	struct error err = { "" };
+	bool absent = false;
+
+	if (!p->command->question || p->flags.script)
+		return false;
+	look.request = json_pack("{s:s, s:s}", "command", "volume-info", "name", member_text(p->request, "name"));
+	if (ask_manager(&look, false, ret_answer, &err) == 0)
+		absent = member_number(*ret_answer, "status") == ENOENT;
+	json_decref(look.request);
+	if (!absent)
+		json_decref(*ret_answer);
+	if (!absent)
+		*ret_answer = NULL;
+	return absent;
+}
+
 static enum cli_exit run(const struct cli_parsed *p, struct cli_out *out, struct cli_out *notes)
 {
 	struct error err = { "" };
@@ -84,6 +104,11 @@ static enum cli_exit run(const struct cli_parsed *p, struct cli_out *out, struct
 	enum cli_exit status;
 	int ret;
 
+	if (asks_about_nothing(p, &answer)) {
+		status = cli_render(p, answer, out, notes);
+		json_decref(answer);
+		return status;
+	}
 	ret = ask(p, &err);
 	if (ret < 0)
 		return refused(&err, notes, CLI_FAILED);
@@ -106,6 +131,22 @@ static enum cli_exit help(const struct cli_parsed *p, struct cli_out *out, struc
 		return CLI_OK;
 	error_set(&err, -EINVAL, "there is no command \"%.64s\"; \"gatehouse help\" lists them", p->words[0]);
 	return refused(&err, notes, CLI_USAGE);
+}
+
+/* gluster knows one status for all that fails, and for a failure in XML none. */
+static enum cli_exit usage_error(const struct cli_flags *flags, const struct error *err, struct cli_out *out, struct cli_out *notes)
+{
+	cli_render_usage(flags, err->text, out);
+	out_line(notes, BAD, "gatehouse: %s", err->text);
+	return !flags->gluster ? CLI_USAGE : flags->xml ? CLI_OK : CLI_FAILED;
+}
+
+/* Tools read the first line, and want a GlusterFS of at least some version: ours is that of the protocol. */
+static void version(const struct cli_flags *flags, struct cli_out *out)
+{
+	if (flags->gluster)
+		out_line(out, PLAIN, "glusterfs 10.0");
+	out_line(out, PLAIN, "gatehouse %s", PACKAGE_VERSION);
 }
 
 /* Also says so when the output could not be written: a full disk must not look like an empty answer. */
@@ -133,9 +174,12 @@ int main(int argc, char **argv)
 		cli_help(&notes, NULL, 0);
 		status = CLI_USAGE;
 	} else if (ret < 0) {
-		status = refused(&err, &notes, CLI_USAGE);
+		status = usage_error(&p.flags, &err, &out, &notes);
+	} else if (p.flags.print) {
+		out_line(&out, PLAIN, "%s", p.flags.print);
+		status = CLI_OK;
 	} else if (p.flags.version) {
-		out_line(&out, PLAIN, "gatehouse %s", PACKAGE_VERSION);
+		version(&p.flags, &out);
 		status = CLI_OK;
 	} else if (p.flags.help) {
 		status = help(&p, &out, &notes);

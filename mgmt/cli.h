@@ -15,6 +15,8 @@
 #include "runtime/error.h"
 
 #define CLI_SOCKET "/run/gatehouse/manager.sock"
+#define CLI_LOG_DIR "/var/log/gatehouse"
+#define CLI_RUN_DIR "/run/gatehouse"
 #define CLI_TIMEOUT_S 30
 #define CLI_TEXT_MAX (1u << 20)		/* of a request and of an answer */
 
@@ -45,6 +47,8 @@ struct cli_command {
 	const char *needs;	/* the list that an answer without error has; NULL: none */
 	void (*text)(struct cli_out *out, const struct cli_reply *r);
 	void (*xml)(struct xml *x, const struct cli_reply *r);	/* NULL: GlusterFS has no such command, --json has all */
+	bool one_host;		/* takes --mode=script and --wignore for consent to bricks of one set on one host */
+	bool names_volume;	/* a failure says which volume: "volume start: demo: failed: ..." */
 	bool xml_failed;	/* @xml is asked when the command failed, too */
 	/* Is what it found in order? That a client may not mount is a good answer, and yet exit status 1. NULL: yes */
 	bool (*in_order)(const struct cli_reply *r);
@@ -56,6 +60,9 @@ extern const struct cli_command cli_commands[];		/* ends with a row without word
 
 struct cli_flags {
 	bool json, xml, script, no_color, help, version;
+	bool gluster;		/* called by that name: its version and its exit status */
+	bool wignore;		/* GlusterFS's word for "ask nothing about where bricks are" */
+	const char *print;	/* a directory to name, and nothing else */
 	const char *socket;
 	unsigned timeout_s;
 };
@@ -70,6 +77,7 @@ struct cli_parsed {
 
 /* cli_words.c */
 /* 0, or -EINVAL and one sentence with the nearest right word. To be freed in both cases. */
+/* Also called by the name "gluster"; the flags that say in what form an error is told are set in any case. */
 int cli_parse(int argc, char **argv, struct cli_parsed *p, struct error *err);
 void cli_parsed_free(struct cli_parsed *p);
 /* The row whose words @word begins with, the longest one; NULL. @ret_used words are its own. */
@@ -96,6 +104,8 @@ int cli_call(const struct cli_call *call, const char *request, char **ret_answer
 /* Bytes of a manager to an answer; -EPROTO for what is none. */
 int cli_answer_parse(const char *text, size_t len, json_t **ret_answer, struct error *err);
 json_t *cli_answer_failed(int error, const char *sentence);	/* one of our own */
+/* One of our own before there was a command: a usage error as JSON or XML. */
+void cli_render_usage(const struct cli_flags *flags, const char *sentence, struct cli_out *out);
 /* Shows it: @out as the flags say, warnings and the sentence of a failure on @notes. */
 enum cli_exit cli_render(const struct cli_parsed *p, const json_t *answer, struct cli_out *out, struct cli_out *notes);
 

@@ -285,11 +285,20 @@ static int make_reset(struct cli_args *args, json_t *request, struct error *err)
 	return cli_end(args, force_words, err);
 }
 
+static bool is_one_of(const char *const *words, const char *word)
+{
+	for (; *words && strcmp(*words, word) != 0; words++)
+		;
+	return *words;
+}
+
+/* GlusterFS says "volume log rotate NAME" as well as "volume log NAME rotate". */
 static int make_log(struct cli_args *args, json_t *request, struct error *err)
 {
 	static const char *const words[] = { "show", "rotate", "lines", NULL };
+	bool first = args->n > 1 && !strstr(args->word[1], ":/") && !is_one_of(words, args->word[1]) && cli_take_word(args, "rotate");
 	int ret = take_name(args, request, err);
-	bool rotate = ret == 0 && cli_take_word(args, "rotate");
+	bool rotate = first || (ret == 0 && cli_take_word(args, "rotate"));
 	const char *word;
 	unsigned lines = 0;
 
@@ -400,13 +409,14 @@ const struct cli_command cli_commands[] = {
 	{ "pool list", "", "all hosts", "pool-list", NULL, "peers", text_pool_list, xml_peers },
 	{ "volume create", "NAME [replica N [arbiter 1]] [transport tcp] HOST:DIR... [force]",
 	  "make a volume of brick directories; each N neighbours are copies", "volume-create", make_create, NULL, text_volume_create,
-	  xml_volume_create },
+	  xml_volume_create, .one_host = true, .names_volume = true },
 	{ "volume start", "NAME [force]", "start its bricks and serve it (force: again, what is down)", "volume-start", make_name_force,
-	  NULL, text_volume_start, xml_volume_start },
+	  NULL, text_volume_start, xml_volume_start, .names_volume = true },
 	{ "volume stop", "NAME [force]", "stop serving it", "volume-stop", make_name_force, NULL, text_message, xml_volume_stop,
-	  .question = "Stopping a volume makes its data inaccessible." },
+	  .names_volume = true, .question = "Stopping a volume makes its data inaccessible." },
 	{ "volume delete", "NAME", "forget it; the files in its bricks stay", "volume-delete", make_name, NULL, text_message,
-	  xml_volume_delete, .question = "Deleting a volume erases all information about it; the files in its bricks stay." },
+	  xml_volume_delete, .names_volume = true,
+	  .question = "Deleting a volume erases all information about it; the files in its bricks stay." },
 	{ "volume info", "[NAME|all]", "what it is made of and what is set", "volume-info", make_name_or_all, "volumes",
 	  text_volume_info, xml_volume_info, .xml_failed = true },
 	{ "volume list", "", "the names of all volumes", "volume-list", NULL, "volumes", text_volume_list, xml_volume_list },

@@ -11,6 +11,7 @@ static const char *const flags_help[][2] = {
 	{ "--socket=PATH", "of the manager [" CLI_SOCKET "]" },
 	{ "--no-color", "no colours on a terminal; so does NO_COLOR in the environment" },
 	{ "--version", "of this program" },
+	{ "--wignore", "ask nothing about bricks on one host; the other flags of gluster are taken, too" },
 	{ NULL, NULL }
 };
 

@@ -88,6 +88,18 @@ static void as_xml(const struct cli_command *c, const struct cli_reply *r, struc
 	xml_close(&x, "cliOutput");
 }
 
+void cli_render_usage(const struct cli_flags *flags, const char *sentence_text, struct cli_out *out)
+{
+	static const struct cli_command none = { .words = "" };
+	struct cli_reply r = { .command = &none, .answer = cli_answer_failed(EINVAL, sentence_text) };
+
+	if (flags->json)
+		as_json(r.answer, out);
+	else if (flags->xml)
+		as_xml(&none, &r, out);
+	json_decref((json_t *)r.answer);
+}
+
 static void notes_of(const json_t *answer, struct cli_out *notes)
 {
 	const json_t *item;
@@ -105,6 +117,13 @@ static void notes_of(const json_t *answer, struct cli_out *notes)
 static bool is_whole(const struct cli_command *c, const json_t *answer)
 {
 	return member_number(answer, "status") || !c->needs || member_list(json_object_get(answer, "result"), c->needs);
+}
+
+static void tell_failure(const struct cli_parsed *p, const json_t *answer, struct cli_out *notes)
+{
+	const char *name = p->command->names_volume ? member_text(p->request, "name") : "";
+
+	out_line(notes, BAD, "%s: %s%sfailed: %s", p->command->words, name, *name ? ": " : "", sentence(answer));
 }
 
 enum cli_exit cli_render(const struct cli_parsed *p, const json_t *answer, struct cli_out *out, struct cli_out *notes)
@@ -128,8 +147,9 @@ enum cli_exit cli_render(const struct cli_parsed *p, const json_t *answer, struc
 	if (c->in_order && !c->in_order(&r))
 		ret = CLI_FAILED;
 	if (member_number(r.answer, "status")) {
-		out_line(notes, BAD, "%s: failed: %s", c->words, sentence(r.answer));
-		ret = CLI_FAILED;
+		tell_failure(p, r.answer, notes);
+		/* As gluster has it: whoever asks for XML looks into it. */
+		ret = p->flags.gluster && p->flags.xml ? CLI_OK : CLI_FAILED;
 	}
 	if (!p->flags.json)
 		notes_of(answer, notes);

@@ -67,36 +67,31 @@ void text_peer_status(struct cli_out *out, const struct cli_reply *r)
 	}
 }
 
-static void pool_row(struct table *t, const json_t *peer)
+static void pool_row(struct cli_out *out, const json_t *peer)
 {
 	bool self = member_true(peer, "self"), connected = member_true(peer, "connected") || self;
+	char line[1024], since[64] = "";
 
-	table_cell(t, PLAIN, "%s", member_text(peer, "uuid"));
-	table_cell(t, PLAIN, "%s", self ? "localhost" : member_text(peer, "host"));
-	table_cell(t, connected ? GOOD : BAD, "%s", connected ? "Connected" : "Disconnected");
 	if (!connected)
-		table_cell(t, PLAIN, "last heard of %lld s ago", (long long)member_number(peer, "silent_s"));
-	table_row(t);
+		snprintf(since, sizeof(since), "\tlast heard of %lld s ago", (long long)member_number(peer, "silent_s"));
+	snprintf(line, sizeof(line), "%.64s\t%-22.255s\t%s%s", member_text(peer, "uuid"), self ? "localhost" : member_text(peer, "host"),
+		 connected ? "Connected" : "Disconnected", since);
+	out_lines(out, line);
 }
 
-/* As GlusterFS has it: this host is "localhost", and comes last. */
+/* As GlusterFS has it: this host is "localhost", and comes last; programs split the lines at tabs. */
 void text_pool_list(struct cli_out *out, const struct cli_reply *r)
 {
 	const json_t *peers = member_list(r->result, "peers"), *peer;
-	struct table *t = table_new();
 	size_t i;
 
-	table_cell(t, STRONG, "UUID");
-	table_cell(t, STRONG, "Hostname");
-	table_cell(t, STRONG, "State");
-	table_row(t);
+	out_lines(out, "UUID\t\t\t\t\tHostname              \tState");
 	for_each_in(peers, i, peer)
 		if (!member_true(peer, "self"))
-			pool_row(t, peer);
+			pool_row(out, peer);
 	for_each_in(peers, i, peer)
 		if (member_true(peer, "self"))
-			pool_row(t, peer);
-	table_print(t, out);
+			pool_row(out, peer);
 }
 
 /* --- exports ---------------------------------------------------------------------------------------------------- */

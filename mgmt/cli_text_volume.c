@@ -103,6 +103,7 @@ static void process_cells(struct table *t, const json_t *p)
 		table_cell(t, PLAIN, "%lld", (long long)port);
 	else
 		table_cell(t, PLAIN, "%s", none);
+	table_cell(t, PLAIN, "%s", online ? "0" : none);	/* RDMA: scripts count columns */
 	table_cell(t, online ? GOOD : known ? BAD : DOUBT, "%s", online ? "Y" : known ? "N" : "?");
 	if (online && pid > 0)
 		table_cell(t, PLAIN, "%lld", (long long)pid);
@@ -123,8 +124,9 @@ static struct table *process_table(void)
 {
 	struct table *t = table_new();
 
-	table_cell(t, STRONG, "Process");
+	table_cell(t, STRONG, "Gluster process");
 	table_cell(t, STRONG, "TCP Port");
+	table_cell(t, STRONG, "RDMA Port");
 	table_cell(t, STRONG, "Online");
 	table_cell(t, STRONG, "Pid");
 	table_row(t);
@@ -164,6 +166,10 @@ static void status_plain(struct cli_out *out, const json_t *s)
 	}
 	table_print(t, out);
 	attach_line(out, s);
+	out_line(out, PLAIN, "%s", "");
+	out_line(out, PLAIN, "Task Status of Volume %s", member_text(s, "name"));
+	out_line(out, PLAIN, "------------------------------------------------------------------------------");
+	out_line(out, PLAIN, "There are no active volume tasks");
 }
 
 /* As GlusterFS does: 1024 a step, and the letters that it takes for that. */

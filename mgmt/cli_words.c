@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mgmt/cli.h"
 #include "runtime/option.h"
@@ -27,11 +28,23 @@ const char *cli_nearest(const char *const *words, const char *word)
 
 /* --- flags ------------------------------------------------------------------------------------------------------ */
 
-enum flag { FLAG_JSON, FLAG_XML, FLAG_MODE, FLAG_SOCKET, FLAG_TIMEOUT, FLAG_NO_COLOR, FLAG_HELP, FLAG_VERSION, FLAGS };
+enum flag {
+	FLAG_JSON, FLAG_XML, FLAG_MODE, FLAG_SOCKET, FLAG_TIMEOUT, FLAG_NO_COLOR, FLAG_HELP, FLAG_VERSION,
+	/* of gluster's command; nolog and inet6 say what is so anyway */
+	FLAG_WIGNORE, FLAG_WIGNORE_PARTITION, FLAG_NOLOG, FLAG_INET6, FLAG_LOG_FILE, FLAG_LOG_LEVEL, FLAG_GLUSTERD_SOCK, FLAG_REMOTE_HOST,
+	FLAG_PRINT_LOGDIR, FLAG_PRINT_STATEDUMPDIR, FLAGS
+};
 
 static const char *const flag_words[] = {
-	"--json", "--xml", "--mode", "--socket", "--timeout", "--no-color", "--help", "--version", NULL
+	"--json", "--xml", "--mode", "--socket", "--timeout", "--no-color", "--help", "--version",
+	"--wignore", "--wignore-partition", "--nolog", "--inet6", "--log-file", "--log-level", "--glusterd-sock", "--remote-host",
+	"--print-logdir", "--print-statedumpdir", NULL
 };
+
+static bool flag_has_value(enum flag flag)
+{
+	return flag == FLAG_MODE || flag == FLAG_SOCKET || flag == FLAG_TIMEOUT || (flag >= FLAG_LOG_FILE && flag <= FLAG_REMOTE_HOST);
+}
 
 static int flag_find(const char *word, size_t len)
 {
@@ -56,6 +69,18 @@ static int flag_timeout(struct cli_flags *flags, const char *value, struct error
 	return 0;
 }
 
+/* Each host's commands reach its own manager, and all hosts of a cluster say the same. */
+static int flag_remote_host(const char *value, struct error *err)
+{
+	char name[256] = "";
+
+	gethostname(name, sizeof(name) - 1);
+	if (strcmp(value, "localhost") == 0 || strncmp(value, "127.", 4) == 0 || strcmp(value, "::1") == 0 || strcmp(value, name) == 0)
+		return 0;
+	return error_set(err, -EINVAL, "--remote-host=%.*s: commands go to this host's own manager; run them on that host, by ssh",
+			 WORD_SHOWN, value);
+}
+
 static int flag_set(struct cli_flags *flags, enum flag flag, const char *value, struct error *err)
 {
 	switch (flag) {
@@ -65,11 +90,21 @@ static int flag_set(struct cli_flags *flags, enum flag flag, const char *value, 
 		flags->script = *value == 's';
 		return 0;
 	case FLAG_SOCKET:
+	case FLAG_GLUSTERD_SOCK:
 		flags->socket = value;
 		return 0;
 	case FLAG_TIMEOUT:
 		return flag_timeout(flags, value, err);
+	case FLAG_REMOTE_HOST:
+		return flag_remote_host(value, err);
+	case FLAG_PRINT_LOGDIR:
+		flags->print = CLI_LOG_DIR;
+		return 0;
+	case FLAG_PRINT_STATEDUMPDIR:
+		flags->print = CLI_RUN_DIR;
+		return 0;
 	default:
+		flags->wignore |= flag == FLAG_WIGNORE;
 		flags->json |= flag == FLAG_JSON;
 		flags->xml |= flag == FLAG_XML;
 		flags->no_color |= flag == FLAG_NO_COLOR;
@@ -97,7 +132,7 @@ static int take_flag(struct cli_flags *flags, int i, int argc, char **argv, stru
 	const char *word = argv[i], *value = strchr(word, '=');
 	size_t len = value ? (size_t)(value - word) : strlen(word);
 	int flag = flag_find(word, len), used = 1, ret;
-	bool wants = flag == FLAG_MODE || flag == FLAG_SOCKET || flag == FLAG_TIMEOUT;
+	bool wants = flag >= 0 && flag_has_value((enum flag)flag);
 
 	if (flag < 0)
 		return flag_unknown(word, len, err);
@@ -134,19 +169,41 @@ static int take_flags(struct cli_parsed *p, int argc, char **argv, struct error 
 
 /* --- the command ------------------------------------------------------------------------------------------------ */
 
-/* How many words of @words are the first of @word; all of them or 0. */
-static unsigned matches(const char *words, const char *const *word, unsigned n)
+/* How many words of @words are the first of @word; all of them or 0. @begin: beginnings of the first two will do. */
+static unsigned matches(const char *words, const char *const *word, unsigned n, bool begin)
 {
 	unsigned used = 0;
-	size_t len;
+	size_t len, typed;
 
 	for (; *words; words += len + (words[len] == ' ')) {
 		len = strcspn(words, " ");
-		if (used == n || strlen(word[used]) != len || strncmp(words, word[used], len) != 0)
+		typed = used < n ? strlen(word[used]) : 0;
+		if (!typed || strncmp(words, word[used], typed) != 0 || typed > len || (typed < len && !(begin && used < 2)))
 			return 0;
 		used++;
 	}
 	return used;
+}
+
+/* The row that alone begins so: "v info", "vol status". */
+static const struct cli_command *find_begun(const char *const *word, unsigned n, unsigned *ret_used)
+{
+	const struct cli_command *c, *best = NULL;
+	unsigned used, rows = 0;
+
+	*ret_used = 0;
+	for (c = cli_commands; c->words; c++) {
+		used = matches(c->words, word, n, true);
+		if (used < *ret_used || !used)
+			continue;
+		rows = used > *ret_used ? 1 : rows + 1;
+		*ret_used = used;
+		best = c;
+	}
+	if (rows == 1)
+		return best;
+	*ret_used = 0;
+	return NULL;
 }
 
 const struct cli_command *cli_find(const char *const *word, unsigned n, unsigned *ret_used)
@@ -156,13 +213,13 @@ const struct cli_command *cli_find(const char *const *word, unsigned n, unsigned
 
 	*ret_used = 0;
 	for (c = cli_commands; c->words; c++) {
-		used = matches(c->words, word, n);
+		used = matches(c->words, word, n, false);
 		if (used > *ret_used) {
 			*ret_used = used;
 			best = c;
 		}
 	}
-	return best;
+	return best ? best : find_begun(word, n, ret_used);
 }
 
 /* What administrators of GlusterFS will type and we do not have: no guess at a near word helps them. */
@@ -260,6 +317,8 @@ static int make_request(struct cli_parsed *p, const struct cli_command *c, unsig
 		return -ENOMEM;
 	if (c->request)
 		json_object_set_new(p->request, "command", json_string(c->request));
+	if (c->one_host && (p->flags.script || p->flags.wignore))	/* GlusterFS asks here, and takes either for a yes */
+		json_object_set_new(p->request, "one_host", json_true());
 	if (!c->make)
 		return cli_end(&args, NULL, err);
 	return c->make(&args, p->request, err);
@@ -280,6 +339,19 @@ static int check_text(const struct cli_parsed *p, struct error *err)
 	return 0;
 }
 
+/* What a program calls is answered in its own form, whatever else is wrong. */
+static void look_ahead(struct cli_flags *flags, int argc, char **argv)
+{
+	const char *name = argc && strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argc ? argv[0] : "";
+	int i;
+
+	flags->gluster = strcmp(name, "gluster") == 0;
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		flags->json |= strcmp(argv[i], "--json") == 0;
+		flags->xml |= strcmp(argv[i], "--xml") == 0;
+	}
+}
+
 int cli_parse(int argc, char **argv, struct cli_parsed *p, struct error *err)
 {
 	const struct cli_command *c;
@@ -289,13 +361,14 @@ int cli_parse(int argc, char **argv, struct cli_parsed *p, struct error *err)
 	memset(p, 0, sizeof(*p));
 	p->flags.socket = CLI_SOCKET;
 	p->flags.timeout_s = CLI_TIMEOUT_S;
+	look_ahead(&p->flags, argc, argv);
 	p->words = calloc((size_t)argc + 1, sizeof(*p->words));
 	if (!p->words)
 		return error_set(err, -ENOMEM, "out of memory");
 	ret = take_flags(p, argc, argv, err);
 	if (ret == 0)
 		ret = check_text(p, err);
-	if (ret < 0 || p->flags.version)
+	if (ret < 0 || p->flags.version || p->flags.print)
 		return ret;
 	if (asks_for_help(p)) {
 		p->flags.help = true;

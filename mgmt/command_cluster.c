@@ -47,8 +47,8 @@ json_t *coroutine_fn command_peer_probe(struct manager *m, json_t *rq)
 	if (!name || host_name_check(name, &err) < 0)
 		return error_set(&err, -EINVAL, "no host is named"), json_failure(EINVAL, &err);
 	if (h && strcmp(h->uuid, m->uuid) == 0)
-		return success_message(need(json_pack("{s:s, s:s}", "uuid", m->uuid, "host", m->name)), "peer probe: success: this is "
-													"the local host");
+		return success_message(need(json_pack("{s:s, s:s}", "uuid", m->uuid, "host", m->name)), "peer probe: success: "
+				       "Probe on localhost not needed");
 	if (h)
 		return success_message(need(json_pack("{s:s, s:s}", "uuid", h->uuid, "host", h->name)),
 				       "peer probe: success: host %s is a peer already", h->name);

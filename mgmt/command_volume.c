@@ -68,7 +68,8 @@ static int check_host(struct manager *m, const char *name, char *ret_uuid, struc
 	if (!h)
 		return error_set(err, -ENOENT, "host %s is not part of this cluster: \"gatehouse peer probe %s WORD\" makes it "
 				 "join, by the word that \"gatehouse peer invite\" shows there", name, name);
-	if (m->nhosts > 1 && (strcasecmp(name, "localhost") == 0 || strncmp(name, "127.", 4) == 0 || strcmp(name, "::1") == 0))
+	if (m->nhosts > 1 && strcmp(name, h->name) != 0 &&
+	    (strcasecmp(name, "localhost") == 0 || strncmp(name, "127.", 4) == 0 || strcmp(name, "::1") == 0))
 		return error_set(err, -EINVAL, "%s means another host everywhere: name this one %s, as the others know it", name,
 				 m->name);
 	snprintf(ret_uuid, GFID_TEXT_SIZE, "%s", h->uuid);
@@ -132,6 +133,18 @@ static int check_spread(const struct volume *v, struct error *err)
 	return 0;
 }
 
+static int wrong_number(size_t nbricks, size_t replica, struct error *err)
+{
+	size_t less = nbricks - nbricks % replica, more = less + replica;
+	const char *s = nbricks == 1 ? "" : "s", *is = nbricks == 1 ? "is" : "are";
+
+	if (!less)
+		return error_set(err, -EINVAL, "%zu brick%s %s not a multiple of the replica count %zu: name %zu", nbricks, s,
+				 is, replica, more);
+	return error_set(err, -EINVAL, "%zu bricks are not a multiple of the replica count %zu: name %zu or %zu", nbricks,
+			 replica, less, more);
+}
+
 static int read_shape(struct volume *v, json_t *rq, size_t nbricks, struct error *err)
 {
 	int replica = json_number(rq, "replica"), arbiter = json_number(rq, "arbiter");
@@ -147,8 +160,7 @@ static int read_shape(struct volume *v, json_t *rq, size_t nbricks, struct error
 	if (!nbricks || nbricks > BRICKS_MAX)
 		return error_set(err, -EINVAL, "a volume has 1 to %d bricks", BRICKS_MAX);
 	if (nbricks % v->replica)
-		return error_set(err, -EINVAL, "%zu bricks are no multiple of the replica count %u: name %zu or %zu", nbricks, v->replica,
-				 nbricks - nbricks % v->replica, nbricks - nbricks % v->replica + v->replica);
+		return wrong_number(nbricks, v->replica, err);
 	return 0;
 }
 
@@ -174,8 +186,8 @@ static struct volume *read_create(struct manager *m, json_t *rq, struct error *e
 	json_array_foreach(bricks, i, word)
 		if (ret == 0)
 			ret = json_is_string(word) ? add_brick(m, v, json_string_value(word), err)
-						   : error_set(err, -EINVAL, "a brick is no text");
-	if (ret == 0 && !json_flag(rq, "force"))
+						   : error_set(err, -EINVAL, "each brick must be HOST:DIR");
+	if (ret == 0 && !json_flag(rq, "force") && !json_flag(rq, "one_host"))
 		ret = check_spread(v, err);
 	if (ret == 0)
 		return v;
@@ -394,8 +406,8 @@ static int change_state(struct manager *m, struct volume *v, void *arg, struct e
 	const struct state_change *c = arg;
 
 	if (c->to == VOLUME_STARTED && v->state == VOLUME_STARTED && !c->force)
-		return error_set(err, -EALREADY, "volume %s is started already; \"start %s force\" starts bricks that are down", v->name,
-				 v->name);
+		return error_set(err, -EALREADY, "Volume %s already started; \"volume start %s force\" starts bricks that are down",
+				 v->name, v->name);
 	if (c->to == VOLUME_STOPPED && v->state != VOLUME_STARTED && !c->force)
 		return error_set(err, -EALREADY, "volume %s is not started", v->name);
 	v->state = c->to;

@@ -76,7 +76,7 @@ ln -s /var/tmp "$T/disk/link"
 ON=h1 refused "--brick-roots" volume create demo "10.77.0.2:$T/disk/link/b" force
 ON=h3 gh pool list
 ON=h1 refused "is not part of this cluster" volume create demo 10.77.0.9:/b
-ON=h1 refused "on one host" volume create demo replica 2 10.77.0.1:"$T"/disk/h1/{a,b}
+ON=h1 refused "on one host" --mode=interactive volume create demo replica 2 10.77.0.1:"$T"/disk/h1/{a,b}
 
 say "a volume over three hosts, created on one and started on another"
 for i in 1 2 3; do mkdir -p "$T/disk/h$i"; done

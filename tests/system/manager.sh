@@ -11,8 +11,8 @@ b=127.0.0.1:$T/disk/b
 
 say "refusals"
 refused "is not part of this cluster" volume create demo other:/b/1
-refused "no multiple of the replica count" volume create demo replica 2 "$b/1"
-refused "on one host" volume create demo replica 2 "$b/1" "$b/2"
+refused "not a multiple of the replica count" volume create demo replica 2 "$b/1"
+refused "on one host" --mode=interactive volume create demo replica 2 "$b/1" "$b/2"
 refused "root file system" volume create demo 127.0.0.1:/var/lib/gatehouse-brick
 refused "mount point" volume create demo "127.0.0.1:$T/disk"
 refused "make its parent first" volume create demo "$b/no/such"
@@ -27,7 +27,7 @@ refused "exists already" volume create demo "$b/9"
 refused "lies inside" volume create two "$b/0/x"
 refused "is not started" volume stop demo
 gh volume start demo
-refused "is started already" volume start demo
+refused "Volume demo already started" volume start demo
 refused "stop it first" volume delete demo
 online demo 4 || fail "not all bricks are online after the start"
 await 20 gateway_online demo

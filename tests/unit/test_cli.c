@@ -1,5 +1,6 @@
 /* tests/unit/test_cli.c: the CLI's words: command lines to requests of the manager, and every refusal. */
 #include <setjmp.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -230,6 +231,35 @@ static void helps(const char *line, unsigned words)
 	cli_parsed_free(&p);
 }
 
+/* What people and scripts that know gluster type. */
+static void test_gluster_habits(void **state)
+{
+	struct cli_parsed p;
+	struct error err;
+
+	becomes("v info", "{\"command\":\"volume-info\"}");
+	becomes("vol status demo", "{\"command\":\"volume-status\",\"name\":\"demo\"}");
+	becomes("po l", "{\"command\":\"pool-list\"}");
+	becomes("vol set h cluster.quorum-type none", "{\"command\":\"volume-set\",\"name\":\"h\",\"options\":[{\"name\":"
+		"\"cluster.quorum-type\",\"value\":\"none\"}]}");
+	refused("vol sta demo", "no command \"vol sta\"");
+	becomes("volume log rotate demo", "{\"command\":\"volume-log\",\"name\":\"demo\",\"action\":\"rotate\"}");
+	becomes("volume log rotate rotate", "{\"command\":\"volume-log\",\"name\":\"rotate\",\"action\":\"rotate\"}");
+	becomes("--log-level=ERROR --log-file /x --nolog --inet6 --wignore-partition volume list", "{\"command\":\"volume-list\"}");
+	becomes("--remote-host=localhost volume list", "{\"command\":\"volume-list\"}");
+	refused("--remote-host=elsewhere volume list", "run them on that host");
+	becomes("--mode=script volume create demo replica 2 a:/b a:/c", "{\"command\":\"volume-create\",\"name\":\"demo\",\"replica\":2,"
+		"\"bricks\":[\"a:/b\",\"a:/c\"],\"one_host\":true}");
+	becomes("--wignore volume create demo a:/b", "{\"command\":\"volume-create\",\"name\":\"demo\",\"bricks\":[\"a:/b\"],"
+		"\"one_host\":true}");
+	assert_int_equal(parse("--print-logdir", &p, &err), 0);
+	assert_string_equal(p.flags.print, "/var/log/gatehouse");
+	cli_parsed_free(&p);
+	assert_int_equal(parse("volume heal demo info --xml", &p, &err), -EINVAL);
+	assert_true(p.flags.xml);
+	cli_parsed_free(&p);
+}
+
 static void test_help(void **state)
 {
 	struct cli_out out = { NULL };
@@ -272,7 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_peers), cmocka_unit_test(test_create), cmocka_unit_test(test_volumes),
 		cmocka_unit_test(test_options), cmocka_unit_test(test_logs_and_exports), cmocka_unit_test(test_unknown_words),
-		cmocka_unit_test(test_flags), cmocka_unit_test(test_help), cmocka_unit_test(test_table),
+		cmocka_unit_test(test_flags), cmocka_unit_test(test_gluster_habits), cmocka_unit_test(test_help), cmocka_unit_test(test_table),
 	};
 
 	log_open("test_cli", NULL, LOG_LEVEL_ERROR);
