@@ -67,7 +67,8 @@ static const char *take_invitation(struct cli_args *args, struct error *err)
 		letters += *at != '-';
 	if (!word || letters == INVITATION_LETTERS)
 		return word;
-	error_set(err, -EINVAL, "%s: \"%.64s\" is not understood: \"peer invite\" shows a word such as abcd-efgh-jkmn-pqrs", args->command->words, word);
+	error_set(err, -EINVAL, "%s: \"%.64s\" is not understood: \"peer invite\" shows a word such as "
+		  "abcd-efgh-jkmn-pqrs", args->command->words, word);
 	return NULL;
 }
 
