@@ -413,7 +413,7 @@ static void coroutine_fn health(struct world *w)
 	co_sleep_ns(50000000);
 	assert_int_equal(w->downs, 2);
 	pc->child_down = false;		/* as if it had not been heard */
-	client_set_state(pc, CLIENT_UP);
+	client_match_state(pc);
 	assert_int_equal(graph_set_option(w->brick, "late", "delay-duration", "30000000", &err), 0);
 	assert_int_equal(graph_set_option(w->brick, "late", "delay-percentage", "100", &err), 0);
 	co_start(w->loop, pending_run, &p);

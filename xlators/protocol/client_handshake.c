@@ -271,7 +271,7 @@ static void hear_health(struct pclient *pc, const struct gate_health_rsp *rsp)
 	if (pc->child_down && rsp->disk_ms != UINT32_MAX)
 		log_warning("the brick's file system is down", "volume=%s brick=%s disk_answered_s_ago=%u", pc->xl->name,
 			    log_quote(pc->remote_subvolume), rsp->disk_ms / 1000);
-	client_set_state(pc, pc->child_down ? CLIENT_DOWN : CLIENT_UP);
+	client_match_state(pc);
 }
 
 /* One of our bricks tells more than that it is there. */
