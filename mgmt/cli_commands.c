@@ -344,7 +344,7 @@ static int make_exports_test(struct cli_args *args, json_t *request, struct erro
 
 /* --- tls -------------------------------------------------------------------------------------------------------- */
 
-static const char *const tls_words[] = { "directory", "into", NULL };
+static const char *const tls_words[] = { "client", "directory", "into", NULL };
 
 /* A name becomes a directory's, and a certificate's. */
 static int add_tls_host(json_t *hosts, const char *word, struct error *err)
@@ -355,6 +355,13 @@ static int add_tls_host(json_t *hosts, const char *word, struct error *err)
 	return 0;
 }
 
+static json_t *tls_clients(json_t *request)
+{
+	if (!json_object_get(request, "clients"))
+		json_object_set_new(request, "clients", json_array());
+	return json_object_get(request, "clients");
+}
+
 static int make_tls(struct cli_args *args, json_t *request, struct error *err)
 {
 	json_t *hosts = json_array();
@@ -362,13 +369,14 @@ static int make_tls(struct cli_args *args, json_t *request, struct error *err)
 
 	json_object_set_new(request, "hosts", hosts);
 	while (ret == 0 && args->n) {
-		bool directory = cli_take_word(args, "directory"), into = !directory && cli_take_word(args, "into");
+		bool client = cli_take_word(args, "client"), directory = !client && cli_take_word(args, "directory");
+		bool into = !client && !directory && cli_take_word(args, "into");
 		const char *word = cli_take(args, directory || into ? "DIR" : "HOST", err);
 
 		if (!word)
 			return -EINVAL;
 		if (!directory && !into)
-			ret = add_tls_host(hosts, word, err);
+			ret = add_tls_host(client ? tls_clients(request) : hosts, word, err);
 		else if (*word != '/')
 			ret = error_set(err, -EINVAL, "tls init: %s wants a full path, not \"%.64s\"", directory ? "directory" : "into", word);
 		else
@@ -439,7 +447,8 @@ const struct cli_command cli_commands[] = {
 	  make_exports_test, NULL, text_exports_test, NULL, .in_order = exports_test_allows },
 	{ "config check", "", "what is wrong with the configuration. Exit status 1: something", "config-check", NULL, "problems",
 	  text_config_check, NULL, .in_order = config_check_finds_nothing },
-	{ "tls init", "[HOST...] [directory DIR] [into DIR]", "make keys and certificates for TLS between the hosts", NULL, make_tls, NULL,
+	{ "tls init", "[HOST...] [client NAME] [directory DIR] [into DIR]",
+	  "make keys and certificates for TLS, of hosts and of mere clients", NULL, make_tls, NULL,
 	  text_tls_init, NULL,
 	  .local = cli_tls_init },
 	{ "version", "", "of this program and of the manager", "version", NULL, NULL, text_version, NULL },

@@ -2,6 +2,9 @@
  * files to carry to each other host. Works without a manager; what exists is kept, so that hosts can be added later. */
 #include <dirent.h>
 #include <errno.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,16 +41,60 @@ static bool is_there(const char *dir, const char *file)
 	return there;
 }
 
-/* The certificate of @cn in @to_dir, made unless its key is there. *ret_text: a line about it, malloc'ed. */
-static int make_host(const char *ca_dir, const char *to_dir, const char *cn, char **ret_text, struct error *err)
+#define NAMES_MAX 32
+
+/* What others may call a host: its name and the addresses that it has. NULL behind the last; malloc'ed texts. */
+static void find_names(const char *cn, bool own, char *names[NAMES_MAX + 1])
 {
-	const char *names[] = { cn, NULL };
-	struct tls_host host = { .ca_dir = ca_dir, .to_dir = to_dir, .cn = cn, .hosts = names };
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *found = NULL, *f;
+	struct ifaddrs *list = NULL, *i;
+	char text[NI_MAXHOST];
+	unsigned n = 0;
+
+	names[n++] = need(strdup(cn));
+	if (own)
+		getifaddrs(&list);
+	for (i = list; i && n < NAMES_MAX; i = i->ifa_next) {
+		socklen_t len = !i->ifa_addr			     ? 0 :
+				i->ifa_addr->sa_family == AF_INET  ? sizeof(struct sockaddr_in) :
+				i->ifa_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+								     0;
+
+		if (len && getnameinfo(i->ifa_addr, len, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0 && !strchr(text, '%'))
+			names[n++] = need(strdup(text));
+	}
+	if (!own)
+		getaddrinfo(cn, NULL, &hints, &found);
+	for (f = found; f && n < NAMES_MAX; f = f->ai_next)
+		if (getnameinfo(f->ai_addr, f->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0)
+			names[n++] = need(strdup(text));
+	names[n] = NULL;
+	if (list)
+		freeifaddrs(list);
+	if (found)
+		freeaddrinfo(found);
+}
+
+enum tls_role { ROLE_OWN, ROLE_HOST, ROLE_CLIENT };
+
+/* The certificate of @cn in @to_dir, made unless its key is there. *ret_text: a line about it, malloc'ed. */
+static int make_host(const char *ca_dir, const char *to_dir, const char *cn, enum tls_role role, char **ret_text, struct error *err)
+{
+	char *names[NAMES_MAX + 1];
+	struct tls_host host = {
+		.ca_dir = ca_dir, .to_dir = to_dir, .cn = cn, .hosts = (const char *const *)names, .client = role == ROLE_CLIENT
+	};
+	unsigned i;
 	char *file = format("%s/%s", to_dir, TLS_FILE_HOST), until[32] = "?";
 	bool there = is_there(to_dir, TLS_FILE_HOST_KEY);
 	int64_t end = 0;
 	time_t seconds;
-	int ret = there ? 0 : tls_make_host(&host, err);
+	int ret;
+
+	find_names(cn, role == ROLE_OWN, names);
+	ret = there ? 0 : tls_make_host(&host, err);
+	for (i = 0; names[i]; i++)
+		free(names[i]);
 
 	if (ret == 0 && tls_expiry(file, &end, NULL) == 0) {
 		seconds = (time_t)end;
@@ -65,13 +112,13 @@ static void say(json_t *lines, char *line)
 	free(line);
 }
 
-static int make_other(const char *ca_dir, const char *cn, json_t *lines, struct error *err)
+static int make_other(const char *ca_dir, const char *cn, enum tls_role role, json_t *lines, struct error *err)
 {
 	char *dir = format("%s/%s", ca_dir, cn), *line = NULL;
 	int ret = make_directory(dir, err);
 
 	if (ret == 0)
-		ret = make_host(ca_dir, dir, cn, &line, err);
+		ret = make_host(ca_dir, dir, cn, role, &line, err);
 	if (ret == 0) {
 		say(lines, line);
 		say(lines, format("    copy the three files %s/glusterfs.* to %s on %s", dir, HOST_DIRECTORY, cn));
@@ -113,12 +160,15 @@ int cli_tls_init(json_t *request, json_t **ret_result, struct error *err)
 	if (ret == 0 && !is_there(ca_dir, TLS_FILE_CA_KEY))
 		ret = tls_make_ca(ca_dir, "Gatehouse cluster", false, err);
 	if (ret == 0)
-		ret = make_host(ca_dir, into, own, &line, err);
+		ret = make_host(ca_dir, into, own, ROLE_OWN, &line, err);
 	if (ret == 0)
 		say(lines, line);
 	json_array_foreach(hosts, i, one)
 		if (ret == 0 && strcmp(json_string_value(one), own) != 0)
-			ret = make_other(ca_dir, json_string_value(one), lines, err);
+			ret = make_other(ca_dir, json_string_value(one), ROLE_HOST, lines, err);
+	json_array_foreach(json_object_get(request, "clients"), i, one)
+		if (ret == 0)
+			ret = make_other(ca_dir, json_string_value(one), ROLE_CLIENT, lines, err);
 	if (ret < 0) {
 		json_decref(lines);
 		return ret;

@@ -62,6 +62,7 @@ const struct volume_option_row volume_option_rows[] = {
 	  SECONDS("20", 0, 32767, STOCK "how long a connection may be idle before it is probed") },
 	{ "client.send-gids", PLACE_CLIENT, CLIENT, "send-gids" },
 	{ "client.ssl", PLACE_MANAGER, .row = SWITCH("off", "gateways and clients reach the bricks under TLS") },
+	{ "client.ssl-check-name", PLACE_GATEWAY, CLIENT, "transport.socket.ssl-check-name" },
 	{ "client.strict-locks", PLACE_STOCK, CLIENT, "strict-locks",
 	  ONOFF("off", STOCK "files with locks are not opened anew after a connection was lost") },
 	{ "client.tcp-user-timeout", PLACE_STOCK, CLIENT, "transport.tcp-user-timeout",

@@ -167,6 +167,10 @@ static int coroutine_fn attempt(struct rpc_client *c)
 		return ret;
 	if (c->conf.tls)
 		tls = tls_new(c->conf.tls, stream);
+	if (tls && tls_expect(tls, c->conf.host) < 0) {
+		tls_free(tls);
+		tls = NULL;
+	}
 	if (c->closing || (c->conf.tls && !tls)) {
 		tls_free(tls);
 		stream_close(stream);

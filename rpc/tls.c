@@ -9,6 +9,7 @@
  * limited length. What it can make us write without reading (answers to key updates) ends the connection past OUT_MAX. */
 #include "rpc/tls.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include "rpc/tls_private.h"
 #include "runtime/iobuf.h"
@@ -39,6 +41,7 @@ struct tls {
 	uint32_t in_from, in_upto, out_from, out_upto;
 	size_t owed;			/* bytes of the caller's that lie encrypted in @out */
 	bool begun, eof, dry, more, ready, serves;
+	char *host;			/* whom a client expects; NULL: it does not check */
 	int failed;			/* -errno, for ever */
 	int io_error;			/* of the stream */
 	char name[TLS_NAME_MAX];
@@ -227,6 +230,11 @@ int tls_on_verify(int ok, X509_STORE_CTX *store)
 		return ok;
 	tls_subject(X509_get_subject_name(cert), subject);
 	tls_subject(X509_get_issuer_name(cert), issuer);
+	if (why == X509_V_ERR_HOSTNAME_MISMATCH || why == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+		tell(t, "the peer's certificate %.90s is not for %.64s: \"gatehouse tls init\" makes one with its names; a stock "
+		     "peer's is taken with client.ssl-check-name off", subject, t->host ? t->host : "it");
+		return ok;
+	}
 	if (bad && why == X509_V_ERR_CERT_HAS_EXPIRED)
 		tls_date(X509_get0_notAfter(bad), date);
 	tell(t, "the peer's certificate %.90s (issuer %.60s): %s%s%s%s", subject, issuer, bad && bad != cert ? "in its chain: " : "",
@@ -364,6 +372,22 @@ struct tls *tls_new(struct tls_context *ctx, struct stream *stream)
 	return t;
 }
 
+int tls_expect(struct tls *t, const char *host)
+{
+	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
+	uint8_t address[16];
+
+	if (!t->ctx->check_name || !host || !*host)
+		return 0;
+	t->host = strdup(host);
+	if (!t->host)
+		return -ENOMEM;
+	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(param, host) ? 0 : -ENOMEM;
+	return X509_VERIFY_PARAM_set1_host(param, host, 0) ? 0 : -ENOMEM;
+}
+
 void tls_free(struct tls *t)
 {
 	if (!t)
@@ -377,6 +401,7 @@ void tls_free(struct tls *t)
 	iobuf_unref(t->in);
 	iobuf_unref(t->out);
 	tls_context_unref(t->ctx);
+	free(t->host);
 	free(t);
 }
 
@@ -403,6 +428,10 @@ int tls_handshake(struct tls *t)
 		if (cert)
 			tls_common_name(cert, t->name);
 		t->serves = cert && tls_certificate_serves(cert, false);
+		if (cert && t->ctx->side == TLS_CLIENT && !tls_certificate_serves(cert, true)) {
+			tell(t, "the peer's certificate \"%.90s\" is a client's, not a server's", t->name);
+			return t->failed = -EPROTO;
+		}
 	}
 	if (tls_push(t) < 0 && t->failed)
 		return t->failed;

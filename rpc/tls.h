@@ -34,6 +34,7 @@ struct tls_conf {
 	const char *revoked;			/* a directory of revocation lists: refused, because nobody would read it */
 	int64_t depth;				/* CAs between a peer's certificate and one of the list */
 	int min_version;			/* enum tls_version */
+	bool check_name;			/* of a client: the server's certificate must be for the host that it asked (tls_expect()) */
 };
 
 /* Rows of an option table for member @m of @st, by GlusterFS's names; @prefix "transport.socket." or "". */
@@ -71,6 +72,9 @@ int tls_management(enum tls_side side, const struct tls_conf *conf, struct error
  * connection stays failed; tls_story() tells why, for the log. */
 
 struct tls *tls_new(struct tls_context *ctx, struct stream *stream);	/* borrows @stream; NULL: no memory */
+/* Of a client, before the handshake: the host that it means, by a name or an address. Where the context checks names another's certificate is
+ * refused: one for it by subjectAltName, or by its CN where it has no such names. 0 or -ENOMEM. */
+int tls_expect(struct tls *t, const char *host);
 void tls_free(struct tls *t);			/* says goodbye if it can be said at once; accepts NULL; before stream_close() */
 /* 0 when done, -EAGAIN, or why not: -EPROTO, -ECONNRESET, the stream's error. */
 int tls_handshake(struct tls *t);
@@ -87,7 +91,8 @@ bool tls_unsent(const struct tls *t);
 bool tls_partial(const struct tls *t);		/* half a record has come */
 
 const char *tls_peer_name(const struct tls *t);	/* after the handshake: the CN, "" when it has none; lives as long as @t */
-bool tls_peer_serves(const struct tls *t);	/* after the handshake: its certificate says that it is a server's, as `tls init` makes hosts' */
+/* After the handshake: its certificate says that it is a server's, as `tls init` makes hosts'. */
+bool tls_peer_serves(const struct tls *t);
 const char *tls_story(const struct tls *t);	/* "" while nothing is wrong, or the end was an ordinary one */
 void tls_give_up(struct tls *t, unsigned seconds);	/* the handshake took too long: makes the story */
 

@@ -157,6 +157,7 @@ static int load(struct tls_context *ctx, const struct tls_conf *conf, struct err
 	const char *certificate = or_default(conf->certificate, TLS_CERTIFICATE);
 	int ret;
 
+	ctx->check_name = conf->check_name;
 	if (conf->revoked && *conf->revoked && strcasecmp(conf->revoked, "NULL"))
 		return error_set(err, -EOPNOTSUPP, "ssl-crl-path %s: revocation lists are not read here; take the option out, and keep "
 				 "revoked names off ssl-allow", conf->revoked);

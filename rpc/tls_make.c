@@ -204,13 +204,15 @@ static X509 *new_ca(const char *name, EVP_PKEY *key)
 
 static X509 *new_host(const struct tls_host *host, EVP_PKEY *key, const struct signer *ca)
 {
+	const char *uses = host->client ? "clientAuth" : "serverAuth,clientAuth";
 	X509 *cert = new_cert(host->cn, key, ca->cert, host->days ? (long)host->days : HOST_DAYS);
 
 	if (cert && add_extension(cert, ca->cert, NID_subject_key_identifier, "hash") &&
 	    add_extension(cert, ca->cert, NID_authority_key_identifier, "keyid:always") &&
 	    add_extension(cert, ca->cert, NID_basic_constraints, "critical,CA:FALSE") &&
 	    add_extension(cert, ca->cert, NID_key_usage, "critical,digitalSignature") &&
-	    add_extension(cert, ca->cert, NID_ext_key_usage, "serverAuth,clientAuth") && add_hosts(cert, host->hosts) &&
+	    add_extension(cert, ca->cert, NID_ext_key_usage, uses) &&
+	    add_hosts(cert, host->hosts) &&
 	    X509_sign(cert, ca->key, EVP_sha256()))
 		return cert;
 	X509_free(cert);

@@ -25,7 +25,8 @@ struct tls_host {
 	const char *ca_dir;		/* where tls_make_ca() was */
 	const char *to_dir;		/* where the three files go; must be there */
 	const char *cn;			/* who it is: 1 to 64 bytes, no comma (ssl-allow is a list) and nothing unprintable */
-	const char *const *hosts;	/* names and addresses for subjectAltName, NULL-terminated; NULL: none. Nobody here looks at them */
+	const char *const *hosts;	/* names and addresses for subjectAltName, NULL-terminated; NULL: none */
+	bool client;			/* good for a client only: nobody takes it for a brick or a manager */
 	bool replace;			/* an existing key; else -EEXIST */
 	unsigned days;			/* 0: 2 years. Never longer than the CA */
 };

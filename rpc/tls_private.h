@@ -19,6 +19,7 @@ struct tls_context {
 	SSL_CTX *ssl;
 	BIO_METHOD *io;			/* tls.c's way to a stream */
 	char name[TLS_NAME_MAX];
+	bool check_name;
 	uint8_t secret[32];		/* tls_context_word()'s */
 };
 

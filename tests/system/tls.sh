@@ -8,7 +8,8 @@ mkdir -p /var/log/glusterfs /run/gluster "$T/pki" "$T/other" "$T/mnt"
 "$BUILD/tests/system/tls_files" "$T/other" foreign
 cp -r "$T/pki/brick" "$T/pki/late"
 openssl req -new -key "$T/pki/late/glusterfs.key" -subj /CN=late -out "$T/late.csr"
-openssl x509 -req -in "$T/late.csr" -CA "$T/pki/ca.pem" -CAkey "$T/pki/ca.key" -days -1 -out "$T/pki/late/glusterfs.pem" 2>/dev/null
+printf "subjectAltName=IP:127.0.0.1\n" >"$T/late.ext"
+openssl x509 -req -extfile "$T/late.ext" -in "$T/late.csr" -CA "$T/pki/ca.pem" -CAkey "$T/pki/ca.key" -days -1 -out "$T/pki/late/glusterfs.pem" 2>/dev/null
 
 ssl() { printf 'ssl-own-cert=%s ssl-private-key=%s ssl-ca-list=%s' "$1/glusterfs.pem" "$1/glusterfs.key" "$T/pki/ca.pem"; }
 ssl_options() {	# the lines of a volfile's section

@@ -174,6 +174,7 @@ static void test_logs_and_exports(void **state)
 	becomes("config check", "{\"command\":\"config-check\"}");
 	becomes("version", "{\"command\":\"version\"}");
 	becomes("tls init", "{\"hosts\":[]}");
+	becomes("tls init h2 client gw1", "{\"hosts\":[\"h2\"],\"clients\":[\"gw1\"]}");
 	becomes("tls init h2 into /x h3 directory /y", "{\"hosts\":[\"h2\",\"h3\"],\"into\":\"/x\",\"directory\":\"/y\"}");
 	refused("volume log demo rotat", "did you mean \"rotate\"?");
 	refused("volume log demo rotate lines 5", "\"lines\" is not understood");

@@ -42,6 +42,7 @@ static struct rpc_server *server;
 static struct tls_context *server_tls;
 static unsigned opened, closed;
 static int min_version;
+static bool check_name;
 static unsigned seeds = 3;
 static char seen_name[TLS_NAME_MAX];
 
@@ -60,7 +61,11 @@ static const char *at(const char *name)
 static void make_host(const char *ca, const char *name, const char *cn)
 {
 	static const char *const hosts[] = { "node1.example.org", "192.0.2.1", "2001:db8::1", NULL };
-	struct tls_host host = { .ca_dir = at(ca), .to_dir = at(name), .cn = cn, .hosts = hosts };
+	static const char *const server[] = { SERVER_IP, NULL };
+	struct tls_host host = {
+		.ca_dir = at(ca), .to_dir = at(name), .cn = cn, .hosts = strcmp(name, "here") ? hosts : server,
+		.client = strcmp(name, "mere") == 0,
+	};
 	struct error err = { "" };
 
 	mkdir(at(name), 0700);
@@ -103,6 +108,8 @@ static int make_files(void **state)
 	assert_int_equal(tls_make_ca(at("other"), "somebody else", false, &err), 0);
 	make_host("ca", "brick", "brick1");
 	make_host("ca", "gateway", "gateway1");
+	make_host("ca", "here", "here1");
+	make_host("ca", "mere", "mere1");
 	make_host("ca", "late", "late1");
 	let_expire("ca", "late");
 	make_host("other", "foreign", "foreign1");
@@ -121,7 +128,7 @@ static int remove_files(void **state)
 static struct tls_context *context(const char *who, const char *believes, enum tls_side side)
 {
 	char certificate[128], key[128], ca[128];
-	struct tls_conf conf = { certificate, key, ca, .depth = 1, .min_version = min_version };
+	struct tls_conf conf = { certificate, key, ca, .depth = 1, .min_version = min_version, .check_name = check_name };
 	struct error err = { "" };
 	struct tls_context *ctx;
 
@@ -405,6 +412,34 @@ static void coroutine_fn plain_server(void)
 static void test_plain_server(void **state)
 {
 	play(plain_server, NULL, NULL);
+}
+
+/* --- a certificate of the CA, but not of the server that is meant --- */
+
+static void coroutine_fn other_name(void)
+{
+	refused(context("gateway", "gateway", TLS_CLIENT), "certificate CN=brick1 is not for " SERVER_IP);
+	assert_int_equal(opened, 0);
+}
+
+static void coroutine_fn right_name(void)
+{
+	rpc_client_free(accepted());
+}
+
+static void coroutine_fn mere_client(void)
+{
+	refused(context("gateway", "gateway", TLS_CLIENT), "is a client's, not a server's");
+}
+
+static void test_server_names(void **state)
+{
+	check_name = true;
+	play(other_name, "brick", "brick");
+	play(right_name, "here", "here");
+	check_name = false;
+	play(right_name, "brick", "brick");
+	play(mere_client, "mere", "mere");
 }
 
 /* --- by a word --- */
@@ -766,6 +801,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files), cmocka_unit_test(test_make), cmocka_unit_test(test_much), cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_plain_server),
+		cmocka_unit_test(test_server_names),
 		cmocka_unit_test(test_by_word),
 		cmocka_unit_test(test_impostor_of_a_word), cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_traitors), cmocka_unit_test(test_older),

@@ -461,6 +461,8 @@ static const struct option client_options[] = {
 	OPT_BOOL("send-gids", struct pclient, send_gids, "on", 0, "send the caller's groups"),
 	OPT_BOOL("transport.socket.ssl-enabled", struct pclient, tls_enabled, "off", 0, "speak TLS with the brick"),
 	TLS_OPTION_ROWS("transport.socket.", struct pclient, tls_conf),
+	OPT_BOOL("transport.socket.ssl-check-name", struct pclient, tls_conf.check_name, "on", 0,
+		 "the brick's certificate must be for remote-host; off for stock bricks whose certificates have other names"),
 	IGNORED("transport.socket.ssl-dh-param"), IGNORED("transport.socket.ssl-ec-curve"),
 	IGNORED("transport-type"), IGNORED("transport.address-family"),
 	IGNORED("transport.tcp-user-timeout"), IGNORED("transport.socket.keepalive-time"), IGNORED("transport.socket.keepalive-interval"),
