@@ -456,6 +456,31 @@ static void tell_laggards(struct manager *m, const char *name, json_t *answer, j
 	}
 }
 
+static int coroutine_fn hurry_host(void *ctx, unsigned i)
+{
+	struct preparing *p = ctx;
+	json_t *args = need(json_pack("{s:s}", "volume", p->v->name)), *answer = NULL;
+	int ret = request_ask(p->m, p->hosts[i], "bricks-hurry", args, &answer, &p->errs[i]);
+
+	json_decref(args);
+	json_decref(answer);
+	return ret;
+}
+
+/* Bricks that wait out a backoff are started at once. A host that cannot be asked is told of among the laggards. */
+static void coroutine_fn hurry_everywhere(struct manager *m, const char *name)
+{
+	const struct known_volume *k = known_volume(m, name);
+	struct preparing p = { .m = m, .v = k && k->v ? volume_copy(k->v) : NULL };
+
+	if (!p.v)
+		return;
+	find_hosts(&p);
+	on_all_hosts(&p, hurry_host);
+	free_preparing(&p);
+	volume_free(p.v);
+}
+
 static json_t *coroutine_fn set_state(struct manager *m, json_t *rq, struct state_change change, const char *verb)
 {
 	struct error err = { "" };
@@ -470,6 +495,8 @@ static json_t *coroutine_fn set_state(struct manager *m, json_t *rq, struct stat
 	gfid_text(v->id, id);
 	ret = change_volume(m, name, change_state, &change, &err);
 	if (ret == 0) {
+		if (change.to == VOLUME_STARTED && change.force)
+			hurry_everywhere(m, name);
 		reconcile_settled(m, name);
 		await_everywhere(m, name, change.to == VOLUME_STARTED);
 		answer = success_message(need(json_pack("{s:s}", "id", id)), "volume %s: %s: success", verb, name);

@@ -407,11 +407,24 @@ static json_t *coroutine_fn log_rotate(struct manager *m, json_t *args)
 	return log_request(m, args, true);
 }
 
+/* "volume start NAME force": nobody waits out a backoff. */
+static json_t *coroutine_fn bricks_hurry(struct manager *m, json_t *args)
+{
+	const char *name = json_member(args, "volume");
+	struct host_brick *b;
+
+	list_for_each_entry(b, &m->bricks, link)
+		if (name && b->process && !b->stopping && strcmp(b->volume, name) == 0)
+			process_hurry(b->process);
+	return json_success(NULL);
+}
+
 static const struct host_request requests[] = {
 	{ "bricks-prepare", bricks_prepare }, { "bricks-release", bricks_release },
 	{ "bricks-identify", bricks_identify }, { "bricks-detail", bricks_detail },
 	{ "bricks-clients", bricks_clients },
 	{ "log-show", log_show },             { "log-rotate", log_rotate },
+	{ "bricks-hurry", bricks_hurry },
 };
 
 const struct host_request *host_request_find(const char *name)

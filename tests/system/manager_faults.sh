@@ -24,6 +24,16 @@ bricks_running() { pgrep -f "$BUILD/gatehouse-brick.*$T/h1.*/${1:-}" | wc -l; }	
 gh volume create demo replica 2 "$b/0" "$b/1" force
 gh volume start demo
 
+# A brick that waits out its back-off is started at once by force: its pauses have grown to seconds when its directory comes back.
+mv "$T/disk/b/0" "$T/disk/b/away"
+kill -KILL "$(ask 'r["volumes"][0]["bricks"][0]["pid"]' volume status demo)"
+tired() { [ "$(grep -c 'in_ms=[0-9]\{4,\}' "$T/manager-h1.log")" -ge 2 ]; }
+await 30 tired
+mv "$T/disk/b/away" "$T/disk/b/0"
+gh volume start demo force >/dev/null
+online demo 2 || fail "start force does not start a brick that waits out its back-off"
+say "start force ends a back-off"
+
 say "other users of this host: no login, no brick's volfile, no brick of their own"
 rpc getspec gateway/demo | grep -q password || fail "root does not get the gateway's volfile"
 rpc getspec demo | grep -q password || fail "root does not get the trusted client's volfile"
