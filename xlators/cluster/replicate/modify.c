@@ -9,63 +9,11 @@
 
 #include "xlators/cluster/replicate/names.h"
 #include "xlators/cluster/replicate/takeback.h"
+#include "xlators/cluster/replicate/txn.h"
 
 #define QUORUM_PATIENCE_NS 30000000000ull
 
-enum { OBJECT, PLACE, PLACE2, NOWHERE };	/* whose attributes a field of a result holds */
-
-struct txn;
-struct row {
-	enum change type;
-	bool makes;				/* a new object, to be marked for those who miss it */
-	int coroutine_fn (*plan)(struct txn *t);
-	struct { uint16_t at; uint8_t whose; } iatts[5];	/* ends with at 0 twice: whose NOWHERE */
-};
 static const struct row rows[FOP_COUNT];
-
-/* An inode whose counters this transaction touches: the object of a metadata change, the directories of an entry change. */
-struct place {
-	struct inode *inode;
-	struct copies *copies;
-	const char *name;
-	child_set marked;			/* where its mark was made */
-	child_set last;				/* copies_last() of what the verdict is to put on record */
-};
-
-/* What is left of a first try that was lost half way: which object it was about, and what it put on record. */
-struct first_try {
-	bool unclear;
-	uint8_t object[16];
-	uint8_t places[REPLICATE_MAX][REPLICATE_MAX], object_marks[REPLICATE_MAX][REPLICATE_MAX];	/* how often who accused whom */
-};
-
-struct txn {
-	struct arena *arena;
-	struct xlator *xl;
-	struct call *call;			/* the caller's: not after the answer */
-	struct call sub;
-	bool durable;
-	enum fop op;
-	const void *args;
-	const struct row *row;
-	struct locks locks;
-	unsigned nplaces;
-	struct place places[2];
-	struct inode *object;			/* found by plan(), or made */
-	struct span span;
-	bool in_span;
-	bool acted;				/* the call itself was sent */
-	struct first_try tried;
-	bool repent;				/* take back what the first try put on record */
-	uint32_t gen;
-	child_set good, part, marked, absent;
-	child_set everywhere;			/* whole in some place */
-	child_set lacking;			/* have none of the places */
-	struct verdict verdict;
-	child_set bornfor;			/* children that miss the new object; 0 when there is none */
-	uint32_t born_mode;
-	uint8_t owner[8], seen[16];
-};
 
 void replicate_sub_call(struct call *sub, const struct call *call, struct arena *arena, const uint8_t owner[8])
 {
@@ -115,121 +63,6 @@ static int txn_new(struct xlator *xl, struct call *call, enum fop op, const void
 	replicate_sub_call(&t->sub, call, arena, t->owner);
 	*ret_t = t;
 	return 0;
-}
-
-/* ---- plans: which locks, which counters --------------------------------------------------------------------------- */
-
-static const char *own_name(struct txn *t, const char *name)
-{
-	return name ? arena_strdup(t->arena, name) : NULL;
-}
-
-static void add_place(struct txn *t, struct inode *inode, const char *name)
-{
-	t->places[t->nplaces++] = (struct place){ .inode = inode_ref(inode), .name = own_name(t, name) };
-}
-
-static void add_lockee(struct txn *t, struct inode *inode, const char *name, bool entry)
-{
-	t->locks.v[t->locks.n++] = (struct lockee){ inode, name, entry, entry ? 0 : METADATA_LOCK_START, 0, 0, 0, false };
-}
-
-/* Most entry calls: their arguments start with the directory and the name. */
-static int coroutine_fn plan_name(struct txn *t)
-{
-	const struct mknod_args *a = t->args;
-
-	add_place(t, a->parent, a->name);
-	add_lockee(t, a->parent, t->places[0].name, true);
-	return 0;
-}
-
-static int coroutine_fn plan_link(struct txn *t)
-{
-	const struct link_args *a = t->args;
-
-	add_place(t, a->newparent, a->newname);
-	add_lockee(t, a->newparent, t->places[0].name, true);
-	t->object = inode_ref(a->inode);
-	return 0;
-}
-
-/* The directory behind a name is locked as a whole, too, when it goes. */
-static int coroutine_fn find_directory(struct txn *t, struct inode *parent, const char *name, struct inode **ret_dir)
-{
-	struct lookup_args args = { .parent = parent, .name = name };
-	struct lookup_res *res = arena_alloc(t->arena, sizeof(*res));
-	struct call call;
-	int ret;
-
-	if (!res)
-		return -ENOMEM;
-	call_init(&call, t->arena);
-	ret = replicate_lookup(t->xl, &call, &args, res);
-	if (ret < 0)
-		return ret;
-	if (S_ISDIR(res->stat.mode))
-		*ret_dir = inode_get(xl_inodes(t->xl), res->stat.gfid);
-	return 0;
-}
-
-static void add_removed(struct txn *t)
-{
-	add_lockee(t, t->object, NULL, true);
-	t->locks.v[t->locks.n - 1].if_there = true;
-}
-
-static int coroutine_fn plan_rmdir(struct txn *t)
-{
-	const struct rmdir_args *a = t->args;
-	int ret;
-
-	if (a->inode)
-		t->object = inode_ref(a->inode);
-	else if ((ret = find_directory(t, a->parent, a->name, &t->object)) < 0)
-		return ret;
-	plan_name(t);
-	if (t->object)
-		add_removed(t);
-	locks_sort(&t->locks);
-	return 0;
-}
-
-static int coroutine_fn plan_rename(struct txn *t)
-{
-	const struct rename_args *a = t->args;
-	int ret;
-
-	add_place(t, a->oldparent, a->oldname);
-	add_place(t, a->newparent, a->newname);
-	add_lockee(t, a->oldparent, t->places[0].name, true);
-	add_lockee(t, a->newparent, t->places[1].name, true);
-	if (!a->inode || !a->inode->type || S_ISDIR(a->inode->type)) {	/* only a directory may replace a directory */
-		ret = find_directory(t, a->newparent, a->newname, &t->object);
-		if (ret < 0 && ret != -ENOENT)
-			return ret;
-		if (t->object)
-			add_removed(t);
-	}
-	locks_sort(&t->locks);
-	return 0;
-}
-
-/* Metadata: our own calls on the inode are kept apart by a span, so the data lock's owner may be used and need not be let go first. */
-static int coroutine_fn plan_metadata(struct txn *t)
-{
-	const struct setattr_args *a = t->args;		/* all of them start with the inode */
-	struct copies *c = copies_of(t->xl, a->inode);
-	int ret;
-
-	if (!c)
-		return -ENOMEM;
-	add_place(t, a->inode, NULL);
-	add_lockee(t, a->inode, NULL, false);
-	memcpy(t->owner, c->owner, sizeof(t->owner));
-	ret = span_enter(c, &t->span, 0, 0);
-	t->in_span = ret == 0;
-	return ret;
 }
 
 static void txn_leave_span(struct txn *t)
