@@ -153,6 +153,7 @@ static const char *example(const struct volume_option_row *row)
 		{ "cluster.extra-hash-regex", "(.*)~" }, { "cluster.read-subvolume", "demo-client-2" }, { "ssl.ca-list", "/ca.pem" },
 		{ "ssl.own-cert", "/own.pem" }, { "ssl.private-key", "/key.pem" }, { "ssl.cipher-list", "HIGH:!aNULL" },
 		{ "auth.ssl-allow", "a,b" }, { "performance.cache-priority", "*.jpg:3" },
+		{ "performance.xattr-cache-list", "user.a,user.b" },
 		{ "cluster.data-self-heal-algorithm", "diff" }, { "transport.address-family", "inet6" }, { "performance.cache-size", "64MB" },
 	};
 	unsigned i;
