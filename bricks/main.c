@@ -115,7 +115,8 @@ static const char *brick_name(const struct brickd *d)
 
 static void coroutine_fn stop(void *arg);
 
-/* What we have open is not what clients mean any more. The next start checks what is there; this one must not hold a disk that was unmounted. */
+/* The directory that is open is not the one that clients mean any more. The next start checks what is
+ * there; this one must not hold a disk that was unmounted. */
 static void end_when_gone(struct brickd *d)
 {
 	struct brick_state s;

@@ -43,7 +43,7 @@ static bool is_there(const char *dir, const char *file)
 
 #define NAMES_MAX 32
 
-/* What others may call a host: its name and the addresses that it has. NULL behind the last; malloc'ed texts. */
+/* The names by which others may call a host: its own and its addresses. NULL behind the last; malloc'ed texts. */
 static void find_names(const char *cn, bool own, char *names[NAMES_MAX + 1])
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *found = NULL, *f;

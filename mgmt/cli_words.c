@@ -339,7 +339,7 @@ static int check_text(const struct cli_parsed *p, struct error *err)
 	return 0;
 }
 
-/* What a program calls is answered in its own form, whatever else is wrong. */
+/* A program is answered in the form that it asked for, whatever else is wrong. */
 static void look_ahead(struct cli_flags *flags, int argc, char **argv)
 {
 	const char *name = argc && strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argc ? argv[0] : "";

@@ -312,7 +312,7 @@ static bool coroutine_fn on_all_hosts(struct preparing *p, co_task *task)
 	return all;
 }
 
-/* What the hosts have marked, into the volume's document. */
+/* Record in the volume's document the directories that the hosts have marked. */
 static void record_identities(const struct preparing *p)
 {
 	unsigned host, brick;

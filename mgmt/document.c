@@ -240,7 +240,7 @@ static void read_bricks(struct volume *v, const xmlNode *bricks)
 	}
 }
 
-/* Which directories were marked; beside read_bricks(). */
+/* Read the record of marked directories; call beside read_bricks(). */
 static void read_identities(struct volume *v, const xmlNode *bricks)
 {
 	xmlNode *n = next_named(bricks->children, "brick");

@@ -41,7 +41,7 @@ const struct volume_option_row *volume_option_find(const char *name);
 int volume_option_check(const char *name, const char *value, struct error *err);
 /* What holds for @v: the value that is set, or the default ("" when there is none). */
 const char *volume_option_effective(const struct volume *v, const char *name);
-/* Who may attach to the bricks, by auth.allow and auth.ssl-allow. malloc'ed. */
+/* A sentence that says who may attach to the bricks, by auth.allow and auth.ssl-allow. malloc'ed. */
 char *volume_attach_text(const struct volume *v);
 bool volume_option_on(const struct volume *v, const char *name);	/* of a boolean one */
 const char *volume_option_default(const struct volume_option_row *row);

@@ -450,7 +450,7 @@ static int coroutine_fn run_command(struct rpc_request *rq, const void *args, vo
 	return programs_answer(rq, answer, res);
 }
 
-/* What a stranger sends is not even read. */
+/* Nothing that a stranger sends is read. */
 static int coroutine_fn run_probe(struct rpc_request *rq, const void *args, void *res)
 {
 	struct manager *m = manager_of(rq);

@@ -41,7 +41,7 @@ struct sim_gateway {			/* one life of one; a restart makes another */
 	uint64_t restarts;		/* of bricks, as it heard: unstable writes before are in doubt */
 };
 
-/* What the nemesis did, counted by kind. */
+/* The faults that the nemesis made, counted by kind. */
 #define SIM_FAULTS(F) \
 	F(KILL, "kill") F(POWER, "power") F(OUTAGE, "outage") F(GATEWAY, "gateway") \
 	F(PARTITION, "partition") F(DELAY, "delay") F(TURN, "turn")

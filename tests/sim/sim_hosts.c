@@ -173,7 +173,7 @@ void coroutine_fn gateway_kill(unsigned index)
 	bury_later(NULL, gw->graph, gw);
 }
 
-/* What a gateway reads from the second of two copies may be old, while it does not reach the
+/* A read from the second of two copies may be old, while it does not reach the
  * first and another gateway does (cluster/replicate/README.md, "The second of two"). */
 bool gateway_sees_firsts(const struct sim_gateway *gw)
 {

@@ -54,7 +54,7 @@ struct step {
 	bool saw_firsts;		/* at the beginning of this try */
 };
 
-/* What was found by this try may be older than what was answered: that is no promise. */
+/* An object that this try found may be older than what was answered: that is no promise. */
 static bool may_be_old(const struct step *st, const struct xlator *top)
 {
 	return !st->saw_firsts || !gateway_sees_firsts(top->graph->owner);

@@ -73,7 +73,7 @@ static void late_answer(struct rpc_request *rq, void *res)
 	late_ends += res == NULL;
 }
 
-/* What a hanging disk does to a call: it heeds no deadline. */
+/* A hanging disk does this to a call: it heeds no deadline. */
 static int coroutine_fn run_stuck(struct rpc_request *rq, const void *args, void *res)
 {
 	rpc_request_answer_by(rq, loop_now_ns(loop) + 2000 * MS, late_answer);

@@ -232,7 +232,7 @@ static void helps(const char *line, unsigned words)
 	cli_parsed_free(&p);
 }
 
-/* What people and scripts that know gluster type. */
+/* Words that people and scripts that know gluster type. */
 static void test_gluster_habits(void **state)
 {
 	struct cli_parsed p;

@@ -461,7 +461,7 @@ static void test_unheard(void **state)
 	world(3, NULL, body_unheard);
 }
 
-/* What the rename replaced, on a third subvolume, could not be removed: that is no success yet.
+/* An object that the rename replaced on a third subvolume could not be removed: that is no success yet.
  * RENAME sent again finds no old name, and removes it, by the note that was left on it. */
 static void body_replaced(void)
 {

@@ -600,7 +600,7 @@ static void moved_body(void)
 	arena_free(arena);
 }
 
-/* What one descriptor has locked, or waits for, ends with it; another descriptor of that client keeps its own. */
+/* Locks that one descriptor holds, or waits for, end with it; another descriptor of that client keeps its own. */
 static int fd_lk(struct fd *fd, uint8_t owner, enum lock_cmd cmd, uint64_t start)
 {
 	struct call call = as(&w.a, owner);

@@ -87,7 +87,7 @@ static int get_one(struct brick *b, unsigned n, const char *name, struct getxatt
 	return xl_getxattr(b->xl, &b->call, &args, res);
 }
 
-/* What distribute's healing sends: the attributes that a directory is to have, and no others of users. */
+/* Distribute's healing sends this: the attributes that a directory is to have, and no others of users. */
 static void xattrs_alone(struct brick *b)
 {
 	struct xattr set[] = { { "user.new", "2", 1 }, { "user.same", "3", 1 } };

@@ -188,7 +188,7 @@ void locks_flush_owner(struct locks *lk, const struct call *call, struct inode *
 	unlock(lk, call, &rq);		/* the whole range: nothing can split */
 }
 
-/* What was locked through it goes with it: flock(2) locks end so, as nobody flushes them. */
+/* Locks taken through it go with it: flock(2) locks end so, as nobody flushes them. */
 void locks_fd_released(struct xlator *xl, struct client *client, struct fd *fd)
 {
 	struct locks *lk = xl->priv;

@@ -312,7 +312,7 @@ static bool replaces_elsewhere(const struct renaming *r)
 	return r->dst_exists && r->dc != r->sc && r->dc != r->dh;
 }
 
-/* What the old names left behind. The rename has happened; a linkto that is left is harmless,
+/* Clear what the old names left behind. The rename has happened; a linkto that is left is harmless,
  * and found by lookups. What was replaced is not: while it may be there, nothing is answered
  * (replaced.c). */
 static int coroutine_fn clean_up(struct xlator *xl, struct call *call, struct renaming *r)
@@ -460,7 +460,7 @@ static int coroutine_fn finish_cut_short(struct xlator *xl, struct call *call, s
 	return 0;
 }
 
-/* What is gone cannot be locked. It may be a file that the last attempt found, and then the next one
+/* An object that is gone cannot be locked. It may be a file that the last attempt found, and then the next one
  * looks again; otherwise it is one of the two directories. */
 static int lock_refused(struct renaming *r, int ret)
 {

@@ -393,7 +393,7 @@ static void coroutine_fn forgive_repetition(struct txn *t, struct answer *ans)
 		co_fanout(ask, found_task, &r);
 }
 
-/* Which object a repetition would be about. What a stale copy has under the name may be another
+/* Find the object that a repetition would be about. What a stale copy has under the name may be another
  * one. */
 static void remember_object(struct txn *t, const struct answer *ans)
 {
@@ -544,7 +544,7 @@ static void settle_birth(struct txn *t, struct changelog *log)
 			changelog_accuse(log, t->bornfor ? t->verdict.ok : 0, t->bornfor, i, 1);
 }
 
-/* What was said in advance of the absent is taken back when nothing came of it, or when all whole
+/* Blame laid on the absent in advance is taken back when nothing came of it, or when all whole
  * ones that took part blame themselves: then the absent are all that is left. */
 static bool takes_back(const struct txn *t)
 {

@@ -55,7 +55,7 @@ bool errno_is_refusal(int err)
 	return err < 0 && !errno_is_loss(err) && err != -EIO && err != -ENOMEM;
 }
 
-/* Who answered that it did not do it. */
+/* The copies that answered that they did not do it. */
 child_set quorum_refusals(const struct answer *ans, child_set asked)
 {
 	child_set refused = 0;

@@ -23,7 +23,7 @@ struct place {
 	child_set last;				/* copies_last() of what the verdict is to put on record */
 };
 
-/* What is left of a first try that was lost half way: which object it was about, and what it put on record. */
+/* The remains of a first try that was lost half way: the object it was about, and what it put on record. */
 struct first_try {
 	bool unclear;
 	uint8_t object[16];

@@ -86,8 +86,8 @@ static int check_identity(struct posix *px, struct error *err)
 			 px->found_identity, px->directory);
 }
 
-/* What a directory must have beside its volume's id when no record says that it is the right one. A stock manager's bricks lack it before
- * their first start: there the volume id alone decides. */
+/* The marks that a directory must have beside its volume's id when no record says that it is the right one. A
+ * stock manager's bricks lack it before their first start: there the volume id alone decides. */
 static bool needs_handles(const struct posix *px)
 {
 	return !px->create && (!px->volume_id || (px->identity && !strcmp(px->identity, IDENTITY_UNKNOWN)));

@@ -23,7 +23,7 @@ bool space_measure(struct posix *px)
 	return px->full;
 }
 
-/* What was seen a second ago is no reason to refuse: somebody may have made room since. */
+/* A measurement of a second ago is no reason to refuse: somebody may have made room since. */
 bool space_refuses(struct posix *px, const struct call *call)
 {
 	return call->pid >= 0 && px->full && space_measure(px);

@@ -122,7 +122,7 @@ static int operate(struct node *node, enum xattrop op, const struct xattr *in, u
 	return ret;
 }
 
-/* What was there before, so that an xattrop that fails half way, for want of space, adds nothing: it will be tried again. */
+/* Keep what was there before, so that an xattrop that fails half way, for want of space, adds nothing: it will be tried again. */
 struct former { uint8_t *value; ssize_t len; };
 
 static int remember(struct call *call, const struct node *node, const struct xattr *in, uint8_t *value, struct former *f)
