@@ -476,11 +476,12 @@ int http_stream_open(struct http *h, const struct http_request *rq, struct error
 /* Only what has not been looked at yet is searched for the end of a line: a big one comes in many pieces. */
 static bool take_line(struct transfer *t, size_t *looked, const char **ret_line, size_t *ret_len)
 {
-	char *line = t->buf + t->begin, *end;
 	size_t len = t->end - t->begin;
+	char *line, *end;
 
 	if (!len)
 		return false;
+	line = t->buf + t->begin;
 	end = memchr(line + *looked, '\n', len - *looked);
 	*looked = len;
 	if (!end && !(t->done && t->result == CURLE_OK))

@@ -5,6 +5,7 @@
  * Everything here blocks. */
 #include "xlators/features/index.h"
 
+#include <stdatomic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -53,7 +54,7 @@ void index_reserve_fill(struct index_reserve *r)
 
 bool index_reserve_spend(struct index_reserve *r)
 {
-	int64_t left = r->fd < 0 ? 0 : (r->left -= PIECE);
+	int64_t left = r->fd < 0 ? 0 : atomic_fetch_sub(&r->left, PIECE) - PIECE;
 
 	if (r->fd < 0 || left < 0) {
 		r->left = 0;

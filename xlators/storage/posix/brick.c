@@ -25,8 +25,9 @@ static int no_brick(const struct posix *px, const char *missing, struct error *e
 {
 	char there[96];
 
-	return error_set(err, -ENODATA, "%s is no brick: it has no %s, it is %s; is its disk mounted?", px->directory, missing,
-			 identity_describe(px->root_fd, there, sizeof(there)));
+	return error_set(err, -ENODATA, "%s is no brick: it has no %s, it is %s; is its disk mounted?%s", px->directory, missing,
+			 identity_describe(px->root_fd, there, sizeof(there)),
+			 px->identity ? "" : " A new brick is started with --create once.");
 }
 
 static int mark_volume_id(struct posix *px, const uint8_t *id, struct error *err)
