@@ -7,7 +7,7 @@ type ansible-playbook >/dev/null 2>&1 || fail "ansible is missing"
 image "$T/disk" xfs 300
 mkdir -p "$T/disk/b" "$T/bin" /run/gatehouse
 ln -s "$BUILD/gatehouse" "$T/bin/gluster"
-export PATH=$T/bin:$PATH HOME=$T ANSIBLE_LOCAL_TEMP=$T/ansible ANSIBLE_NOCOWS=1 ANSIBLE_RETRY_FILES_ENABLED=0
+export PATH=$T/bin:$PATH HOME=$T ANSIBLE_LOCAL_TEMP=$T/ansible ANSIBLE_NOCOWS=1 ANSIBLE_RETRY_FILES_ENABLED=0 LC_ALL=C.UTF-8
 ip addr add 192.0.2.1/32 dev lo
 start_rpcbind
 serve manager-h1 "$BUILD/gatehouse-manager" --state-dir "$T/state" --run-dir /run/gatehouse --log-dir "$T/log" --host 192.0.2.1 \
