@@ -27,9 +27,16 @@ unmount_stock() {
     stop "$1"
     understood "$1"
 }
+mark() {	# mark DIR ID: as a manager does with what it makes a brick; once
+    getfattr -n trusted.glusterfs.volume-id "$1" >/dev/null 2>&1 && return
+    mkdir "$1/.glusterfs"
+    setfattr -n trusted.glusterfs.volume-id -v "0x$2" "$1"
+    setfattr -n trusted.gfid -v 0x00000000000000000000000000000001 "$1"
+}
 start() {
     mkdir -p "${DIRS[$1]}"
     write "$1" >"$T/brick$1.vol"
+    mark "${DIRS[$1]}" "$(sed -n 's/.*option volume-id //p' "$T/brick$1.vol" | head -n 1 | tr -d '" -')"
     serve "brick$1" "$BUILD/gatehouse-brick" --volfile "$T/brick$1.vol" --port $((49152 + $1))
     await 20 nc -z 127.0.0.1 $((49152 + $1))
 }

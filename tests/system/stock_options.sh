@@ -15,7 +15,8 @@ gluster --mode=script volume create vol replica 2 "192.0.2.1:$T/b0" "192.0.2.1:$
 # What GlusterFS does not take of a replicated volume, and what has no default to try.
 declare -A skip=([cluster.lock-migration]=1) example=(
     [cluster.data-self-heal-algorithm]=diff [cluster.extra-hash-regex]='(.*)~' [cluster.read-subvolume]=vol-client-1
-    [performance.cache-size]=64MB [transport.address-family]=inet)
+    [performance.cache-size]=64MB [performance.cache-priority]='*.jpg:3' [performance.xattr-cache-list]=user.a,user.b
+    [transport.address-family]=inet)
 words=()
 "$BUILD/tests/system/volfile_write" options >"$T/options"
 while read -r name value _; do
