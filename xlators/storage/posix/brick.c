@@ -180,7 +180,10 @@ static void check_clean(struct posix *px)
 	struct timespec now;
 	struct stat st;
 
-	if (unlinkat(px->handles_fd, STATE_CLEAN, 0) == 0 || fstatat(px->handles_fd, "health_check", &st, AT_SYMLINK_NOFOLLOW) < 0)
+	/* Stock daemons write that file, too, and store each time at once: only ours leaves times behind. */
+	if (unlinkat(px->handles_fd, STATE_CLEAN, 0) == 0 || !commit_was_here(px))
+		return;
+	if (fstatat(px->handles_fd, "health_check", &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	px->torn_to = stamp(&now);

@@ -19,6 +19,13 @@
 
 struct waiter { struct list link; struct co_wait wait; bool lead; };
 
+bool commit_was_here(const struct posix *px)
+{
+	struct stat st;
+
+	return fstatat(px->handles_fd, MARKER, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int commit_init(struct posix *px)
 {
 	struct statfs fs;

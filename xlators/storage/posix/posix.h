@@ -221,6 +221,7 @@ struct node *node_of_peek(struct posix *px, struct inode *inode, struct fd *fd);
 int reopen(struct node *node, int flags);		/* a descriptor of its own, as the current user */
 
 /* commit.c */
+bool commit_was_here(const struct posix *px);	/* before commit_init(): a daemon of ours has served this directory */
 int commit_init(struct posix *px);
 int coroutine_fn commit_wait(struct posix *px);	/* returns when all done before it is on stable storage */
 
