@@ -1,6 +1,6 @@
 /* mgmt/host_health.c: asks each daemon of this host once a second how it is, over its control socket: one whose loop hangs does not answer.
  *
- * What a brick says of its disk is in its answer, and which directory it serves: that is recorded when nobody has yet. */
+ * A brick's answer tells how its disk is and which directory it serves; the directory is recorded when nobody has yet. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -27,7 +27,7 @@
 static const char *const automatic[] = { "quorum-type", "auto", NULL };
 static const char *const names[NAMES] = { "a", "b", "c", "d" };
 
-/* What was answered. */
+/* The state that answers have promised. */
 static struct { bool there[DIRS]; uint8_t id[DIRS][NAMES]; } tree;
 static const char *const dir_names[DIRS] = { "", "d1", "d2", "d3" };
 static struct { bool exists, dir; uint8_t byte; uint32_t len, mode; } objects[256];
